@@ -32,6 +32,7 @@ export const FINDING_CODES = {
   HG0109: 'a document is not a Kubernetes object',
   HG0110: 'a kind or version is not known and is ignored',
   HG0111: 'a field is accepted but has no effect yet',
+  HG0112: 'an API version is deprecated',
   HG0201: 'a reference crosses namespaces without a ReferenceGrant',
   HG0202: 'a route attaches to no listener',
   HG0203: 'a Gateway names a GatewayClass that is missing or not ours',
