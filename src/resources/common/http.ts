@@ -1,4 +1,4 @@
-import { choice, int32, listMap, object, optional, type Static, setOf, text } from '../schema.ts';
+import { choice, int32, listMap, object, optional, type Rule, type Static, setOf, text } from '../schema.ts';
 import { HeaderName, HeaderValue } from './scalars.ts';
 
 /** A header and its value. */
@@ -21,6 +21,26 @@ export const HeaderMatch = object({
 });
 export type HeaderMatch = Static<typeof HeaderMatch>;
 
+/** The rules of a PathModifier, for variants of it. */
+export const pathModifierRules: readonly Rule[] = [
+  {
+    rule: "self.type == 'ReplaceFullPath' ? has(self.replaceFullPath) : true",
+    message: 'type ReplaceFullPath needs replaceFullPath',
+  },
+  {
+    rule: "has(self.replaceFullPath) ? self.type == 'ReplaceFullPath' : true",
+    message: 'replaceFullPath belongs to type ReplaceFullPath',
+  },
+  {
+    rule: "self.type == 'ReplacePrefixMatch' ? has(self.replacePrefixMatch) : true",
+    message: 'type ReplacePrefixMatch needs replacePrefixMatch',
+  },
+  {
+    rule: "has(self.replacePrefixMatch) ? self.type == 'ReplacePrefixMatch' : true",
+    message: 'replacePrefixMatch belongs to type ReplacePrefixMatch',
+  },
+];
+
 /** Replaces the whole path or the matched prefix. */
 export const PathModifier = object(
   {
@@ -28,26 +48,7 @@ export const PathModifier = object(
     replacePrefixMatch: optional(text({ maxLength: 1024 })),
     type: choice(['ReplaceFullPath', 'ReplacePrefixMatch']),
   },
-  {
-    rules: [
-      {
-        rule: "self.type == 'ReplaceFullPath' ? has(self.replaceFullPath) : true",
-        message: 'type ReplaceFullPath needs replaceFullPath',
-      },
-      {
-        rule: "has(self.replaceFullPath) ? self.type == 'ReplaceFullPath' : true",
-        message: 'replaceFullPath belongs to type ReplaceFullPath',
-      },
-      {
-        rule: "self.type == 'ReplacePrefixMatch' ? has(self.replacePrefixMatch) : true",
-        message: 'type ReplacePrefixMatch needs replacePrefixMatch',
-      },
-      {
-        rule: "has(self.replacePrefixMatch) ? self.type == 'ReplacePrefixMatch' : true",
-        message: 'replacePrefixMatch belongs to type ReplacePrefixMatch',
-      },
-    ],
-  },
+  { rules: pathModifierRules },
 );
 export type PathModifier = Static<typeof PathModifier>;
 

@@ -23,6 +23,12 @@ export const SecretObjectReference = object({
 });
 export type SecretObjectReference = Static<typeof SecretObjectReference>;
 
+/** A Service has many ports, so a reference to one names the port. */
+export const servicePortRule = {
+  rule: "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
+  message: 'a Service needs port',
+};
+
 /** What receives traffic: a Service unless group and kind say otherwise. */
 export const BackendObjectReference = object(
   {
@@ -32,14 +38,7 @@ export const BackendObjectReference = object(
     namespace: optional(NamespaceName),
     port: optional(PortNumber),
   },
-  {
-    rules: [
-      {
-        rule: "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
-        message: 'a Service needs port',
-      },
-    ],
-  },
+  { rules: [servicePortRule] },
 );
 export type BackendObjectReference = Static<typeof BackendObjectReference>;
 

@@ -1,12 +1,7 @@
-import { CircuitBreaker } from '../common/circuit-breaker.ts';
-import { BackendConnection, DnsSettings, Http2Settings, ProxyProtocol, TcpKeepalive } from '../common/connection.ts';
-import { HealthCheck } from '../common/health-check.ts';
+import { clusterSettingsFields, clusterSettingsRule } from '../common/cluster-settings.ts';
 import { LabelSelector, LabelSelectorRequirement } from '../common/labels.ts';
-import { LoadBalancer } from '../common/load-balancer.ts';
 import { PolicyTargetReference } from '../common/references.ts';
-import { Retry } from '../common/retry.ts';
 import { ApiGroup, ApiKind, ByteQuantity } from '../common/scalars.ts';
-import { Timeout } from '../common/timeout.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { bool, choice, freeForm, list, mapOf, object, optional, type Static, text, variant } from '../schema.ts';
 import { RateLimit } from './rate-limit.ts';
@@ -42,16 +37,12 @@ export type TargetSelector = Static<typeof TargetSelector>;
 /** How traffic to backends is treated. */
 export const BackendTrafficPolicySpec = object(
   {
+    ...clusterSettingsFields,
     admissionControl: optional(AdmissionControl),
     bandwidthLimit: optional(BandwidthLimit),
-    circuitBreaker: optional(CircuitBreaker),
     compression: optional(list(Compression)),
     compressor: optional(list(Compression)),
-    connection: optional(BackendConnection),
-    dns: optional(DnsSettings),
     faultInjection: optional(FaultInjection),
-    healthCheck: optional(HealthCheck),
-    http2: optional(Http2Settings),
     httpUpgrade: optional(
       list(
         object(
@@ -64,20 +55,15 @@ export const BackendTrafficPolicySpec = object(
         ),
       ),
     ),
-    loadBalancer: optional(LoadBalancer),
     mergeType: optional(text({ rules: [{ rule: "self != 'Replace'", message: 'Replace cannot be used here' }] })),
-    proxyProtocol: optional(ProxyProtocol),
     rateLimit: optional(RateLimit),
     requestBuffer: optional(object({ limit: optional(ByteQuantity) })),
     responseOverride: optional(list(ResponseOverride)),
-    retry: optional(Retry),
     routingType: optional(text()),
     targetRef: optional(PolicyTargetReference),
     targetRefs: optional(list(PolicyTargetReference)),
     targetSelectors: optional(list(TargetSelector)),
-    tcpKeepalive: optional(TcpKeepalive),
     telemetry: optional(BackendTelemetry),
-    timeout: optional(Timeout),
     useClientProtocol: optional(bool()),
   },
   {
@@ -114,10 +100,7 @@ export const BackendTrafficPolicySpec = object(
         rule: "!has(self.admissionControl) || ((!has(self.targetRef) || self.targetRef.kind in ['Gateway', 'HTTPRoute', 'GRPCRoute']) && (!has(self.targetRefs) || self.targetRefs.all(ref, ref.kind in ['Gateway', 'HTTPRoute', 'GRPCRoute'])) && (!has(self.targetSelectors) || self.targetSelectors.all(sel, sel.kind in ['Gateway', 'HTTPRoute', 'GRPCRoute'])))",
         message: 'admissionControl needs targets of kind Gateway, HTTPRoute or GRPCRoute',
       },
-      {
-        rule: "!((has(self.connection) && has(self.connection.preconnect) && has(self.connection.preconnect.predictivePercent)) && !(has(self.loadBalancer) && has(self.loadBalancer.type) && self.loadBalancer.type in ['Random', 'RoundRobin']))",
-        message: 'predictivePercent needs a load balancer of type RoundRobin or Random',
-      },
+      clusterSettingsRule,
     ],
   },
 );

@@ -1,7 +1,7 @@
-import { HttpHeader } from '../common/http.ts';
+import { HeaderModifier, PathModifier, pathModifierRules } from '../common/http.ts';
 import { LocalObjectReference } from '../common/references.ts';
 import { DnsName, integerChoice } from '../common/scalars.ts';
-import { choice, int32, integer, list, listMap, object, optional, type Static, setOf, text } from '../schema.ts';
+import { choice, int32, integer, list, object, optional, type Static, text, variant } from '../schema.ts';
 
 /** A status code or a range of them. */
 export const StatusCodeMatch = object(
@@ -28,34 +28,12 @@ export type StatusCodeMatch = Static<typeof StatusCodeMatch>;
 export const ResponseRedirect = object({
   hostname: optional(DnsName),
   path: optional(
-    object(
-      {
-        replaceFullPath: optional(text({ maxLength: 1024 })),
-        replacePrefixMatch: optional(text({ maxLength: 1024 })),
-        type: choice(['ReplaceFullPath', 'ReplacePrefixMatch']),
-      },
-      {
-        rules: [
-          { rule: "self.type == 'ReplaceFullPath'", message: 'type can only be ReplaceFullPath here' },
-          {
-            rule: "self.type == 'ReplaceFullPath' ? has(self.replaceFullPath) : true",
-            message: 'type ReplaceFullPath needs replaceFullPath',
-          },
-          {
-            rule: "has(self.replaceFullPath) ? self.type == 'ReplaceFullPath' : true",
-            message: 'replaceFullPath belongs to type ReplaceFullPath',
-          },
-          {
-            rule: "self.type == 'ReplacePrefixMatch' ? has(self.replacePrefixMatch) : true",
-            message: 'type ReplacePrefixMatch needs replacePrefixMatch',
-          },
-          {
-            rule: "has(self.replacePrefixMatch) ? self.type == 'ReplacePrefixMatch' : true",
-            message: 'replacePrefixMatch belongs to type ReplacePrefixMatch',
-          },
-        ],
-      },
-    ),
+    variant(PathModifier, {
+      rules: [
+        { rule: "self.type == 'ReplaceFullPath'", message: 'type can only be ReplaceFullPath here' },
+        ...pathModifierRules,
+      ],
+    }),
   ),
   port: optional(int32()),
   scheme: optional(choice(['http', 'https'])),
@@ -92,14 +70,9 @@ export const CustomResponse = object({
   ),
   contentType: optional(text()),
   header: optional(
-    object(
-      {
-        add: optional(listMap(['name'], HttpHeader, { maxItems: 16 })),
-        remove: optional(setOf(text(), { maxItems: 16 })),
-        set: optional(listMap(['name'], HttpHeader, { maxItems: 16 })),
-      },
-      { rules: [{ rule: '!has(self.remove) || size(self.remove) == 0', message: 'remove has no meaning here' }] },
-    ),
+    variant(HeaderModifier, {
+      rules: [{ rule: '!has(self.remove) || size(self.remove) == 0', message: 'remove has no meaning here' }],
+    }),
   ),
   statusCode: optional(integer()),
 });

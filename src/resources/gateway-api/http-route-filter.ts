@@ -3,19 +3,21 @@ import { BackendObjectReference, LocalObjectReference } from '../common/referenc
 import { DnsName, HeaderName, integerChoice, Percent, PortNumber } from '../common/scalars.ts';
 import { bool, choice, int32, list, object, optional, type Static, setOf, text } from '../schema.ts';
 
+const aloneRule = { rule: "!('*' in self && self.size() > 1)", message: '"*" stands alone or not at all' };
+
 /** Answers cross-origin requests. */
 export const HTTPCorsFilter = object({
   allowCredentials: optional(bool()),
   allowHeaders: optional(
     setOf(HeaderName, {
       maxItems: 64,
-      rules: [{ rule: "!('*' in self && self.size() > 1)", message: '"*" stands alone or not at all' }],
+      rules: [aloneRule],
     }),
   ),
   allowMethods: optional(
     setOf(choice(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', '*']), {
       maxItems: 9,
-      rules: [{ rule: "!('*' in self && self.size() > 1)", message: '"*" stands alone or not at all' }],
+      rules: [aloneRule],
     }),
   ),
   allowOrigins: optional(
@@ -27,7 +29,7 @@ export const HTTPCorsFilter = object({
       }),
       {
         maxItems: 64,
-        rules: [{ rule: "!('*' in self && self.size() > 1)", message: '"*" stands alone or not at all' }],
+        rules: [aloneRule],
       },
     ),
   ),
@@ -59,6 +61,25 @@ export type HTTPRequestRedirectFilter = Static<typeof HTTPRequestRedirectFilter>
 export const HTTPUrlRewriteFilter = object({ hostname: optional(DnsName), path: optional(PathModifier) });
 export type HTTPUrlRewriteFilter = Static<typeof HTTPUrlRewriteFilter>;
 
+/** The field that holds each type of filter. */
+const FILTER_FIELDS = [
+  ['CORS', 'cors'],
+  ['RequestHeaderModifier', 'requestHeaderModifier'],
+  ['ResponseHeaderModifier', 'responseHeaderModifier'],
+  ['RequestMirror', 'requestMirror'],
+  ['RequestRedirect', 'requestRedirect'],
+  ['URLRewrite', 'urlRewrite'],
+  ['ExtensionRef', 'extensionRef'],
+] as const;
+
+const UNREPEATABLE = [
+  'CORS',
+  'RequestHeaderModifier',
+  'ResponseHeaderModifier',
+  'RequestRedirect',
+  'URLRewrite',
+] as const;
+
 /** One step in the treatment of a request; `type` names the field that holds it. */
 export const HTTPRouteFilter = object(
   {
@@ -80,55 +101,10 @@ export const HTTPRouteFilter = object(
     urlRewrite: optional(HTTPUrlRewriteFilter),
   },
   {
-    rules: [
-      { rule: "!(has(self.cors) && self.type != 'CORS')", message: 'cors belongs to type CORS' },
-      { rule: "!(!has(self.cors) && self.type == 'CORS')", message: 'type CORS needs cors' },
-      {
-        rule: "!(has(self.requestHeaderModifier) && self.type != 'RequestHeaderModifier')",
-        message: 'requestHeaderModifier belongs to type RequestHeaderModifier',
-      },
-      {
-        rule: "!(!has(self.requestHeaderModifier) && self.type == 'RequestHeaderModifier')",
-        message: 'type RequestHeaderModifier needs requestHeaderModifier',
-      },
-      {
-        rule: "!(has(self.responseHeaderModifier) && self.type != 'ResponseHeaderModifier')",
-        message: 'responseHeaderModifier belongs to type ResponseHeaderModifier',
-      },
-      {
-        rule: "!(!has(self.responseHeaderModifier) && self.type == 'ResponseHeaderModifier')",
-        message: 'type ResponseHeaderModifier needs responseHeaderModifier',
-      },
-      {
-        rule: "!(has(self.requestMirror) && self.type != 'RequestMirror')",
-        message: 'requestMirror belongs to type RequestMirror',
-      },
-      {
-        rule: "!(!has(self.requestMirror) && self.type == 'RequestMirror')",
-        message: 'type RequestMirror needs requestMirror',
-      },
-      {
-        rule: "!(has(self.requestRedirect) && self.type != 'RequestRedirect')",
-        message: 'requestRedirect belongs to type RequestRedirect',
-      },
-      {
-        rule: "!(!has(self.requestRedirect) && self.type == 'RequestRedirect')",
-        message: 'type RequestRedirect needs requestRedirect',
-      },
-      {
-        rule: "!(has(self.urlRewrite) && self.type != 'URLRewrite')",
-        message: 'urlRewrite belongs to type URLRewrite',
-      },
-      { rule: "!(!has(self.urlRewrite) && self.type == 'URLRewrite')", message: 'type URLRewrite needs urlRewrite' },
-      {
-        rule: "!(has(self.extensionRef) && self.type != 'ExtensionRef')",
-        message: 'extensionRef belongs to type ExtensionRef',
-      },
-      {
-        rule: "!(!has(self.extensionRef) && self.type == 'ExtensionRef')",
-        message: 'type ExtensionRef needs extensionRef',
-      },
-    ],
+    rules: FILTER_FIELDS.flatMap(([type, field]) => [
+      { rule: `!(has(self.${field}) && self.type != '${type}')`, message: `${field} belongs to type ${type}` },
+      { rule: `!(!has(self.${field}) && self.type == '${type}')`, message: `type ${type} needs ${field}` },
+    ]),
   },
 );
 export type HTTPRouteFilter = Static<typeof HTTPRouteFilter>;
@@ -142,23 +118,10 @@ export const HTTPRouteFilters = list(HTTPRouteFilter, {
       rule: "!(self.exists(f, f.type == 'RequestRedirect') && self.exists(f, f.type == 'URLRewrite'))",
       message: 'RequestRedirect and URLRewrite exclude each other',
     },
-    { rule: "self.filter(f, f.type == 'CORS').size() <= 1", message: 'a list holds at most one CORS filter' },
-    {
-      rule: "self.filter(f, f.type == 'RequestHeaderModifier').size() <= 1",
-      message: 'a list holds at most one RequestHeaderModifier filter',
-    },
-    {
-      rule: "self.filter(f, f.type == 'ResponseHeaderModifier').size() <= 1",
-      message: 'a list holds at most one ResponseHeaderModifier filter',
-    },
-    {
-      rule: "self.filter(f, f.type == 'RequestRedirect').size() <= 1",
-      message: 'a list holds at most one RequestRedirect filter',
-    },
-    {
-      rule: "self.filter(f, f.type == 'URLRewrite').size() <= 1",
-      message: 'a list holds at most one URLRewrite filter',
-    },
+    ...UNREPEATABLE.map((type) => ({
+      rule: `self.filter(f, f.type == '${type}').size() <= 1`,
+      message: `a list holds at most one ${type} filter`,
+    })),
   ],
 });
 export type HTTPRouteFilters = Static<typeof HTTPRouteFilters>;

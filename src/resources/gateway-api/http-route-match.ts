@@ -1,6 +1,13 @@
 import { HeaderMatch } from '../common/http.ts';
 import { HeaderName, HttpMethod } from '../common/scalars.ts';
-import { choice, listMap, object, optional, type Static, text, variant } from '../schema.ts';
+import { choice, listMap, object, optional, type Rule, type Static, text, variant } from '../schema.ts';
+
+const PATH_CHARACTERS = "^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$";
+
+/** A rule for paths that are compared as they are, not as expressions. */
+function plainPathRule(rule: string, message: string): Rule {
+  return { rule: `(self.type in ['Exact','PathPrefix']) ? ${rule} : true`, message };
+}
 
 /** A condition on the path. */
 export const HTTPPathMatch = object(
@@ -10,50 +17,20 @@ export const HTTPPathMatch = object(
   },
   {
     rules: [
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? self.value.startsWith('/') : true",
-        message: 'value does not start with "/"',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.contains('//') : true",
-        message: 'value contains "//"',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.contains('/./') : true",
-        message: 'value contains "/./"',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.contains('/../') : true",
-        message: 'value contains "/../"',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.contains('%2f') : true",
-        message: 'value contains an encoded "/"',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.contains('%2F') : true",
-        message: 'value contains an encoded "/"',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.contains('#') : true",
-        message: 'value contains "#"',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.endsWith('/..') : true",
-        message: 'value ends with "/.."',
-      },
-      {
-        rule: "(self.type in ['Exact','PathPrefix']) ? !self.value.endsWith('/.') : true",
-        message: 'value ends with "/."',
-      },
+      plainPathRule("self.value.startsWith('/')", 'value does not start with "/"'),
+      plainPathRule("!self.value.contains('//')", 'value contains "//"'),
+      plainPathRule("!self.value.contains('/./')", 'value contains "/./"'),
+      plainPathRule("!self.value.contains('/../')", 'value contains "/../"'),
+      plainPathRule("!self.value.contains('%2f')", 'value contains an encoded "/"'),
+      plainPathRule("!self.value.contains('%2F')", 'value contains an encoded "/"'),
+      plainPathRule("!self.value.contains('#')", 'value contains "#"'),
+      plainPathRule("!self.value.endsWith('/..')", 'value ends with "/.."'),
+      plainPathRule("!self.value.endsWith('/.')", 'value ends with "/."'),
       {
         rule: "self.type in ['Exact','PathPrefix'] || self.type == 'RegularExpression'",
         message: 'type is not Exact, PathPrefix or RegularExpression',
       },
-      {
-        rule: '(self.type in [\'Exact\',\'PathPrefix\']) ? self.value.matches(r"""^(?:[-A-Za-z0-9/._~!$&\'()*+,;=:@]|[%][0-9a-fA-F]{2})+$""") : true',
-        message: 'value contains characters that no path has',
-      },
+      plainPathRule(`self.value.matches(r"""${PATH_CHARACTERS}""")`, 'value contains characters that no path has'),
     ],
   },
 );

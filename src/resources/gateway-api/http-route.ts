@@ -1,4 +1,4 @@
-import { ParentReference } from '../common/references.ts';
+import { ParentReference, servicePortRule } from '../common/references.ts';
 import {
   ApiGroup,
   ApiKind,
@@ -10,7 +10,7 @@ import {
   PortNumber,
 } from '../common/scalars.ts';
 import { defineKind, type ObjectOf } from '../kind.ts';
-import { freeForm, int32, list, object, optional, type Static, variant } from '../schema.ts';
+import { freeForm, int32, list, object, optional, type Rule, type Static, variant } from '../schema.ts';
 import { HTTPRouteFilters } from './http-route-filter.ts';
 import { HTTPRouteMatch } from './http-route-match.ts';
 
@@ -25,14 +25,7 @@ export const HTTPBackendRef = object(
     port: optional(PortNumber),
     weight: int32({ maximum: 1000000, minimum: 0, default: 1 }),
   },
-  {
-    rules: [
-      {
-        rule: "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
-        message: 'a Service needs port',
-      },
-    ],
-  },
+  { rules: [servicePortRule] },
 );
 export type HTTPBackendRef = Static<typeof HTTPBackendRef>;
 
@@ -49,6 +42,34 @@ export const HTTPRouteTimeouts = object(
   },
 );
 export type HTTPRouteTimeouts = Static<typeof HTTPRouteTimeouts>;
+
+/** A filter that replaces the matched prefix has one only where the rule has a single match, by prefix. */
+const hasSinglePrefix =
+  "((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true)";
+
+function replacesPrefix(filter: 'requestRedirect' | 'urlRewrite'): string {
+  return `exists_one(f, has(f.${filter}) && has(f.${filter}.path) && f.${filter}.path.type == 'ReplacePrefixMatch' && has(f.${filter}.path.replacePrefixMatch))`;
+}
+
+function prefixRule(filter: 'requestRedirect' | 'urlRewrite', type: string): Rule {
+  return {
+    rule: `(has(self.filters) && self.filters.${replacesPrefix(filter)}) ? ${hasSinglePrefix} : true`,
+    message: `a ${type} with replacePrefixMatch needs exactly one match, of type PathPrefix`,
+  };
+}
+
+function backendPrefixRule(filter: 'requestRedirect' | 'urlRewrite', type: string): Rule {
+  return {
+    rule: `(has(self.backendRefs) && self.backendRefs.exists_one(b, (has(b.filters) && b.filters.${replacesPrefix(filter)}) )) ? ${hasSinglePrefix} : true`,
+    message: `a ${type} with replacePrefixMatch on a backend needs exactly one match, of type PathPrefix`,
+  };
+}
+
+/** The number of matches of all rules, in a form whose cost Kubernetes can bound. */
+const countMatches = Array.from(
+  { length: 16 },
+  (_, index) => `(self.size() > ${index} ? self[${index}].matches.size() : 0)`,
+).join(' + ');
 
 /** Matches, and what happens to requests that match. */
 export const HTTPRouteRule = object(
@@ -69,22 +90,10 @@ export const HTTPRouteRule = object(
         rule: '(has(self.backendRefs) && size(self.backendRefs) > 0) ? (!has(self.filters) || self.filters.all(f, !has(f.requestRedirect))): true',
         message: 'a rule with a RequestRedirect filter has no backendRefs',
       },
-      {
-        rule: "(has(self.filters) && self.filters.exists_one(f, has(f.requestRedirect) && has(f.requestRedirect.path) && f.requestRedirect.path.type == 'ReplacePrefixMatch' && has(f.requestRedirect.path.replacePrefixMatch))) ? ((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true) : true",
-        message: 'a RequestRedirect with replacePrefixMatch needs exactly one match, of type PathPrefix',
-      },
-      {
-        rule: "(has(self.filters) && self.filters.exists_one(f, has(f.urlRewrite) && has(f.urlRewrite.path) && f.urlRewrite.path.type == 'ReplacePrefixMatch' && has(f.urlRewrite.path.replacePrefixMatch))) ? ((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true) : true",
-        message: 'a URLRewrite with replacePrefixMatch needs exactly one match, of type PathPrefix',
-      },
-      {
-        rule: "(has(self.backendRefs) && self.backendRefs.exists_one(b, (has(b.filters) && b.filters.exists_one(f, has(f.requestRedirect) && has(f.requestRedirect.path) && f.requestRedirect.path.type == 'ReplacePrefixMatch' && has(f.requestRedirect.path.replacePrefixMatch))) )) ? ((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true) : true",
-        message: 'a RequestRedirect with replacePrefixMatch on a backend needs exactly one match, of type PathPrefix',
-      },
-      {
-        rule: "(has(self.backendRefs) && self.backendRefs.exists_one(b, (has(b.filters) && b.filters.exists_one(f, has(f.urlRewrite) && has(f.urlRewrite.path) && f.urlRewrite.path.type == 'ReplacePrefixMatch' && has(f.urlRewrite.path.replacePrefixMatch))) )) ? ((size(self.matches) != 1 || !has(self.matches[0].path) || self.matches[0].path.type != 'PathPrefix') ? false : true) : true",
-        message: 'a URLRewrite with replacePrefixMatch on a backend needs exactly one match, of type PathPrefix',
-      },
+      prefixRule('requestRedirect', 'RequestRedirect'),
+      prefixRule('urlRewrite', 'URLRewrite'),
+      backendPrefixRule('requestRedirect', 'RequestRedirect'),
+      backendPrefixRule('urlRewrite', 'URLRewrite'),
     ],
   },
 );
@@ -100,7 +109,7 @@ export const HTTPRouteSpec = object({
       rules: [
         {
           rule: "self.all(p1, self.all(p2, p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name && (((!has(p1.__namespace__) || p1.__namespace__ == '') && (!has(p2.__namespace__) || p2.__namespace__ == '')) || (has(p1.__namespace__) && has(p2.__namespace__) && p1.__namespace__ == p2.__namespace__ )) ? ((!has(p1.sectionName) || p1.sectionName == '') == (!has(p2.sectionName) || p2.sectionName == '')) : true))",
-          message: 'a parent that is named twice needs sectionName or port each time',
+          message: 'a parent that is named twice needs sectionName each time, or never',
         },
         {
           rule: "self.all(p1, self.exists_one(p2, p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name && (((!has(p1.__namespace__) || p1.__namespace__ == '') && (!has(p2.__namespace__) || p2.__namespace__ == '')) || (has(p1.__namespace__) && has(p2.__namespace__) && p1.__namespace__ == p2.__namespace__ )) && (((!has(p1.sectionName) || p1.sectionName == '') && (!has(p2.sectionName) || p2.sectionName == '')) || (has(p1.sectionName) && has(p2.sectionName) && p1.sectionName == p2.sectionName))))",
@@ -116,7 +125,7 @@ export const HTTPRouteSpec = object({
     default: [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }],
     rules: [
       {
-        rule: '(self.size() > 0 ? self[0].matches.size() : 0) + (self.size() > 1 ? self[1].matches.size() : 0) + (self.size() > 2 ? self[2].matches.size() : 0) + (self.size() > 3 ? self[3].matches.size() : 0) + (self.size() > 4 ? self[4].matches.size() : 0) + (self.size() > 5 ? self[5].matches.size() : 0) + (self.size() > 6 ? self[6].matches.size() : 0) + (self.size() > 7 ? self[7].matches.size() : 0) + (self.size() > 8 ? self[8].matches.size() : 0) + (self.size() > 9 ? self[9].matches.size() : 0) + (self.size() > 10 ? self[10].matches.size() : 0) + (self.size() > 11 ? self[11].matches.size() : 0) + (self.size() > 12 ? self[12].matches.size() : 0) + (self.size() > 13 ? self[13].matches.size() : 0) + (self.size() > 14 ? self[14].matches.size() : 0) + (self.size() > 15 ? self[15].matches.size() : 0) <= 128',
+        rule: `${countMatches} <= 128`,
         message: 'the rules hold more than 128 matches together',
       },
     ],
