@@ -4,6 +4,7 @@ import type { Rule } from './schema.ts';
 /** The keywords of a structural schema that code here looks at; ajv reads the others. */
 export interface JsonSchema {
   readonly type?: string;
+  readonly required?: readonly string[];
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;

@@ -20,6 +20,7 @@ export interface Kind<P extends TProperties = TProperties> {
   readonly nameFormat: 'subdomain' | 'label' | 'label-1035';
   /** Fields that are accepted and validated, but have no effect yet: `spec.rules[*].timeouts`. */
   readonly laterFields: readonly string[];
+  readonly shortNames?: readonly string[];
   /** Labels of the CustomResourceDefinition, where it has some. */
   readonly crdLabels?: Readonly<Record<string, string>>;
 }
@@ -35,6 +36,7 @@ interface KindInput<P extends TProperties> {
   readonly schema: TObject<P>;
   readonly nameFormat?: Kind['nameFormat'];
   readonly laterFields?: readonly string[];
+  readonly shortNames?: readonly string[];
   readonly crdLabels?: Readonly<Record<string, string>>;
 }
 

@@ -1,8 +1,9 @@
+import { aigatewayKinds } from './aigateway/index.ts';
 import { apiVersionOf, type Kind } from './kind.ts';
 import { groupOf } from './object.ts';
 
 /** Every kind Headgate reads, in one list. */
-export const KINDS: readonly Kind[] = [];
+export const KINDS: readonly Kind[] = [...aigatewayKinds];
 
 const byApiVersion = new Map<string, Kind>();
 for (const kind of KINDS) {
