@@ -1,0 +1,11 @@
+/**
+ * Strict fakes of providers. In: HTTP requests and a test's settings. Out: what the provider would answer, and a record
+ * of every request. They refuse what the provider refuses, and must not know anything of Headgate or of Envoy.
+ */
+export { type Identity, type TestCa, testCa } from './certs.ts';
+export type { ForeignCredential } from './credentials.ts';
+export { Fake, type FakeOptions } from './fake.ts';
+export { OPENAI_KEY, type OpenAiOptions, startOpenAi } from './openai/index.ts';
+export type { RecordedRequest } from './recorded.ts';
+export type { FakeSettings, Fault, FaultPlan, Usage } from './settings.ts';
+export { countTokens } from './usage.ts';
