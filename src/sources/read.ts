@@ -1,0 +1,141 @@
+import { open } from 'node:fs/promises';
+import { type Finding, type FindingCode, sortFindings } from '../lib/findings.ts';
+import { type ObjectSet, validateObject } from '../resources/index.ts';
+import type { Environment } from './environment.ts';
+import { directoryOf, type FoundFiles, fileFinding, findFiles, type SourceFile } from './find.ts';
+import { findCommit } from './git.ts';
+import { assembleObjects, type Validate } from './objects.ts';
+import { type ParsedYaml, parseYaml } from './yaml.ts';
+
+export interface ReadOptions {
+  /** Values of `${VAR}`. */
+  readonly env: Environment;
+  /** Reads standard input, for the source `-`. */
+  readonly stdin?: () => Promise<string>;
+  /** Every error refuses the revision. */
+  readonly strict?: boolean;
+  /** Unknown fields are warnings. */
+  readonly ignoreUnknown?: boolean;
+  readonly signal?: AbortSignal;
+  /** Replaces the check of resources, in tests. */
+  readonly validate?: Validate;
+}
+
+/** A revision, or why there is none. */
+export type ReadResult =
+  | { readonly ok: true; readonly set: ObjectSet }
+  | { readonly ok: false; readonly findings: readonly Finding[] };
+
+/** What makes a revision unreadable for what it is. All other errors isolate one object. */
+const REFUSING: ReadonlySet<FindingCode> = new Set([
+  'HG0101',
+  'HG0102',
+  'HG0104',
+  'HG0105',
+  'HG0109',
+  'HG0802',
+] as const);
+
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+const PIECE_BYTES = 64 * 1024;
+const READ_DEADLINE_MS = 30_000;
+/** Files read at the same time: enough to hide the disk's latency, far below any limit of open files. */
+const PARALLEL_READS = 16;
+
+const NO_DOCUMENTS: ParsedYaml = { documents: [], findings: [] };
+
+/** Reads in pieces and counts, so that a device or pipe without an end is refused instead of filling the memory. */
+async function readBytes(path: string, signal: AbortSignal): Promise<Buffer | undefined> {
+  const handle = await open(path);
+  try {
+    const pieces: Buffer[] = [];
+    let size = 0;
+    for (;;) {
+      signal.throwIfAborted();
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(PIECE_BYTES));
+      if (bytesRead === 0) break;
+      size += bytesRead;
+      if (size > MAX_FILE_BYTES) return undefined;
+      pieces.push(buffer.subarray(0, bytesRead));
+    }
+    return Buffer.concat(pieces);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readText(file: SourceFile, options: ReadOptions): Promise<string | Finding> {
+  if (file.path === '-') {
+    return options.stdin ? options.stdin() : fileFinding('HG0101', '-', 'there is no standard input to read');
+  }
+  const deadline = AbortSignal.timeout(READ_DEADLINE_MS);
+  const signal = options.signal ? AbortSignal.any([deadline, options.signal]) : deadline;
+  const bytes = await readBytes(file.path, signal);
+  if (!bytes) return fileFinding('HG0101', file.name, `the file is larger than ${MAX_FILE_BYTES} bytes`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return fileFinding('HG0102', file.name, 'the file is not UTF-8 text');
+  }
+}
+
+async function readFile(file: SourceFile, options: ReadOptions): Promise<ParsedYaml> {
+  try {
+    const text = await readText(file, options);
+    return typeof text === 'string' ? parseYaml(file.name, text, options.env) : { documents: [], findings: [text] };
+  } catch (caught) {
+    options.signal?.throwIfAborted();
+    return { documents: [], findings: [fileFinding('HG0101', file.name, 'the file cannot be read', caught)] };
+  }
+}
+
+async function readAll(files: readonly SourceFile[], options: ReadOptions): Promise<ParsedYaml[]> {
+  const results: ParsedYaml[] = files.map(() => NO_DOCUMENTS);
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < files.length; index = next++) {
+      const file = files[index];
+      if (file) results[index] = await readFile(file, options);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL_READS }, worker));
+  return results;
+}
+
+/** The commit of the sources, where all that stand in a Git work tree agree. */
+async function commitOf(found: FoundFiles): Promise<string | undefined> {
+  const commits = new Set<string>();
+  for (const root of found.roots) {
+    const commit = await findCommit(await directoryOf(root));
+    if (commit !== undefined) commits.add(commit);
+  }
+  return commits.size === 1 ? [...commits][0] : undefined;
+}
+
+/** Reads files that were found before. */
+export async function readFound(found: FoundFiles, options: ReadOptions): Promise<ReadResult> {
+  const parsed = await readAll(found.files, options);
+  const { objects, findings, hash } = assembleObjects(
+    parsed.flatMap((file) => file.documents),
+    options.validate ?? validateObject,
+    { ignoreUnknown: options.ignoreUnknown ?? false },
+  );
+  const all = sortFindings([...found.findings, ...parsed.flatMap((file) => file.findings), ...findings]);
+  const refused = all.some(
+    (finding) => finding.level === 'error' && (options.strict === true || REFUSING.has(finding.code)),
+  );
+  if (refused) return { ok: false, findings: all };
+  const commit = await commitOf(found);
+  const revision = { hash, ...(commit !== undefined && { commit }) };
+  return { ok: true, set: { revision, objects, findings: all } };
+}
+
+/**
+ * Reads sources once: files, directories, `-` for standard input.
+ * Shape: paths as the user gave them; places in findings begin with them. Two paths to one file read it once.
+ * Errors: the revision is refused for HG0101, HG0102, HG0104, HG0105, HG0109 and HG0802, with `strict` for any error;
+ * rejects only when `signal` is aborted.
+ */
+export async function readSources(paths: readonly string[], options: ReadOptions): Promise<ReadResult> {
+  return readFound(await findFiles(paths), options);
+}
