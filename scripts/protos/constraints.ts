@@ -1,5 +1,6 @@
 /** Flattens the protoc-gen-validate options of a closure to JSON, the form checkConstraints reads. */
 import {
+  create,
   createFileRegistry,
   type DescExtension,
   type DescMessage,
@@ -10,7 +11,6 @@ import {
   toJson,
 } from '@bufbuild/protobuf';
 import { type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { create } from '@bufbuild/protobuf';
 
 /** Rules of one message: by field name, and the oneofs of which one field must be set, each as its field names. */
 interface MessageRules {
@@ -49,7 +49,8 @@ export function flattenConstraints(
     const fields: Record<string, JsonValue> = {};
     for (const field of message.fields) {
       const fieldOptions = field.proto.options;
-      if (fieldOptions === undefined || !hasExtension(fieldOptions, ext.rules) || ext.rules.message === undefined) continue;
+      if (fieldOptions === undefined || !hasExtension(fieldOptions, ext.rules) || ext.rules.message === undefined)
+        continue;
       const value = getExtension(fieldOptions, ext.rules);
       fields[field.name] = toJson(ext.rules.message, value as never, { useProtoFieldName: true, registry });
     }

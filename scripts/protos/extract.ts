@@ -12,13 +12,16 @@ const AS_BYTES = /_rawDesc = (?:\[\]byte|string\(\[\]byte)\s*\{([^}]*)\}/g;
 export function extractDescriptors(dirs: readonly string[]): FileDescriptorProto[] {
   const files = new Map<string, FileDescriptorProto>();
   for (const dir of dirs) {
-    for (const path of goFiles(dir)) for (const file of descriptorsOf(readFileSync(path, 'utf8'))) files.set(file.name, file);
+    for (const path of goFiles(dir))
+      for (const file of descriptorsOf(readFileSync(path, 'utf8'))) files.set(file.name, file);
   }
   return inDependencyOrder(files);
 }
 
 function goFiles(dir: string): string[] {
-  const entries = readdirSync(dir, { withFileTypes: true }).filter((e) => e.name !== 'testdata' && e.name !== 'internal');
+  const entries = readdirSync(dir, { withFileTypes: true }).filter(
+    (e) => e.name !== 'testdata' && e.name !== 'internal',
+  );
   return entries.flatMap((entry) => {
     const path = join(dir, entry.name);
     if (entry.isDirectory()) return goFiles(path);
@@ -31,7 +34,9 @@ function descriptorsOf(source: string): FileDescriptorProto[] {
     const literals = [...(m[1] ?? '').matchAll(/"((?:[^"\\\n]|\\.)*)"/g)];
     return Buffer.concat(literals.map((literal) => unquote(literal[1] ?? '')));
   });
-  const bytes = [...source.matchAll(AS_BYTES)].map((m) => Buffer.from(((m[1] ?? '').match(/0x[0-9a-f]+/g) ?? []).map(Number)));
+  const bytes = [...source.matchAll(AS_BYTES)].map((m) =>
+    Buffer.from(((m[1] ?? '').match(/0x[0-9a-f]+/g) ?? []).map(Number)),
+  );
   return [...strings, ...bytes].map((raw) => fromBinary(FileDescriptorProtoSchema, raw));
 }
 

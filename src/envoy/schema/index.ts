@@ -5,7 +5,18 @@
  */
 import type { Any, Messages } from './types.gen.ts';
 
-export { hasMessage, type MethodPlan, messageTypes, serviceMethods } from './registry.ts';
+export { checkConstraints, type Violation } from './constraints.ts';
+export { hasMessage, messageTypes } from './descriptors.ts';
+export {
+  type DeltaDiscoveryResponseHeader,
+  type DiscoveryResponseHeader,
+  discoveryCodec,
+  type RawAny,
+  type RawDeltaDiscoveryResponse,
+  type RawDiscoveryResponse,
+  type RawResource,
+} from './discovery.ts';
+export { type MethodPlan, serviceMethods } from './registry.ts';
 export { type PathSegment, SchemaError } from './schema-error.ts';
 export { decodeMessage, printAny as decodeAny } from './to-json.ts';
 export { encodeAny, encodeMessage } from './to-message.ts';

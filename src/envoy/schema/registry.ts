@@ -1,9 +1,7 @@
-/** Loads the served descriptor set on first use and plans each message once. */
-import { readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
+/** Plans the conversion of each message once. */
 import protobuf from 'protobufjs/light.js';
-import 'protobufjs/ext/descriptor.js';
 import { InvariantError } from '../../lib/errors.ts';
+import { methodsOf, reflectMessage } from './descriptors.ts';
 
 /** How one value of a field is converted, chosen once per field. */
 export type ValuePlan =
@@ -37,47 +35,7 @@ export interface MethodPlan {
   readonly responseStream: boolean;
 }
 
-interface Registry {
-  readonly types: ReadonlyMap<string, protobuf.Type>;
-  readonly services: ReadonlyMap<string, protobuf.Service>;
-}
-
-const SERVED = new URL('../../../protos/served.binpb.gz', import.meta.url);
-let loaded: Registry | undefined;
 const plans = new Map<string, MessagePlan>();
-
-function registry(): Registry {
-  if (loaded === undefined) {
-    const root = protobuf.Root.fromDescriptor(gunzipSync(readFileSync(SERVED)), { keepCase: true });
-    const types = new Map<string, protobuf.Type>();
-    const services = new Map<string, protobuf.Service>();
-    collect(root, types, services);
-    loaded = { types, services };
-  }
-  return loaded;
-}
-
-function collect(
-  scope: protobuf.NamespaceBase,
-  types: Map<string, protobuf.Type>,
-  services: Map<string, protobuf.Service>,
-): void {
-  for (const item of scope.nestedArray) {
-    if (item instanceof protobuf.Type) types.set(item.fullName.slice(1), item);
-    if (item instanceof protobuf.Service) services.set(item.fullName.slice(1), item);
-    if (item instanceof protobuf.Namespace) collect(item, types, services);
-  }
-}
-
-/** The full names of every message that can be encoded, sorted. */
-export function messageTypes(): string[] {
-  return [...registry().types.keys()].sort();
-}
-
-/** Whether a message of this full name can be encoded. */
-export function hasMessage(typeName: string): boolean {
-  return registry().types.has(typeName);
-}
 
 /**
  * The plan of a message.
@@ -86,7 +44,7 @@ export function hasMessage(typeName: string): boolean {
 export function planOf(typeName: string): MessagePlan {
   const known = plans.get(typeName);
   if (known !== undefined) return known;
-  const type = registry().types.get(typeName);
+  const type = reflectMessage(typeName);
   if (type === undefined) throw new InvariantError(`no message ${typeName} in the served descriptors`);
   const fields = type.fieldsArray.map((field) => planField(field.resolve()));
   const plan = { typeName, type, fields: new Map(fields.map((field) => [field.name, field])) };
@@ -96,19 +54,16 @@ export function planOf(typeName: string): MessagePlan {
 
 /** The methods of a service of the served descriptors. */
 export function serviceMethods(serviceName: string): MethodPlan[] {
-  const service = registry().services.get(serviceName);
-  if (service === undefined) throw new InvariantError(`no service ${serviceName} in the served descriptors`);
-  return service.methodsArray.map((method) => {
-    method.resolve();
-    return {
-      name: method.name,
-      path: `/${serviceName}/${method.name}`,
-      requestType: method.resolvedRequestType?.fullName.slice(1) ?? '',
-      responseType: method.resolvedResponseType?.fullName.slice(1) ?? '',
-      requestStream: method.requestStream === true,
-      responseStream: method.responseStream === true,
-    };
-  });
+  const methods = methodsOf(serviceName);
+  if (methods === undefined) throw new InvariantError(`no service ${serviceName} in the served descriptors`);
+  return Object.entries(methods).map(([name, method]) => ({
+    name,
+    path: `/${serviceName}/${name}`,
+    requestType: method.requestType.slice(1),
+    responseType: method.responseType.slice(1),
+    requestStream: method.requestStream === true,
+    responseStream: method.responseStream === true,
+  }));
 }
 
 function planField(field: protobuf.Field): FieldPlan {

@@ -1,5 +1,6 @@
 /** What protobufjs decoded to ProtoJSON with proto field names. */
-import { type FieldPlan, hasMessage, type MessagePlan, planOf, type ValuePlan } from './registry.ts';
+import { hasMessage } from './descriptors.ts';
+import { type FieldPlan, type MessagePlan, planOf, type ValuePlan } from './registry.ts';
 import { isDefaultScalar, printScalar } from './scalars.ts';
 import { SchemaError } from './schema-error.ts';
 import { hasOwnJson } from './to-message.ts';

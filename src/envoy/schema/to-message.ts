@@ -1,6 +1,7 @@
 /** ProtoJSON (with proto field names) to the objects protobufjs encodes. */
 import { compareText } from '../../lib/compare.ts';
-import { type FieldPlan, hasMessage, type MessagePlan, planOf, type ValuePlan } from './registry.ts';
+import { hasMessage } from './descriptors.ts';
+import { type FieldPlan, type MessagePlan, planOf, type ValuePlan } from './registry.ts';
 import { expected, isUnicode, readScalar } from './scalars.ts';
 import { formatPath, type PathSegment, SchemaError } from './schema-error.ts';
 import { parseDuration, parseFieldMask, parseTimestamp } from './well-known.ts';
@@ -101,6 +102,7 @@ function fieldValue(field: FieldPlan, json: unknown, path: Path): unknown {
 function mapValue(json: Readonly<Plain>, path: Path, convert: (item: unknown) => unknown): Plain {
   const out: Plain = Object.create(null);
   for (const key of Object.keys(json).sort(compareText)) {
+    if (json[key] === undefined) continue;
     if (!isUnicode(key)) fail(path, 'a key is not valid Unicode');
     out[key] = at(path, key, () => convert(json[key]));
   }

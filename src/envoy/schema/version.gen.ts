@@ -2,5 +2,5 @@
 
 /** The release of the Envoy API that the descriptors come from. */
 export const API_VERSION = 'v1.40.0';
-/** SHA-256 of the served descriptor set. */
-export const DESCRIPTOR_HASH = 'b6d7a5f732ed8e0e2d75f7a1711da444ac43844197b738821e5258e5dc57a7c0';
+/** SHA-256 of the served descriptors. */
+export const DESCRIPTOR_HASH = '5f1d6c9f4191153d0aeee19455a4956d6527862fb25fa0ebba66c3024738fca4';
