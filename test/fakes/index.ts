@@ -2,7 +2,10 @@
  * Strict fakes of providers. In: HTTP requests and a test's settings. Out: what the provider would answer, and a record
  * of every request. They refuse what the provider refuses, and must not know anything of Headgate or of Envoy.
  */
+export { ANTHROPIC_KEY, type AnthropicOptions, startAnthropic } from './anthropic.ts';
+export { AZURE_KEY, type AzureOptions, startAzure } from './azure.ts';
 export { type Identity, type TestCa, testCa } from './certs.ts';
+export { COHERE_KEY, type CohereOptions, startCohere } from './cohere.ts';
 export type { ForeignCredential } from './credentials.ts';
 export { Fake, type FakeOptions } from './fake.ts';
 export { OPENAI_KEY, type OpenAiOptions, startOpenAi } from './openai/index.ts';

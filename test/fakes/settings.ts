@@ -25,6 +25,8 @@ export interface FakeSettings {
   lineEnd: '\n' | '\r\n';
   /** What differs from the counted usage. */
   usage: Partial<Usage> | ((request: RecordedRequest) => Partial<Usage>);
+  /** Anthropic: `message_delta` repeats the input counts; older answers told them in `message_start` alone. */
+  deltaInputTokens: boolean;
   /** Text of an answer; otherwise `chunks` words. */
   reply: ((request: RecordedRequest) => string) | undefined;
   /** Models that exist; undefined accepts any. Azure: the deployments. */
@@ -49,6 +51,7 @@ export function defaultSettings(): FakeSettings {
     splitBytes: undefined,
     lineEnd: '\n',
     usage: {},
+    deltaInputTokens: true,
     reply: undefined,
     models: undefined,
     responseModel: undefined,
