@@ -1,6 +1,6 @@
 import type { BigIntStats, Dirent } from 'node:fs';
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { isAbsolute, join, resolve, sep } from 'node:path';
 import { sortedBy } from '../lib/compare.ts';
 import type { Finding, FindingCode } from '../lib/findings.ts';
 import { contentHash } from '../lib/hash.ts';
@@ -188,10 +188,4 @@ export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
   const { files, findings, watched, stamps } = search;
   const problems = findings.map((finding) => `${finding.place?.file} ${finding.message}`);
   return { files, findings, roots, watched, fingerprint: contentHash(...stamps, ...problems) };
-}
-
-/** The directory a source stands in: itself, or the one that holds the file. */
-export async function directoryOf(root: string): Promise<string> {
-  const stats = await stat(root).catch(() => undefined);
-  return stats?.isDirectory() ? root : dirname(root);
 }

@@ -19,9 +19,9 @@ async function textOf(path: string): Promise<string | undefined> {
   );
 }
 
-/** Looks for the Git work tree that holds a directory. */
-export async function findGitDirectory(directory: string): Promise<GitDirectory | undefined> {
-  for (let at = directory; ; at = dirname(at)) {
+/** Looks for the Git work tree that holds a file or directory. */
+export async function findGitDirectory(path: string): Promise<GitDirectory | undefined> {
+  for (let at = path; ; at = dirname(at)) {
     const dotGit = join(at, '.git');
     const stats = await stat(dotGit).catch(() => undefined);
     if (stats?.isDirectory()) return { directory: dotGit, common: dotGit };
@@ -58,8 +58,8 @@ async function headOf(git: GitDirectory): Promise<string | undefined> {
 }
 
 /** git-sync checks each commit out into a directory of that name, often without the repository beside it. */
-function commitInPath(directory: string): string | undefined {
-  for (let at = directory; at !== dirname(at); at = dirname(at)) {
+function commitInPath(path: string): string | undefined {
+  for (let at = path; at !== dirname(at); at = dirname(at)) {
     const name = basename(at).replace(/^rev-/, '');
     if (OBJECT_ID.test(name)) return name;
   }
@@ -67,17 +67,27 @@ function commitInPath(directory: string): string | undefined {
 }
 
 /**
- * The commit checked out where a directory stands.
+ * The commit checked out where a file or directory stands.
  * Shape: a real path in (symbolic links resolved). `undefined` where there is no Git. Local edits do not show.
  */
-export async function findCommit(directory: string): Promise<string | undefined> {
-  const git = await findGitDirectory(directory);
-  return (git && (await headOf(git))) ?? commitInPath(directory);
+export async function findCommit(path: string): Promise<string | undefined> {
+  const git = await findGitDirectory(path);
+  return (git && (await headOf(git))) ?? commitInPath(path);
+}
+
+/** The commit of several sources, where all of them that stand in a Git work tree agree. */
+export async function findCommonCommit(paths: readonly string[]): Promise<string | undefined> {
+  const commits = new Set<string>();
+  for (const path of paths) {
+    const commit = await findCommit(path);
+    if (commit !== undefined) commits.add(commit);
+  }
+  return commits.size === 1 ? [...commits][0] : undefined;
 }
 
 /** True while a Git command is changing the work tree. */
-export async function isGitBusy(directory: string): Promise<boolean> {
-  const git = await findGitDirectory(directory);
+export async function isGitBusy(path: string): Promise<boolean> {
+  const git = await findGitDirectory(path);
   if (!git) return false;
   return stat(join(git.directory, 'index.lock')).then(
     () => true,

@@ -5,3 +5,6 @@
  */
 export type { Environment } from './environment.ts';
 export { type ReadOptions, type ReadResult, readSources } from './read.ts';
+export type { Source } from './source.ts';
+export { createStaticSource, type StaticSource } from './static.ts';
+export { createDirectorySource, type WatchOptions } from './watch.ts';

@@ -2,8 +2,8 @@ import { open } from 'node:fs/promises';
 import { type Finding, type FindingCode, sortFindings } from '../lib/findings.ts';
 import { type ObjectSet, validateObject } from '../resources/index.ts';
 import type { Environment } from './environment.ts';
-import { directoryOf, type FoundFiles, fileFinding, findFiles, type SourceFile } from './find.ts';
-import { findCommit } from './git.ts';
+import { type FoundFiles, fileFinding, findFiles, type SourceFile } from './find.ts';
+import { findCommonCommit } from './git.ts';
 import { assembleObjects, type Validate } from './objects.ts';
 import { type ParsedYaml, parseYaml } from './yaml.ts';
 
@@ -102,16 +102,6 @@ async function readAll(files: readonly SourceFile[], options: ReadOptions): Prom
   return results;
 }
 
-/** The commit of the sources, where all that stand in a Git work tree agree. */
-async function commitOf(found: FoundFiles): Promise<string | undefined> {
-  const commits = new Set<string>();
-  for (const root of found.roots) {
-    const commit = await findCommit(await directoryOf(root));
-    if (commit !== undefined) commits.add(commit);
-  }
-  return commits.size === 1 ? [...commits][0] : undefined;
-}
-
 /** Reads files that were found before. */
 export async function readFound(found: FoundFiles, options: ReadOptions): Promise<ReadResult> {
   const parsed = await readAll(found.files, options);
@@ -125,7 +115,7 @@ export async function readFound(found: FoundFiles, options: ReadOptions): Promis
     (finding) => finding.level === 'error' && (options.strict === true || REFUSING.has(finding.code)),
   );
   if (refused) return { ok: false, findings: all };
-  const commit = await commitOf(found);
+  const commit = await findCommonCommit(found.roots);
   const revision = { hash, ...(commit !== undefined && { commit }) };
   return { ok: true, set: { revision, objects, findings: all } };
 }
