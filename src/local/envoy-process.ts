@@ -1,3 +1,7 @@
+/**
+ * The life of one Envoy. In one piece, since start, restart and stop share its state and each must know what the others
+ * are about; how it is launched, asked and read stands in the files beside this one.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

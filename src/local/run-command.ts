@@ -60,6 +60,8 @@ export function runCommand(
     child.on('exit', () => {
       if (stopped === undefined) return;
       settle();
+      child.stdout.destroy();
+      child.stderr.destroy();
       reject(stopped);
     });
     child.on('close', (exitCode, exitSignal) => {
