@@ -7,6 +7,8 @@ export interface CorpusCase {
   readonly valid: boolean;
   /** The field an invalid object is refused for. */
   readonly field?: string;
+  /** Why the CustomResourceDefinition that its authors publish refuses an object that is valid. */
+  readonly publishedCrdRefuses?: string;
 }
 
 /** Builds cases of one kind from their specs. */

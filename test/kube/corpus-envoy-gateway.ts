@@ -254,7 +254,8 @@ const global = (rule: object) => policyOf({ rateLimit: { type: 'Global', global:
 const local = (rule: object) => policyOf({ rateLimit: { type: 'Local', local: { rules: [rule] } } });
 const cost = { from: 'Metadata', metadata: { namespace: 'io.envoy.ai_gateway', key: 'llm_total_token' } };
 
-const limits: CorpusCase[] = [
+/** The published definition gives limits the format int32 and a maximum beyond it. */
+const goodLimits: CorpusCase[] = [
   policy.good('global limit', global({ limit })),
   policy.good(
     'tokens of a user',
@@ -266,6 +267,16 @@ const limits: CorpusCase[] = [
     }),
   ),
   policy.good('local limit', local({ limit, cost: { request: cost } })),
+  policy.good('limit above 31 bits', global({ limit: { ...limit, requests: 4294967295 } })),
+].map((entry) => ({ ...entry, publishedCrdRefuses: 'the maximum of limit.requests does not fit its format' }));
+
+const limits: CorpusCase[] = [
+  ...goodLimits,
+  policy.bad(
+    'limit above 32 bits',
+    'spec.rateLimit.global.rules[0].limit.requests',
+    global({ limit: { ...limit, requests: 4294967296 } }),
+  ),
   policy.bad(
     'limit of zero',
     'spec.rateLimit.global.rules[0].limit.requests',

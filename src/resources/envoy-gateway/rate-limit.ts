@@ -1,5 +1,5 @@
 import { RateLimitSelector } from '../common/rate-limit-selector.ts';
-import { bool, choice, int32, int64, list, object, optional, type Static, text } from '../schema.ts';
+import { bool, choice, int64, list, object, optional, type Static, text } from '../schema.ts';
 
 /** What a request costs: a number, or a value of dynamic metadata. */
 export const RateLimitCostValue = object(
@@ -12,12 +12,15 @@ export const RateLimitCostValue = object(
 );
 export type RateLimitCostValue = Static<typeof RateLimitCostValue>;
 
+/** Envoy Gateway's definition calls it 32 bits wide and allows more; Kubernetes 1.36 refuses every limit for that. */
+const LimitedRequests = int64({ minimum: 1, maximum: 4294967295 });
+
 /** A limit for the requests that its selectors match. */
 export const RateLimitRule = object({
   clientSelectors: optional(list(RateLimitSelector, { maxItems: 8 })),
   cost: optional(object({ request: optional(RateLimitCostValue), response: optional(RateLimitCostValue) })),
   limit: object({
-    requests: int32({ maximum: 4294967295, minimum: 1 }),
+    requests: LimitedRequests,
     unit: choice(['Second', 'Minute', 'Hour', 'Day', 'Month', 'Year']),
   }),
   shadowMode: optional(bool()),
