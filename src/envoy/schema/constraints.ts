@@ -65,6 +65,8 @@ function checkField(field: FieldPlan, rules: FieldRules, value: unknown, path: P
   if (field.shape === 'list') checkList(field.value, rules.repeated ?? {}, value, path, out);
   else if (field.shape === 'map') checkMap(field.value, rules.map ?? {}, value, path, out);
   else if (isSet(value)) checkValue(field.value, rules, value, path, out);
+  // Of a oneof, only the chosen field is held to its rules.
+  else if (field.oneof !== undefined) return;
   else if (isRequired(rules)) report(out, path, 'is required');
   // A field without presence has its default value when it is absent; all others are free to be absent.
   else if (!field.hasPresence && field.value.kind !== 'message') {

@@ -7,11 +7,15 @@ import { methodsOf, reflectMessage } from './descriptors.ts';
 export type ValuePlan =
   | { readonly kind: 'scalar'; readonly type: string }
   | { readonly kind: 'enum'; readonly values: ReadonlyMap<string, number>; readonly names: ReadonlyMap<number, string> }
-  | { readonly kind: 'message'; readonly typeName: string };
+  | { readonly kind: 'message'; readonly typeName: string }
+  /** google.protobuf.NullValue, whose JSON is null. */
+  | { readonly kind: 'null' };
 
 export interface FieldPlan {
   readonly name: string;
   readonly shape: 'single' | 'list' | 'map';
+  /** Whether the keys of the map are integers; JSON has them in decimal, protobufjs as hashes. */
+  readonly hasLongKeys: boolean;
   readonly value: ValuePlan;
   /** The oneof it belongs to, if any. */
   readonly oneof: string | undefined;
@@ -69,9 +73,12 @@ export function serviceMethods(serviceName: string): MethodPlan[] {
 function planField(field: protobuf.Field): FieldPlan {
   // A proto3 `optional` is a oneof of its own on the wire level only.
   const oneof = field.partOf === null || field.partOf?.isProto3Optional ? undefined : field.partOf?.name;
+  const keyType = field instanceof protobuf.MapField ? field.keyType : 'string';
+  if (keyType !== 'string' && keyType !== 'int64') throw new InvariantError(`${field.fullName}: keys of ${keyType}`);
   return {
     name: field.name,
     shape: field.map ? 'map' : field.repeated ? 'list' : 'single',
+    hasLongKeys: keyType === 'int64',
     value: planValue(field),
     oneof,
     hasPresence: field.hasPresence,
@@ -82,6 +89,7 @@ function planValue(field: protobuf.Field): ValuePlan {
   const resolved = field.resolvedType;
   if (resolved instanceof protobuf.Type) return { kind: 'message', typeName: resolved.fullName.slice(1) };
   if (!(resolved instanceof protobuf.Enum)) return { kind: 'scalar', type: field.type };
+  if (resolved.fullName === '.google.protobuf.NullValue') return { kind: 'null' };
   const values = new Map(Object.entries(resolved.values));
   const names = new Map<number, string>();
   // The first name declared for a number is the one printed.

@@ -1,4 +1,5 @@
 /** What protobufjs decoded to ProtoJSON with proto field names. */
+import protobuf from 'protobufjs/light.js';
 import { hasMessage } from './descriptors.ts';
 import { type FieldPlan, type MessagePlan, planOf, type ValuePlan } from './registry.ts';
 import { isDefaultScalar, printScalar } from './scalars.ts';
@@ -54,18 +55,27 @@ function isDefault(field: FieldPlan, value: unknown): boolean {
 function printField(field: FieldPlan, value: unknown): unknown {
   if (field.shape === 'single') return printValue(field.value, value);
   if (field.shape === 'list') return (value as readonly unknown[]).map((item) => printValue(field.value, item));
-  return printMap(value as Plain, (item) => printValue(field.value, item));
+  const printKey = field.hasLongKeys ? longKey : undefined;
+  return printMap(value as Plain, (item) => printValue(field.value, item), printKey);
 }
 
 /** fromEntries, since it makes `__proto__` a key like any other. */
-function printMap(map: Plain, print: (item: unknown) => unknown): Record<string, unknown> {
-  return Object.fromEntries(Object.keys(map).map((key) => [key, print(map[key])]));
+function printMap(
+  map: Plain,
+  print: (item: unknown) => unknown,
+  printKey: (key: string) => string = (key) => key,
+): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(map).map((key) => [printKey(key), print(map[key])]));
+}
+
+function longKey(hash: string): string {
+  return String(printScalar('int64', protobuf.util.longFromHash(hash, false)));
 }
 
 function printValue(plan: ValuePlan, value: unknown): unknown {
   if (plan.kind === 'message') return printMessage(plan.typeName, value as Plain);
   if (plan.kind === 'enum') return plan.names.get(value as number) ?? value;
-  return printScalar(plan.type, value);
+  return plan.kind === 'null' ? null : printScalar(plan.type, value);
 }
 
 function printWellKnown(name: string, message: Plain): unknown {

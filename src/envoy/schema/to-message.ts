@@ -84,8 +84,9 @@ function unknownField(plan: MessagePlan, key: string, path: Path): never {
 
 /** JSON null means absent, except where null is itself a value. */
 function takesNull(field: FieldPlan): boolean {
-  const { value } = field;
-  return field.shape === 'single' && value.kind === 'message' && value.typeName === 'google.protobuf.Value';
+  const { shape, value } = field;
+  if (value.kind === 'null') return true;
+  return shape === 'single' && value.kind === 'message' && value.typeName === 'google.protobuf.Value';
 }
 
 function fieldValue(field: FieldPlan, json: unknown, path: Path): unknown {
@@ -95,7 +96,13 @@ function fieldValue(field: FieldPlan, json: unknown, path: Path): unknown {
     return json.map((item, index) => at(path, index, () => singleValue(field.value, item, path)));
   }
   const object = asObject(json, path);
+  if (field.hasLongKeys) for (const key of Object.keys(object)) checkLongKey(key, path);
   return mapValue(object, path, (item) => singleValue(field.value, item, path));
+}
+
+function checkLongKey(key: string, path: Path): void {
+  const result = readScalar('int64', key);
+  if ('problem' in result) fail([...path, key], `the key: ${result.problem}`);
 }
 
 /** Sorted, and without a prototype so that `__proto__` is a key like any other. */
@@ -120,6 +127,7 @@ function at<T>(path: Path, segment: PathSegment, convert: () => T): T {
 function singleValue(plan: ValuePlan, json: unknown, path: Path): unknown {
   if (plan.kind === 'message') return messageValue(plan.typeName, json, path);
   if (plan.kind === 'enum') return enumValue(plan.values, json, path);
+  if (plan.kind === 'null') return json === null ? 0 : fail(path, expected('null', json).problem);
   const result = readScalar(plan.type, json);
   if ('problem' in result) fail(path, result.problem);
   return result.value;
