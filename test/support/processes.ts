@@ -6,6 +6,8 @@ const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+// A signal without a listener ends Node without its exit event, and the children would live on.
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
 
 /** A child process that is killed when this one ends. */
 export function spawnChild(command: string, args: readonly string[], options: SpawnOptions = {}): ChildProcess {

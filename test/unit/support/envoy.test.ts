@@ -146,6 +146,64 @@ describe('Envoy harness', () => {
     expect(() => inlineStatic({ ...whole, clusters: [] })).to.throw('nothing refers to endpoint assignment fake');
   });
 
+  it('reaches a fake over TLS and HTTP/2 with an injected credential', async () => {
+    const secure = await startOpenAi({ name: 'secure', tls: { names: ['api.test'] } });
+    const ads = { resource_api_version: 'V3', ads: {} };
+    const injector = {
+      '@type': type('filters.http.credential_injector.v3.CredentialInjector'),
+      overwrite: true,
+      credential: {
+        name: 'generic',
+        typed_config: {
+          '@type': type('http.injected_credentials.generic.v3.Generic'),
+          credential: { name: 'key', sds_config: ads },
+        },
+      },
+    };
+    const codec = { '@type': type('filters.http.upstream_codec.v3.UpstreamCodec') };
+    const protocol = {
+      '@type': type('upstreams.http.v3.HttpProtocolOptions'),
+      auto_config: {},
+      http_filters: [
+        { name: 'injector', typed_config: injector },
+        { name: 'codec', typed_config: codec },
+      ],
+    };
+    const tls = {
+      '@type': type('transport_sockets.tls.v3.UpstreamTlsContext'),
+      sni: 'api.test',
+      common_tls_context: {
+        validation_context: {
+          trusted_ca: { inline_string: (await testCa()).cert },
+          match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'api.test' } }],
+        },
+      },
+    };
+    const cluster = {
+      ...{ name: 'fake', type: 'EDS', eds_cluster_config: { eds_config: ads }, connect_timeout: '2s' },
+      transport_socket: { name: 'tls', typed_config: tls },
+      typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocol },
+    };
+    const bootstrap = inlineStatic({
+      listeners: [listener(0, { rds: { route_config_name: 'main', config_source: ads } })],
+      routes: [routes('fake')],
+      clusters: [cluster],
+      endpoints: [endpoints(secure.port)],
+      secrets: [{ name: 'key', generic_secret: { secret: { inline_string: `Bearer ${OPENAI_KEY}` } } }],
+    });
+    const proxy = await startEnvoy({ bootstrap });
+    try {
+      const at = await proxy.listenerPort('main');
+      const response = await request({ ...call(), port: at, headers: { authorization: 'Bearer of-the-client' } });
+      expect(response.status).to.equal(200);
+      expect(secure.last).to.include({ httpVersion: '2.0', serverName: 'api.test' });
+      expect(secure.foreignCredentials).to.deep.equal([]);
+    } finally {
+      await proxy.stop();
+      await secure.close();
+    }
+  });
+
   it('starts with a bootstrap for a control plane that is not there, and stops', async () => {
     const lonely = await startEnvoy({
       bootstrap: bootstrapFor({ xdsPort: await freePort(), cluster: 'default/gw' }),
