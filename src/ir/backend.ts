@@ -1,0 +1,122 @@
+import type { SecretRef } from './secret.ts';
+
+export type ProviderSchema =
+  | 'OpenAI'
+  | 'Cohere'
+  | 'AWSBedrock'
+  | 'AzureOpenAI'
+  | 'GCPVertexAI'
+  | 'GCPAnthropic'
+  | 'Anthropic'
+  | 'AWSAnthropic';
+
+/** A target that gets its own Envoy cluster: a provider of models, or a plain HTTP service. */
+export interface BackendIr {
+  /** `AIServiceBackend/NAMESPACE/NAME` or `Backend/NAMESPACE/NAME`: also the name of the cluster. */
+  readonly name: string;
+  /** `NAMESPACE/NAME`: how users see it in headers, logs and metadata. */
+  readonly displayName: string;
+  /** Absent for a plain HTTP service. */
+  readonly provider?: ProviderIr;
+  readonly endpoints: readonly EndpointIr[];
+  /** Absent: plaintext. */
+  readonly tls?: BackendTlsIr;
+  readonly protocol: 'auto' | 'http1' | 'h2c';
+  readonly connection: ConnectionIr;
+  readonly credential?: CredentialIr;
+  /** HTTP CONNECT proxy to reach it through, `host:port`. */
+  readonly forwardProxy?: string;
+}
+
+export interface ProviderIr {
+  readonly schema: ProviderSchema;
+  /** Azure: `api-version`. Anthropic on a cloud: `anthropic_version`. */
+  readonly version?: string;
+  /** Path prefix without slashes at its ends; empty for none. Undefined: the default of the schema. */
+  readonly prefix?: string;
+}
+
+export type EndpointIr =
+  | { readonly kind: 'ip'; readonly address: string; readonly port: number; readonly hostname?: string }
+  | { readonly kind: 'fqdn'; readonly hostname: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string; readonly hostname?: string };
+
+export interface BackendTlsIr {
+  /** Server name sent and validated against the certificate. */
+  readonly sni: string;
+  /** `system`: the trust store of the host; else a `ca` secret. `none`: the user switched validation off. */
+  readonly ca: 'system' | 'none' | SecretRef;
+  /** Names that the certificate must hold one of, beside `sni` validation. */
+  readonly subjectAltNames: readonly SubjectAltNameIr[];
+  /** Client certificate. */
+  readonly certificate?: SecretRef;
+  readonly minVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion;
+  readonly alpn?: readonly string[];
+}
+
+export type TlsVersion = '1.0' | '1.1' | '1.2' | '1.3';
+
+export interface SubjectAltNameIr {
+  readonly type: 'dns' | 'uri';
+  readonly value: string;
+}
+
+/** Limits and health of one backend; a BackendTrafficPolicy refines the defaults. */
+export interface ConnectionIr {
+  readonly connectTimeoutMs: number;
+  readonly maxConnections?: number;
+  readonly maxPendingRequests?: number;
+  readonly maxParallelRequests?: number;
+  readonly maxParallelRetries?: number;
+  readonly maxRequestsPerConnection?: number;
+  readonly idleTimeoutMs?: number;
+  readonly tcpKeepalive?: { readonly probes?: number; readonly idleTimeMs?: number; readonly intervalMs?: number };
+  readonly dnsRefreshRateMs?: number;
+  readonly respectDnsTtl?: boolean;
+  readonly loadBalancer: 'round_robin' | 'least_request' | 'random';
+  /** Passive health checking. Absent: no endpoint is ejected. */
+  readonly outlier?: OutlierIr;
+  readonly activeHealthCheck?: ActiveHealthCheckIr;
+}
+
+export interface OutlierIr {
+  readonly consecutive5xx?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly consecutiveLocalOriginFailures?: number;
+  readonly splitExternalLocalOriginErrors: boolean;
+  readonly intervalMs: number;
+  readonly baseEjectionTimeMs: number;
+  readonly maxEjectionPercent: number;
+}
+
+export interface ActiveHealthCheckIr {
+  readonly timeoutMs: number;
+  readonly intervalMs: number;
+  readonly unhealthyThreshold: number;
+  readonly healthyThreshold: number;
+  readonly path: string;
+  readonly host?: string;
+  readonly method?: string;
+  readonly expectedStatuses: readonly number[];
+}
+
+/** How a backend is told who calls. */
+export interface CredentialIr {
+  /** Header that carries it, lower case. */
+  readonly header: string;
+  /** Text before the value: `Bearer `, or empty. */
+  readonly prefix: string;
+  /** Absent: only what the request itself carries (see `override`). */
+  readonly secret?: SecretRef;
+  readonly override?: CredentialOverrideIr;
+}
+
+/** A credential that comes with the request. */
+export interface CredentialOverrideIr {
+  /** Request header that holds it, lower case. */
+  readonly requestHeader?: string;
+  readonly dynamicMetadata?: { readonly namespace: string; readonly key: string };
+  /** Use the configured credential when the request carries none; else the request cannot use this backend. */
+  readonly fallbackToConfigured: boolean;
+}

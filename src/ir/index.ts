@@ -1,0 +1,16 @@
+/**
+ * The intermediate form between policy and Envoy: plain readonly data, all references resolved, all defaults applied,
+ * routes in the order of precedence. In: what `policy` decides. Out: what `envoy` emits. It knows neither Kubernetes
+ * objects nor Envoy resources; durations are milliseconds, sizes bytes, and no secret value stands in it.
+ */
+export type * from './backend.ts';
+export {
+  API_ENDPOINTS,
+  type ApiEndpoint,
+  type ApiFamily,
+  type EndpointName,
+  type EndpointPrefixes,
+} from './endpoints.ts';
+export type * from './gateway.ts';
+export type * from './route.ts';
+export type * from './secret.ts';

@@ -1,0 +1,16 @@
+/**
+ * What a secret resource is called and where its value stands. Values travel beside the Ir (`SecretValues`), never in it.
+ */
+export interface SecretRef {
+  /** Resource name: `Secret/NAMESPACE/NAME/KEY`. */
+  readonly name: string;
+  readonly kind: 'generic' | 'tls' | 'ca';
+}
+
+export type SecretValue =
+  | { readonly kind: 'generic'; readonly value: string }
+  | { readonly kind: 'tls'; readonly certificateChain: string; readonly privateKey: string }
+  | { readonly kind: 'ca'; readonly certificates: string };
+
+/** Secret values by resource name: the second input of `envoy`. Never printed. */
+export type SecretValues = ReadonlyMap<string, SecretValue>;
