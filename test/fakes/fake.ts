@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createH2Server, createSecureServer } from 'node:http2';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { type Answer, jsonAnswer, type Provider, Refusal } from './answer.ts';
+import { type Answer, jsonAnswer, type Provider, Refusal, sseEvent } from './answer.ts';
 import { testCa } from './certs.ts';
 import { type ForeignCredential, foreignCredentials, repeatedHeaders } from './credentials.ts';
 import { type RecordedRequest, readRequest, type ServerRequest } from './recorded.ts';
@@ -183,11 +183,18 @@ export class Fake {
       return jsonAnswer(400, this.#provider.errorBody(400, `repeated header ${repeated.join(', ')}`));
     }
     try {
-      return this.#provider.answer(request, this.settings);
+      return this.#withErrorEvent(this.#provider.answer(request, this.settings), fault.errorAfterChunks);
     } catch (error) {
       if (error instanceof Refusal) return error.answer;
       throw error;
     }
+  }
+
+  #withErrorEvent(answer: Answer, after: number | undefined): Answer {
+    if (answer.kind === 'unary' || after === undefined) return answer;
+    const name = this.#provider.kind === 'anthropic' ? 'error' : undefined;
+    const error = sseEvent(this.settings, this.#provider.errorBody(500, `${this.name} fails in the stream`), name);
+    return { ...answer, events: [...answer.events.slice(0, after), error] };
   }
 
   #faultAnswer(status: number, fault: Fault): Answer {

@@ -78,6 +78,8 @@ export interface Fault {
   readonly slowFirstByteMs?: number;
   /** Resets after this many pieces of a stream; a unary answer is cut in its middle (0: before its body). */
   readonly cutAfterChunks?: number;
+  /** Ends a stream after this many pieces with an error event in the provider's shape. */
+  readonly errorAfterChunks?: number;
   /** Stops after this many pieces of a stream and keeps the connection open. */
   readonly stallAfterChunks?: number;
   /** Resets this request and refuses connections from now on, until `accept()` or `reset()`. */

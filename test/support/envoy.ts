@@ -191,7 +191,9 @@ const paths = new Map<string, Promise<string>>();
 export function envoyPath(version = ''): Promise<string> {
   const known = paths.get(version);
   if (known !== undefined) return known;
-  const found = findEnvoy(version === '' ? {} : { version }).then(({ path }) => path);
+  // ENVOY_BIN stands for the default version alone: a test that names another one must get that one.
+  const options = version === '' ? {} : { version, env: { ...process.env, ENVOY_BIN: undefined } };
+  const found = findEnvoy(options).then(({ path }) => path);
   paths.set(version, found);
   return found;
 }

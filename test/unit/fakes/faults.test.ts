@@ -78,6 +78,18 @@ describe('fault plan and record of a fake', () => {
     expect(unary.body.length).to.be.greaterThan(0).and.lessThan(Number(unary.headers['content-length']));
   });
 
+  it('ends a stream with an error event, or lets it stall', async () => {
+    fake.fault = () => ({ errorAfterChunks: 2 });
+    const failed = await request(call({ stream: true }));
+    expect(failed.isCut).to.equal(false);
+    expect(failed.sse()).to.have.length(3);
+    expect(failed.sse()[2]?.json).to.have.nested.property('error.type', 'server_error');
+    fake.fault = () => ({ stallAfterChunks: 1 });
+    const abort = new AbortController();
+    const stalled = await request({ ...call({ stream: true }), signal: abort.signal, onChunk: () => abort.abort() });
+    expect([stalled.isCut, stalled.sse().length]).to.deep.equal([true, 1]);
+  });
+
   it('records credentials that are not its own', async () => {
     await request(call({}, { 'x-api-key': 'sk-ant', cookie: 'session=1', 'x-amz-date': '20260101T000000Z' }));
     await request({ ...call(), headers: { Authorization: 'Bearer sk-client' }, path: '/v1/chat/completions?key=g' });
