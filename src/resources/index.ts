@@ -3,7 +3,12 @@
  * CustomResourceDefinitions. One JSON Schema a kind gives its type, its validation and its CRD. Must not know where
  * objects come from, nor what they compile to: references between objects are policy's.
  */
+export * from './aigateway/index.ts';
+export * from './core/index.ts';
+export { emitCrds, formatCrds } from './crds.ts';
+export * from './envoy-gateway/index.ts';
+export * from './gateway-api/index.ts';
 export { apiVersionOf, defineKind, type Kind, type ObjectOf } from './kind.ts';
-export { findKind, KINDS } from './kinds.ts';
+export { findKind, isValidOf, KINDS } from './kinds.ts';
 export * from './object.ts';
 export { type Validated, type ValidateOptions, validateObject } from './validate.ts';

@@ -14,6 +14,8 @@ export type * from './llm-request-cost.ts';
 export type * from './mutations.ts';
 export type * from './quota-policy.ts';
 
+export { aiGatewayRouteKind, aiServiceBackendKind, backendSecurityPolicyKind, gatewayConfigKind, quotaPolicyKind };
+
 /** The kinds of aigateway.envoyproxy.io. */
 export const aigatewayKinds: readonly Kind[] = [
   aiGatewayRouteKind,
