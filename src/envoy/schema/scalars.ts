@@ -9,7 +9,6 @@ interface LongLike {
 
 const INT32 = { min: -2147483648, max: 2147483647 };
 const UINT32 = { min: 0, max: 4294967295 };
-const MAX_FLOAT = 3.4028234663852886e38;
 const BASE64 = /^[A-Za-z0-9+/_-]*={0,2}$/;
 
 /** A scalar as protobufjs wants it, or an error text. */
@@ -83,7 +82,7 @@ function readBytes(json: unknown): ScalarResult {
 function readFloat(type: string, json: unknown): ScalarResult {
   if (json === 'NaN' || json === 'Infinity' || json === '-Infinity') return { value: Number(json) };
   if (typeof json !== 'number' || !Number.isFinite(json)) return expected('a number', json);
-  if (type === 'float' && Math.abs(json) > MAX_FLOAT) return { problem: 'out of the range of a float' };
+  if (type === 'float' && !Number.isFinite(Math.fround(json))) return { problem: 'out of the range of a float' };
   return { value: json };
 }
 
