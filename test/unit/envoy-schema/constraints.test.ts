@@ -22,7 +22,7 @@ describe('constraints of the Envoy API', () => {
       'envoy.config.route.v3.RouteMatch',
       {},
       [
-        'path_specifier needs one of prefix, path, safe_regex, connect_matcher, path_separated_prefix, path_match_policy',
+        ': path_specifier needs one of prefix, path, safe_regex, connect_matcher, path_separated_prefix, path_match_policy',
       ],
     ],
     ['a chosen field that is empty', 'envoy.config.route.v3.RouteMatch', { prefix: '' }, []],
