@@ -16,6 +16,11 @@ export const coreCorpus: readonly CorpusCase[] = [
   core('Secret', 'API key as Base64', { data: { apiKey: 'c2stMQ==' } }),
   core('Secret', 'Base64 with line breaks', { data: { apiKey: 'c2st\nMQ==\n' } }),
   core('Secret', 'empty value', { data: { apiKey: '' } }),
+  core('Secret', 'null for no bytes', {
+    type: 'kubernetes.io/tls',
+    data: { 'tls.crt': null },
+    stringData: { 'tls.key': null },
+  }),
   core('Secret', 'certificate', { type: 'kubernetes.io/tls', data: { 'tls.crt': '', 'tls.key': '' } }),
   core('Secret', 'certificate as text', { type: 'kubernetes.io/tls', stringData: { 'tls.crt': 'a', 'tls.key': 'b' } }),
   core('Secret', 'user name alone', { type: 'kubernetes.io/basic-auth', stringData: { username: 'a' } }),

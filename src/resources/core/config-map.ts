@@ -9,7 +9,7 @@ export const configMapKind = defineKind({
   versions: ['v1'],
   schema: object(
     {
-      data: optional(mapOf(text(), { rules: dataKeyRules })),
+      data: optional(mapOf(text({ nullable: true }), { rules: dataKeyRules })),
       binaryData: optional(mapOf(Base64, { rules: dataKeyRules })),
       immutable: optional(bool()),
     },

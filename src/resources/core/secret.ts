@@ -1,10 +1,11 @@
 import { defineKind, type ObjectOf } from '../kind.ts';
 import { bool, mapOf, object, optional, text } from '../schema.ts';
 
-/** Base64 as Kubernetes reads it: padded, line breaks anywhere. */
 const base64Char = '[A-Za-z0-9+/][\\r\\n]*';
 const base64Pad = '=[\\r\\n]*';
+/** Base64 as Kubernetes reads it: padded, line breaks anywhere; null stands for no bytes. */
 export const Base64 = text({
+  nullable: true,
   pattern: `^[\\r\\n]*(?:(?:${base64Char}){4})*(?:(?:${base64Char}){2}(?:${base64Pad}){2}|(?:${base64Char}){3}${base64Pad})?$`,
 });
 
@@ -35,7 +36,7 @@ export const secretKind = defineKind({
     {
       type: text({ default: 'Opaque' }),
       data: optional(mapOf(Base64, { rules: dataKeyRules })),
-      stringData: optional(mapOf(text(), { rules: dataKeyRules })),
+      stringData: optional(mapOf(text({ nullable: true }), { rules: dataKeyRules })),
       immutable: optional(bool()),
     },
     {
