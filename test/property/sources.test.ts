@@ -96,6 +96,8 @@ describe('sources', function () {
           '!!str ',
         ],
         ...['apiVersion: v1\n', 'kind: List\n', 'kind: Secret\n', 'items:\n', 'metadata: ', '{name: a}\n', 'spec:\n'],
+        'apiVersion: aigateway.envoyproxy.io/v1beta1\nkind: AIGatewayRoute\nmetadata: {name: a}\nspec:\n  rules: ',
+        'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  ',
         ...['${A}', '${B:=x}', '$${A}', '\t', '#', '%YAML 1.1\n', '...\n', '\u0000', '\uFEFF', 'data: {k: v}\n'],
       ),
     );
