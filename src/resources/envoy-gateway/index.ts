@@ -6,6 +6,20 @@ import type { Kind } from '../kind.ts';
 import { backendKind } from './backend.ts';
 import { backendTrafficPolicyKind } from './backend-traffic-policy.ts';
 
+export type { CircuitBreaker } from '../common/circuit-breaker.ts';
+export type { ClusterSettings } from '../common/cluster-settings.ts';
+export type {
+  BackendConnection,
+  DnsSettings,
+  Http2Settings,
+  ProxyProtocol,
+  TcpKeepalive,
+} from '../common/connection.ts';
+export type { ActiveHealthCheck, HealthCheck, HealthCheckPayload, PassiveHealthCheck } from '../common/health-check.ts';
+export type { ConsistentHash, LoadBalancer, ZoneAware } from '../common/load-balancer.ts';
+export type { RateLimitSelector } from '../common/rate-limit-selector.ts';
+export type { Retry } from '../common/retry.ts';
+export type { Timeout } from '../common/timeout.ts';
 export { type Backend, type BackendEndpoint, type BackendTls, backendKind } from './backend.ts';
 export { type BackendTrafficPolicy, backendTrafficPolicyKind, type TargetSelector } from './backend-traffic-policy.ts';
 export type { RateLimit, RateLimitRule } from './rate-limit.ts';

@@ -9,6 +9,16 @@ import { gatewayClassKind } from './gateway-class.ts';
 import { httpRouteKind } from './http-route.ts';
 import { referenceGrantKind } from './reference-grant.ts';
 
+export type { Fraction, HeaderMatch, HeaderModifier, HttpHeader, PathModifier } from '../common/http.ts';
+export type { LabelSelector } from '../common/labels.ts';
+export type {
+  BackendObjectReference,
+  LocalObjectReference,
+  ObjectReference,
+  ParentReference,
+  PolicyTargetReference,
+  SecretObjectReference,
+} from '../common/references.ts';
 export { type BackendTLSPolicy, backendTLSPolicyKind, type SubjectAltName } from './backend-tls-policy.ts';
 export { type AllowedRoutes, type Gateway, type GatewayListener, gatewayKind, type ListenerTls } from './gateway.ts';
 export { type GatewayClass, gatewayClassKind } from './gateway-class.ts';
@@ -19,7 +29,13 @@ export {
   type HTTPRouteTimeouts,
   httpRouteKind,
 } from './http-route.ts';
-export type { HTTPRouteFilter } from './http-route-filter.ts';
+export type {
+  HTTPCorsFilter,
+  HTTPRequestMirrorFilter,
+  HTTPRequestRedirectFilter,
+  HTTPRouteFilter,
+  HTTPUrlRewriteFilter,
+} from './http-route-filter.ts';
 export type { HTTPPathMatch, HTTPQueryParamMatch, HTTPRouteMatch } from './http-route-match.ts';
 export { type ReferenceGrant, referenceGrantKind } from './reference-grant.ts';
 
