@@ -1,3 +1,4 @@
+/** Long because it is one list of cases: every rule of the two kinds is seen to hold or to break here. */
 import { type CorpusCase, casesOf } from './corpus-case.ts';
 
 const apiVersion = 'gateway.envoyproxy.io/v1alpha1';

@@ -1,3 +1,4 @@
+/** Long because it is one list of cases, in the order of the fields. */
 import { type CorpusCase, casesOf } from './corpus-case.ts';
 
 const route = casesOf('gateway.networking.k8s.io/v1', 'HTTPRoute');
