@@ -1,0 +1,754 @@
+-- The one script of the data path. It runs in two roles, told apart by filter_context.role:
+--   listener  (connection manager): reads model and shape of a request once, chooses the order of backends, and at the
+--             end of the stream turns token counts into costs
+--   backend   (upstream filter of a provider's cluster, so once per attempt): makes the request that provider's own:
+--             credentials of others away, path, host, model, header and body mutations
+-- All filters use the same text and the same shared_vm_id, so a worker has one VM: what one attempt learns (a cooldown)
+-- the next request of that worker knows. Facts about routes and backends come as metadata and are kept by their version.
+-- A script error would let a request pass unchanged, so both roles fail closed.
+
+local ffi = require('ffi')
+local find, sub, gsub, byte, lower, match, gmatch = string.find, string.sub, string.gsub, string.byte, string.lower, string.match, string.gmatch
+local concat, floor, random = table.concat, math.floor, math.random
+local bytes_t = ffi.typeof('const uint8_t*')
+
+local NS = 'headgate'
+local COST_NS = 'io.envoy.ai_gateway'
+local ORDER_NS = 'headgate.order'
+local MAX_DEPTH = 512
+local MAX_COOLDOWN_MS = 300000
+local MAX_ANSWER_BYTES = 33554432
+local MAX_EVENT_BYTES = 1048576
+
+math.randomseed((os.time() * 1000 + tonumber(match(tostring({}), '0x(%x+)') or '0', 16)) % 2147483647)
+
+-- ---------------------------------------------------------------------------------------------------------- JSON
+
+local stack = ffi.new('uint8_t[?]', MAX_DEPTH + 2)
+
+local function is_hex(c)
+  return (c >= 48 and c <= 57) or (c >= 97 and c <= 102) or (c >= 65 and c <= 70)
+end
+
+-- Position behind the string that opens at p (0-based), or -1.
+local function skip_string(buf, p, n)
+  p = p + 1
+  while p < n do
+    local c = buf[p]
+    if c == 34 then return p + 1 end
+    if c == 92 then
+      c = p + 1 < n and buf[p + 1] or 0
+      if c == 117 then
+        if p + 5 >= n then return -1 end
+        if not (is_hex(buf[p + 2]) and is_hex(buf[p + 3]) and is_hex(buf[p + 4]) and is_hex(buf[p + 5])) then return -1 end
+        p = p + 6
+      elseif c == 34 or c == 92 or c == 47 or c == 98 or c == 102 or c == 110 or c == 114 or c == 116 then
+        p = p + 2
+      else
+        return -1
+      end
+    elseif c < 32 then
+      return -1
+    else
+      p = p + 1
+    end
+  end
+  return -1
+end
+
+local function skip_digits(buf, p, n)
+  local start = p
+  while p < n and buf[p] >= 48 and buf[p] <= 57 do p = p + 1 end
+  return p > start and p or -1
+end
+
+-- Position behind the number that starts at p, or -1.
+local function skip_number(buf, p, n)
+  if buf[p] == 45 then p = p + 1 end
+  if p >= n then return -1 end
+  if buf[p] == 48 then p = p + 1 else p = skip_digits(buf, p, n) end
+  if p < 0 then return -1 end
+  if p < n and buf[p] == 46 then
+    p = skip_digits(buf, p + 1, n)
+    if p < 0 then return -1 end
+  end
+  if p < n and (buf[p] == 101 or buf[p] == 69) then
+    p = p + 1
+    if p < n and (buf[p] == 43 or buf[p] == 45) then p = p + 1 end
+    p = skip_digits(buf, p, n)
+  end
+  return p
+end
+
+local LITERALS = { [116] = 'true', [102] = 'false', [110] = 'null' }
+
+-- States: what may come next.
+local VALUE, FIRST_KEY, KEY, COLON, AFTER, FIRST_ITEM = 0, 1, 2, 3, 4, 5
+
+-- One strict pass over a JSON object. Returns a list of {key, key start, value start, value end} of its top level
+-- (1-based, inclusive) and the position of the closing brace, or nil and what is wrong.
+local function scan_object(s)
+  local n = #s
+  local buf = ffi.cast(bytes_t, s)
+  local p, state, depth = 0, VALUE, 0
+  local members, key, key_start, value_start = {}, nil, 0, 0
+  while p < n do
+    local c = buf[p]
+    if c == 32 or c == 10 or c == 13 or c == 9 then
+      p = p + 1
+    elseif state == AFTER then
+      if c == 44 then
+        state = stack[depth] == 123 and KEY or VALUE
+        p = p + 1
+      elseif (c == 125 and stack[depth] == 123) or (c == 93 and stack[depth] == 91) then
+        depth = depth - 1
+        p = p + 1
+        if depth == 0 then
+          local rest = find(s, '[^ \t\r\n]', p + 1)
+          if rest then return nil, 'text follows the JSON object' end
+          return members, p
+        end
+        if depth == 1 then members[#members + 1] = { key, key_start, value_start, p } end
+      else
+        return nil, 'expected a comma or a closing bracket'
+      end
+    elseif state == COLON then
+      if c ~= 58 then return nil, 'expected a colon' end
+      state = VALUE
+      p = p + 1
+    elseif (state == KEY or state == FIRST_KEY) and c == 34 then
+      local e = skip_string(buf, p, n)
+      if e < 0 then return nil, 'a string is not valid' end
+      if depth == 1 then key, key_start = sub(s, p + 2, e - 1), p + 1 end
+      state = COLON
+      p = e
+    elseif (state == FIRST_KEY and c == 125) or (state == FIRST_ITEM and c == 93) then
+      state = AFTER -- the closing bracket is read again as the end of an empty container
+    elseif state == VALUE or state == FIRST_ITEM then
+      if depth == 0 and c ~= 123 then return nil, 'expected a JSON object' end
+      if depth == 1 then value_start = p + 1 end
+      if c == 123 or c == 91 then
+        depth = depth + 1
+        if depth > MAX_DEPTH then return nil, 'nested too deeply' end
+        stack[depth] = c
+        state = c == 123 and FIRST_KEY or FIRST_ITEM
+        p = p + 1
+      else
+        local e
+        if c == 34 then
+          e = skip_string(buf, p, n)
+        elseif c == 45 or (c >= 48 and c <= 57) then
+          e = skip_number(buf, p, n)
+        else
+          local word = LITERALS[c]
+          e = word and sub(s, p + 1, p + #word) == word and p + #word or -1
+        end
+        if e < 0 then return nil, 'a value is not valid' end
+        if depth == 1 then members[#members + 1] = { key, key_start, value_start, e } end
+        state = AFTER
+        p = e
+      end
+    else
+      return nil, 'a key is not a string'
+    end
+  end
+  return nil, n == 0 and 'the body is empty' or 'the JSON text ends too early'
+end
+
+local ESCAPES = { b = '\b', f = '\f', n = '\n', r = '\r', t = '\t', ['"'] = '"', ['\\'] = '\\', ['/'] = '/' }
+
+local function utf8(code)
+  if code < 0x80 then return string.char(code) end
+  if code < 0x800 then return string.char(0xC0 + floor(code / 64), 0x80 + code % 64) end
+  if code < 0x10000 then
+    return string.char(0xE0 + floor(code / 4096), 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
+  end
+  return string.char(0xF0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64, 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
+end
+
+-- The text that a JSON string (without its quotes) stands for.
+local function unescape(text)
+  if not find(text, '\\', 1, true) then return text end
+  text = gsub(text, '\\u([dD][89abAB]%x%x)\\u([dD][c-fC-F]%x%x)', function(high, low)
+    return utf8(0x10000 + (tonumber(high, 16) - 0xD800) * 1024 + tonumber(low, 16) - 0xDC00)
+  end)
+  return (gsub(text, '\\(u?)(.)(%x?%x?%x?)', function(u, first, rest)
+    if u == 'u' then return utf8(tonumber(first .. rest, 16)) end
+    return (ESCAPES[first] or first) .. rest
+  end))
+end
+
+local QUOTED = {}
+for code = 0, 31 do QUOTED[string.char(code)] = string.format('\\u%04x', code) end
+QUOTED['"'], QUOTED['\\'] = '\\"', '\\\\'
+
+local function quote(text)
+  return '"' .. gsub(text, '[%c"\\]', QUOTED) .. '"'
+end
+
+-- ------------------------------------------------------------------------------------------------- facts by version
+
+-- Facts never change under one version, so they are converted out of protobuf once a worker.
+local known, known_count = {}, 0
+
+local function facts_of(map)
+  local version = map:get('version')
+  if not version then return nil end
+  local facts = known[version]
+  if facts then return facts end
+  if known_count >= 4096 then known, known_count = {}, 0 end
+  facts = map:get('facts')
+  facts.version = version
+  for i = 1, facts.costs and #facts.costs or 0 do
+    local cost = facts.costs[i]
+    if cost.lua then cost.compute = assert(loadstring(cost.lua, cost.key))() end
+  end
+  known[version] = facts
+  known_count = known_count + 1
+  return facts
+end
+
+-- ------------------------------------------------------------------------------------------------------------ errors
+
+local OPENAI_TYPES = { ['401'] = 'authentication_error', ['500'] = 'server_error' }
+local ANTHROPIC_TYPES = { ['401'] = 'authentication_error', ['404'] = 'not_found_error', ['500'] = 'api_error' }
+
+-- Answers in the error shape of the API that the client speaks.
+local function refuse(handle, api, status, code, message)
+  local body
+  if api == 'anthropic' then
+    body = '{"type":"error","error":{"type":"' .. (ANTHROPIC_TYPES[status] or 'invalid_request_error') .. '","message":' .. quote(message) .. '}}'
+  else
+    body = '{"error":{"message":' .. quote(message) .. ',"type":"' .. (OPENAI_TYPES[status] or 'invalid_request_error')
+      .. '","param":null,"code":' .. quote(code) .. '}}'
+  end
+  handle:respond({ [':status'] = status, ['content-type'] = 'application/json' }, body)
+end
+
+-- ------------------------------------------------------------------------------------------------- what a request asks
+
+-- Model and shape of a JSON body: {model, model_start, model_end, close, stream, ...}, or nil and what is wrong.
+local function read_json(s)
+  local members, close = scan_object(s)
+  if not members then return nil, 'The request body is not valid JSON: ' .. close .. '.' end
+  local seen = {}
+  local asked = { close = close }
+  for i = 1, #members do
+    local m = members[i]
+    local key = unescape(m[1])
+    if seen[key] then return nil, 'The request body has the key ' .. quote(key) .. ' twice.' end
+    seen[key] = true
+    if key == 'model' then
+      if byte(s, m[3]) ~= 34 then return nil, 'The value of "model" must be a string.' end
+      asked.model = unescape(sub(s, m[3] + 1, m[4] - 1))
+      asked.model_start, asked.model_end = m[3], m[4]
+    elseif key == 'stream' then
+      asked.stream = sub(s, m[3], m[4]) == 'true'
+    elseif key == 'stream_options' then
+      asked.options_start, asked.options_end = m[3], m[4]
+    end
+  end
+  return asked
+end
+
+-- Model of a multipart form, in the shape of read_json.
+local function read_multipart(s, content_type)
+  local boundary = match(content_type, 'boundary="([^"]+)"') or match(content_type, 'boundary=([^;%s]+)')
+  if not boundary then return nil, 'The content-type has no boundary.' end
+  local mark = '--' .. boundary
+  local asked = { multipart = true, close = 0 }
+  local p = find(s, mark, 1, true)
+  while p do
+    p = p + #mark
+    if sub(s, p, p + 1) == '--' then return asked end
+    local head_end, body_start = find(s, '\r\n\r\n', p, true)
+    local next_mark = find(s, '\r\n' .. mark, p, true)
+    if not head_end or not next_mark or head_end > next_mark then break end
+    local disposition = match(sub(s, p, head_end), '\r\n[Cc][Oo][Nn][Tt][Ee][Nn][Tt]%-[Dd][Ii][Ss][Pp][Oo][Ss][Ii][Tt][Ii][Oo][Nn]:([^\r\n]*)') or ''
+    local name = match(disposition, '[;%s]name="([^"]*)"') or match(disposition, '[;%s]name=([^;%s]+)')
+    if name == 'model' then
+      if asked.model then return nil, 'The form has the field "model" twice.' end
+      asked.model = sub(s, body_start + 1, next_mark - 1)
+      asked.model_start, asked.model_end = body_start + 1, next_mark - 1
+    end
+    p = next_mark + 2
+  end
+  return nil, 'The multipart form is not complete.'
+end
+
+-- What stream_options must be so that a stream reports its usage, keeping all else that the client asked for; an empty
+-- text when it asks for usage already.
+local function usage_options(options)
+  local members = options and scan_object(options)
+  local parts = { '"include_usage":true' }
+  for i = 1, members and #members or 0 do
+    local m = members[i]
+    if unescape(m[1]) ~= 'include_usage' then
+      parts[#parts + 1] = sub(options, m[2], m[4])
+    elseif sub(options, m[3], m[4]) == 'true' then
+      return ''
+    end
+  end
+  return '{' .. concat(parts, ',') .. '}'
+end
+
+-- What the listener learnt about a request, for the attempts: one text in the metadata, since a table there costs more
+-- than all the rest. No field can hold the separator: models with control characters are refused.
+local NOTE = '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%a*)\31([^\31]*)\31([^\31]*)$'
+
+local function write_note(route, endpoint, asked, query, options, model, now)
+  return concat({ route.version, endpoint, query, tostring(now), tostring(asked.model_start), tostring(asked.model_end),
+    tostring(asked.close), tostring(asked.options_start or 0), tostring(asked.options_end or 0),
+    asked.multipart and 'm' or '', options, model }, '\31')
+end
+
+local function read_note(text)
+  local route, endpoint, query, started, model_start, model_end, close, options_start, options_end, flags, options, model = match(text, NOTE)
+  return { route = route, endpoint = endpoint, query = query, started = tonumber(started), model_start = tonumber(model_start),
+    model_end = tonumber(model_end), close = tonumber(close), options_start = tonumber(options_start),
+    options_end = tonumber(options_end), flags = flags, options = options, model = model }
+end
+
+-- ------------------------------------------------------------------------------------------------------ order of backends
+
+-- Cluster name -> end of its cooldown in ms: set when a provider answers 429 with Retry-After.
+local cooling = {}
+
+local function now_ms(handle)
+  return tonumber(handle:timestamp(EnvoyTimestampResolution.MILLISECOND))
+end
+
+local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
+
+-- How long a provider asks to be left alone, in ms: Retry-After as seconds or date, or retry-after-ms; nil when it does not.
+local function retry_after_ms(headers, now)
+  local ms = tonumber(headers:get('retry-after-ms') or '')
+  local text = headers:get('retry-after')
+  if not ms and text then
+    local seconds = tonumber(text)
+    local day, month, year, hour, minute, second = match(text, '(%d+) (%a+) (%d+) (%d+):(%d+):(%d+) GMT')
+    if seconds then
+      ms = seconds * 1000
+    elseif day and MONTHS[month] then
+      local at = os.time({ day = day, month = MONTHS[month], year = year, hour = hour, min = minute, sec = second, isdst = false })
+      local offset = os.time() - os.time(os.date('!*t'))
+      ms = (at + offset) * 1000 - now
+    end
+  end
+  if ms and ms > 0 then return math.min(ms, MAX_COOLDOWN_MS) end
+end
+
+-- A weighted draw without replacement, in place: the first of what remains is drawn again and again.
+local function shuffle(refs)
+  local total = 0
+  for i = 1, #refs do total = total + refs[i].weight end
+  for i = 1, #refs - 1 do
+    local x = random() * total
+    local j = i
+    while j < #refs do
+      x = x - refs[j].weight
+      if x < 0 then break end
+      j = j + 1
+    end
+    refs[i], refs[j] = refs[j], refs[i]
+    total = total - refs[i].weight
+  end
+end
+
+-- Why a backend should come last for this request, or nil.
+local function drawback(ref, now, credentials)
+  local till = cooling[ref.cluster]
+  if till then
+    if till > now then return 'cooling' end
+    cooling[ref.cluster] = nil
+  end
+  if ref.needs and not (credentials and credentials[ref.needs]) then return 'no-credential' end
+end
+
+-- The priority groups of a request in the order to try them, or nil where the compiled order will do, and the backends
+-- that were put last with the reason.
+local function choose_order(route, now, credentials)
+  if not route.drawn and not next(cooling) and not route.needs then return nil end
+  local order, last, why = {}, {}, {}
+  for g = 1, #route.groups do
+    local refs = {}
+    for i = 1, #route.groups[g] do refs[i] = route.groups[g][i] end
+    if #refs > 1 then shuffle(refs) end
+    for i = 1, #refs do
+      local reason = drawback(refs[i], now, credentials)
+      if reason then
+        last[#last + 1] = refs[i].cluster
+        why[#why + 1] = refs[i].backend .. '=' .. reason
+      else
+        order[#order + 1] = refs[i].cluster
+      end
+    end
+  end
+  if not route.drawn and #last == 0 then return nil end
+  for i = 1, #last do order[#order + 1] = last[i] end
+  local groups = {}
+  for i = 1, #order do
+    -- A group without a name is not taken.
+    local group = { name = order[i], clusters = { { cluster_name = order[i], weight = 1 } } }
+    for _ = 1, route.attempts_per_backend or 1 do groups[#groups + 1] = group end
+  end
+  return groups, concat(why, ',')
+end
+
+-- ------------------------------------------------------------------------------------------------------- token usage
+
+-- Where the counts of an answer stand: the same names for every API (OpenAI chat, responses, Anthropic, Cohere).
+local COUNTS = {
+  prompt_tokens = 'input', input_tokens = 'input', completion_tokens = 'output', output_tokens = 'output',
+  total_tokens = 'total', cache_read_input_tokens = 'cache_read', cache_creation_input_tokens = 'cache_creation',
+}
+local DETAILS = {
+  prompt_tokens_details = true, input_tokens_details = true, completion_tokens_details = true, output_tokens_details = true,
+}
+local DETAIL_COUNTS = { cached_tokens = 'cached', cache_write_tokens = 'cache_write', reasoning_tokens = 'reasoning' }
+
+local function count(s, member)
+  return tonumber(sub(s, member[3], member[4]))
+end
+
+local function read_usage(s, usage)
+  local members = scan_object(s)
+  for i = 1, members and #members or 0 do
+    local m = members[i]
+    local name = COUNTS[m[1]]
+    if name then
+      usage[name] = count(s, m) or usage[name]
+    elseif DETAILS[m[1]] then
+      local inner = sub(s, m[3], m[4])
+      local details = scan_object(inner)
+      for j = 1, details and #details or 0 do
+        local detail = DETAIL_COUNTS[details[j][1]]
+        if detail then usage[detail] = count(inner, details[j]) or usage[detail] end
+      end
+    end
+  end
+  usage.found = true
+end
+
+-- Where usage stands inside an answer or an event: at its top, or inside one of these.
+local HOLDERS = { message = true, response = true, meta = true, usage = false }
+
+local function read_answer(s, usage, deep)
+  local members = scan_object(s)
+  for i = 1, members and #members or 0 do
+    local m = members[i]
+    local key = m[1]
+    if key == 'usage' or (deep and (key == 'tokens' or key == 'billed_units')) then
+      if byte(s, m[3]) == 123 then read_usage(sub(s, m[3], m[4]), usage) end
+    elseif key == 'model' and byte(s, m[3]) == 34 then
+      usage.model = unescape(sub(s, m[3] + 1, m[4] - 1))
+    elseif HOLDERS[key] and not deep and byte(s, m[3]) == 123 then
+      read_answer(sub(s, m[3], m[4]), usage, true)
+    end
+  end
+end
+
+-- True where a text names usage with a value: most events of a stream say `"usage":null` or nothing.
+local function has_usage(s)
+  local p = find(s, '"usage"', 1, true)
+  while p do
+    if find(s, '^%s*:%s*{', p + 7) then return true end
+    p = find(s, '"usage"', p + 7, true)
+  end
+  return false
+end
+
+-- Reads one piece of an event stream; what is left of a line that has not ended comes back.
+local function read_events(rest, text, usage)
+  if rest ~= '' then text = rest .. text end
+  if has_usage(text) or not usage.model then
+    for line in gmatch(text, 'data:%s*({[^\r\n]*})%s*[\r\n]') do
+      if not usage.model or has_usage(line) then read_answer(line, usage, false) end
+    end
+  end
+  local last = byte(text, #text)
+  if last == 10 or last == 13 then return '' end
+  rest = match(text, '[^\r\n]*$')
+  return #rest <= MAX_EVENT_BYTES and rest or ''
+end
+
+-- Token counts of an answer while it passes by; nothing is held back. Returns nil where it reports none.
+local function watch_answer(handle, streaming, started)
+  local usage, rest, parts, size, first = {}, '', {}, 0, nil
+  for chunk in handle:bodyChunks() do
+    local length = chunk:length()
+    if length > 0 then
+      if streaming then
+        first = first or now_ms(handle)
+        rest = read_events(rest, chunk:getBytes(0, length), usage)
+      else
+        size = size + length
+        if size <= MAX_ANSWER_BYTES then parts[#parts + 1] = chunk:getBytes(0, length) else parts = {} end
+      end
+    end
+  end
+  if streaming then
+    if rest ~= '' then read_events(rest, '\n', usage) end
+    usage.first, usage.last = first, now_ms(handle)
+  elseif size <= MAX_ANSWER_BYTES then
+    read_answer(concat(parts), usage, false)
+  end
+  return usage
+end
+
+-- Counts as the cost rules know them. Anthropic counts cached input apart from input_tokens, the others inside it.
+local function settle_usage(usage)
+  local apart = (usage.cache_read or usage.cache_creation) and (usage.cache_read or 0) + (usage.cache_creation or 0) or 0
+  local input, output = (usage.input or 0) + apart, usage.output or 0
+  return {
+    input = input, output = output, total = apart == 0 and usage.total or input + output,
+    cached = usage.cache_read or usage.cached or 0, cache_creation = usage.cache_creation or usage.cache_write or 0,
+    reasoning = usage.reasoning or 0,
+  }
+end
+
+-- ------------------------------------------------------------------------------------------------------- listener role
+
+local function listener_request(handle, listener)
+  local headers = handle:headers()
+  local path = headers:get(':path')
+  local bare = match(path, '^[^?]*')
+  local endpoint = listener.endpoints[bare]
+  if not endpoint or headers:get(':method') ~= 'POST' then return end
+  if not handle:virtualHost():metadata():get('inference') then return end
+  local api = endpoint.api
+
+  local encoding = headers:get('content-encoding')
+  if encoding and lower(encoding) ~= 'identity' then
+    return refuse(handle, api, '415', 'unsupported_encoding', 'A compressed request body is not supported.')
+  end
+  local content_type = headers:get('content-type') or ''
+  local body = handle:body(true)
+  local text = body:getBytes(0, body:length())
+  local asked, wrong
+  if find(lower(content_type), '^%s*multipart/form%-data') then
+    asked, wrong = read_multipart(text, content_type)
+  else
+    asked, wrong = read_json(text)
+  end
+  if not asked then return refuse(handle, api, '400', 'invalid_body', wrong) end
+  local model = asked.model
+  if not model or model == '' then return refuse(handle, api, '400', 'missing_model', 'The request names no model.') end
+  if find(model, '%c') or #model > 512 then return refuse(handle, api, '400', 'invalid_model', 'The name of the model is not valid.') end
+
+  headers = handle:headers() -- objects of the handle do not outlive a wait for the body
+  headers:replace('x-ai-eg-model', model)
+  headers:replace('x-headgate-api', api)
+  handle:clearRouteCache()
+  local route = facts_of(handle:metadata())
+  if not route then return end
+  if route.not_found then
+    return refuse(handle, api, '404', 'model_not_found', 'The model `' .. model .. '` does not exist or is not served here.')
+  end
+
+  local options = ''
+  if asked.stream and endpoint.stream_options and route.force_usage then
+    options = usage_options(asked.options_start and sub(text, asked.options_start, asked.options_end))
+  end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local now = now_ms(handle)
+  metadata:set(NS, 'model', model)
+  metadata:set(NS, 'request', write_note(route, endpoint.name, asked, sub(path, #bare + 1), options, model, now))
+  local credentials
+  if route.override_headers then
+    credentials = {}
+    for i = 1, #route.override_headers do
+      local name = route.override_headers[i]
+      credentials[name] = headers:get(name)
+    end
+    metadata:set(NS, 'credentials', credentials)
+  end
+  if not route.groups then return end
+  local groups, why = choose_order(route, now, credentials)
+  if not groups then return end
+  if why ~= '' then metadata:set(NS, 'tried', why) end
+  metadata:set(ORDER_NS, 'priority_groups', groups)
+  handle:clearRouteCache()
+end
+
+local function listener_response(handle)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local notes = metadata:get(NS)
+  local text = notes and notes.request
+  if not text then return end
+  local headers = handle:headers()
+  local backend = notes.tried and match(notes.tried, '([^,=]+)=[^,=]+$')
+  if backend then headers:replace('x-headgate-backend', backend) end
+  if notes.tried then headers:replace('x-headgate-tried', notes.tried) end
+  if not backend or headers:get(':status') ~= '200' then return end
+
+  local note = read_note(text)
+  local route = known[note.route]
+  if not route then return end
+  local content_type = headers:get('content-type') or ''
+  local streaming = find(content_type, 'text/event-stream', 1, true) ~= nil
+  if not streaming and not find(content_type, 'json', 1, true) then return end
+  local usage = watch_answer(handle, streaming)
+  metadata = handle:streamInfo():dynamicMetadata()
+  if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
+  if usage.first then metadata:set(COST_NS, 'token_latency_ttft', usage.first - note.started) end
+  if not usage.found then return end
+  local counts = settle_usage(usage)
+  metadata:set(NS, 'usage', counts)
+  if usage.first and counts.output > 1 then
+    metadata:set(COST_NS, 'token_latency_itl', (usage.last - usage.first) / (counts.output - 1))
+  end
+  for i = 1, route.costs and #route.costs or 0 do
+    local cost = route.costs[i]
+    local value
+    if cost.compute then value = cost.compute(counts, note.model, backend, route.name) else value = counts[cost.count] end
+    if value then metadata:set(COST_NS, cost.key, value) end
+  end
+end
+
+-- -------------------------------------------------------------------------------------------------------- backend role
+
+local function url_encode(text)
+  return (gsub(text, '[^%w%-%._~]', function(c) return string.format('%%%02X', byte(c)) end))
+end
+
+-- The path of an attempt: the provider's own, with the model where it belongs into it and the query of the client.
+local function provider_path(template, model, query)
+  if find(template, '{model}', 1, true) then
+    local encoded = url_encode(model)
+    template = gsub(template, '{model}', function() return encoded end)
+  end
+  if query ~= '' and find(template, '?', 1, true) then query = '&' .. sub(query, 2) end
+  return template .. query
+end
+
+-- Gives the attempt the credential that came with the request. False when it needs one and has none; a configured
+-- credential is added by the filter behind this one wherever the header is still free.
+local function override_credential(headers, metadata, credential, given)
+  local value = credential.request_header and given and given[credential.request_header]
+  if not value and credential.metadata_namespace then
+    local values = metadata:get(credential.metadata_namespace)
+    value = values and values[credential.metadata_key]
+  end
+  if type(value) ~= 'string' or value == '' then return credential.fallback end
+  if credential.prefix ~= '' and lower(sub(value, 1, #credential.prefix)) == lower(credential.prefix) then
+    value = sub(value, #credential.prefix + 1)
+  end
+  headers:replace(credential.header, credential.prefix .. value)
+  return true
+end
+
+-- A body whose top level is rewritten: `set` and `removed` by key, stream_options replaced. All else stays to the letter.
+local function rewrite_members(s, set, removed, options)
+  local members = scan_object(s)
+  local parts, done = {}, {}
+  for i = 1, #members do
+    local m = members[i]
+    local key = unescape(m[1])
+    local value = set[key]
+    if key == 'stream_options' and options ~= '' and not value then value, options = options, '' end
+    if value then
+      done[key] = true
+      parts[#parts + 1] = sub(s, m[2], m[3] - 1) .. value
+    elseif not removed[key] then
+      parts[#parts + 1] = sub(s, m[2], m[4])
+    end
+  end
+  if options ~= '' and not set.stream_options then parts[#parts + 1] = '"stream_options":' .. options end
+  for key, value in pairs(set) do
+    if not done[key] then parts[#parts + 1] = quote(key) .. ':' .. value end
+  end
+  return '{' .. concat(parts, ',') .. '}'
+end
+
+-- Replaces the model and the stream options where they stand, without reading the body again.
+local function patch_body(s, note, model)
+  local multipart = find(note.flags, 'm', 1, true)
+  local parts, at = {}, 1
+  local function put(from, to, text)
+    parts[#parts + 1] = sub(s, at, from - 1)
+    parts[#parts + 1] = text
+    at = to + 1
+  end
+  local options = note.options ~= '' and note.options
+  if options and note.options_start > 0 and note.options_start < note.model_start then put(note.options_start, note.options_end, options) end
+  if model then put(note.model_start, note.model_end, multipart and model or quote(model)) end
+  if options and note.options_start > note.model_start then put(note.options_start, note.options_end, options) end
+  if options and note.options_start == 0 then put(note.close, note.close - 1, ',"stream_options":' .. options) end
+  parts[#parts + 1] = sub(s, at)
+  return concat(parts)
+end
+
+local function edit_body(handle, note, ref, model)
+  local body = handle:body(true)
+  local s = body:getBytes(0, body:length())
+  local edited
+  if ref.body and not find(note.flags, 'm', 1, true) then
+    local set = ref.body.set or {}
+    if model and not set.model then
+      set = setmetatable({ model = quote(model) }, { __index = set })
+      for key, value in pairs(ref.body.set or {}) do set[key] = value end
+    end
+    edited = rewrite_members(s, set, ref.body.removed or {}, note.options)
+  else
+    edited = patch_body(s, note, model)
+  end
+  local length = body:setBytes(edited)
+  handle:headers():replace('content-length', tostring(length))
+end
+
+local function backend_request(handle, backend)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local notes = metadata:get(NS)
+  local note = read_note(notes.request)
+  local route = known[note.route] or facts_of(handle:metadata())
+  local ref = route.refs[backend.cluster]
+  local headers = handle:headers()
+
+  metadata:set(NS, 'tried', (notes.tried and notes.tried .. ',' or '') .. backend.name)
+  -- What an earlier attempt set for its own provider still stands in the headers; so does what the client sent.
+  for i = 1, #backend.strip do headers:remove(backend.strip[i]) end
+  headers:replace(':path', provider_path(backend.paths[note.endpoint], ref.model or note.model, note.query))
+  if backend.host then headers:replace(':authority', backend.host) end
+  if backend.credential and not override_credential(headers, metadata, backend.credential, notes.credentials) then
+    return refuse(handle, backend.api, '401', 'missing_credential', 'missing upstream credential')
+  end
+  if ref.headers then
+    for i = 1, ref.headers.removed and #ref.headers.removed or 0 do headers:remove(ref.headers.removed[i]) end
+    for name, value in pairs(ref.headers.set or {}) do headers:replace(name, value) end
+  end
+  if ref.model or ref.body or note.options ~= '' then edit_body(handle, note, ref, ref.model) end
+end
+
+local function backend_response(handle, backend)
+  local headers = handle:headers()
+  local status = headers:get(':status')
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local tried = metadata:get(NS).tried
+  if headers:get('x-headgate-sentinel') then
+    metadata:set(NS, 'tried', tried .. '=no-endpoint')
+    return
+  end
+  metadata:set(NS, 'tried', tried .. '=' .. status)
+  if status == '429' or status == '503' then
+    local now = now_ms(handle)
+    local wait = retry_after_ms(headers, now)
+    if wait then cooling[backend.cluster] = now + wait end
+  end
+end
+
+function envoy_on_request(handle)
+  local facts = facts_of(handle:filterContext())
+  local ok, message = pcall(facts.cluster and backend_request or listener_request, handle, facts)
+  if not ok then
+    handle:logErr('headgate: ' .. tostring(message))
+    handle:respond({ [':status'] = '500', ['content-type'] = 'application/json' },
+      '{"error":{"message":"The gateway failed.","type":"server_error","param":null,"code":"gateway_error"}}')
+  end
+end
+
+function envoy_on_response(handle)
+  local facts = facts_of(handle:filterContext())
+  local ok, message = pcall(facts.cluster and backend_response or listener_response, handle, facts)
+  if not ok then handle:logErr('headgate: ' .. tostring(message)) end
+end
