@@ -1,0 +1,73 @@
+/**
+ * The facts that lua/gateway.lua is told, as protobuf Structs. Each set travels as `{version, facts}`; the version is a
+ * content hash, so the script converts a set once a worker.
+ */
+
+/** Filter context of the script in a connection manager. */
+export interface ListenerFacts {
+  /** By exact path, query excluded. */
+  readonly endpoints: Readonly<Record<string, { name: string; api: string; stream_options?: boolean }>>;
+}
+
+/** Metadata of an inference route, under the filter's name. */
+export interface RouteFacts {
+  /** `NAMESPACE/NAME` of the route. */
+  readonly name: string;
+  /** The model is served nowhere: 404. */
+  readonly not_found?: boolean;
+  /** Streams are made to report their usage. */
+  readonly force_usage?: boolean;
+  readonly costs?: readonly { key: string; count?: string; lua?: string }[];
+  /** Backends by priority; absent where the route has one cluster. */
+  readonly groups?: readonly (readonly GroupMember[])[];
+  /** True where a group has more than one member: the order is drawn for each request. */
+  readonly drawn?: boolean;
+  /** True where a member needs a credential of the request. */
+  readonly needs?: boolean;
+  readonly attempts_per_backend?: number;
+  /** Request headers that may carry a credential for some backend, lower case. */
+  readonly override_headers?: readonly string[];
+  /** What the route changes for a backend, by cluster. */
+  readonly refs: Readonly<Record<string, RefFacts>>;
+}
+
+export interface GroupMember {
+  readonly cluster: string;
+  readonly weight: number;
+  /** Name shown to users. */
+  readonly backend: string;
+  /** Request header without which this backend cannot serve. */
+  readonly needs?: string;
+}
+
+export interface RefFacts {
+  /** Model sent instead of the one asked for. */
+  readonly model?: string;
+  readonly headers?: { readonly set?: Readonly<Record<string, string>>; readonly removed?: readonly string[] };
+  /** `set` holds JSON text by top-level key. */
+  readonly body?: { readonly set?: Readonly<Record<string, string>>; readonly removed?: Readonly<Record<string, boolean>> };
+}
+
+/** Filter context of the script in a cluster's upstream filters. */
+export interface BackendFacts {
+  readonly cluster: string;
+  /** Name shown to users. */
+  readonly name: string;
+  /** Shape of errors that the script answers itself. */
+  readonly api: string;
+  /** Headers removed before anything is set: internal ones, the client's credentials and those of other providers. */
+  readonly strip: readonly string[];
+  /** Path of the provider by endpoint name; `{model}` stands for the URL-encoded model. */
+  readonly paths: Readonly<Record<string, string>>;
+  /** `:authority` of the provider; absent: as the client sent it. */
+  readonly host?: string;
+  readonly credential?: {
+    readonly header: string;
+    readonly prefix: string;
+    readonly request_header?: string;
+    readonly metadata_namespace?: string;
+    readonly metadata_key?: string;
+    /** Without a credential in the request the configured one serves. */
+    readonly fallback: boolean;
+  };
+}
