@@ -4,6 +4,12 @@
  * Must not know: what the configuration means, or how it reaches Envoy.
  */
 export {
+  createDemoProvider,
+  type DemoFailure,
+  type DemoProvider,
+  type DemoProviderOptions,
+} from './demo-provider/demo-provider.ts';
+export {
   cacheDirectory,
   ENVOY_VERSION,
   type EnvoyBinary,
