@@ -1,0 +1,17 @@
+/**
+ * The xDS room. In: snapshots of encoded resources by key, and a function from node to key. Out: the same to every
+ * proxy over ADS or per-type streams (SotW and delta), in an order that breaks nothing, and a ledger of who accepted or
+ * rejected what. Must not know: policy, AI, YAML, files; a resource is a type URL, a name and bytes.
+ */
+export type { AckEvent, NackEvent, NodeEvent, NodeStatus, Rejection, TypeStatus } from './ledger.ts';
+export type { NodeExtension, NodeInfo } from './node.ts';
+export { createXdsServer, type XdsServer, type XdsServerOptions } from './server.ts';
+export {
+  createSnapshot,
+  type EncodedResource,
+  type ResourceInput,
+  type ResourceReference,
+  type Snapshot,
+  type TypeSnapshot,
+} from './snapshot.ts';
+export { TYPE } from './types.ts';

@@ -1,0 +1,60 @@
+/** The proxies that are connected: one entry a node, however many streams it has. */
+import type { NodeStatus } from './ledger.ts';
+import type { NodeInfo } from './node.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { XdsStream } from './stream.ts';
+
+/** A connected node. */
+export interface NodeRecord {
+  node: NodeInfo;
+  /** Snapshot key; undefined while `resolve` knows none. */
+  key: string | undefined;
+  readonly connectedAt: string;
+  readonly streams: Set<XdsStream>;
+}
+
+export interface Nodes {
+  attach(node: NodeInfo, stream: XdsStream): { record: NodeRecord; isNew: boolean };
+  /** Returns true when it was the last stream of its node. */
+  detach(record: NodeRecord, stream: XdsStream): boolean;
+  all(): Iterable<NodeRecord>;
+}
+
+/** Creates the registry. Nodes are told apart by cluster and id. */
+export function createNodes(): Nodes {
+  const records = new Map<string, NodeRecord>();
+  const keyOf = (node: NodeInfo): string => `${node.cluster}\u0000${node.id}`;
+  return {
+    attach(node, stream) {
+      const found = records.get(keyOf(node));
+      const record = found ?? { node, key: undefined, connectedAt: new Date().toISOString(), streams: new Set() };
+      records.set(keyOf(node), record);
+      // A restarted proxy may be another version while the stream of the old one still lingers.
+      record.node = node;
+      record.streams.add(stream);
+      return { record, isNew: found === undefined };
+    },
+    detach(record, stream) {
+      record.streams.delete(stream);
+      return record.streams.size === 0 && records.delete(keyOf(record.node));
+    },
+    all: () => records.values(),
+  };
+}
+
+/** The status of a node. */
+export function nodeStatus(record: NodeRecord, snapshot: Snapshot | undefined): NodeStatus {
+  const types = [...record.streams].flatMap((stream) => stream.status());
+  const [stream] = record.streams;
+  return {
+    node: record.node,
+    peer: stream?.transport.peer ?? '',
+    ...(record.key === undefined ? {} : { key: record.key }),
+    ...(snapshot === undefined ? {} : { snapshotVersion: snapshot.version }),
+    waiting: snapshot === undefined,
+    synced: types.length > 0 && types.every((type) => type.synced),
+    streams: record.streams.size,
+    connectedAt: record.connectedAt,
+    types,
+  };
+}

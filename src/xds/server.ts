@@ -1,0 +1,301 @@
+/** The xDS server: gRPC outside, streams and snapshots inside. */
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { GatewayError } from '../lib/errors.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { createDiffs } from './diff.ts';
+import { type Call, createTransport, listenError, serviceDefinition } from './grpc.ts';
+import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
+import type { NodeInfo } from './node.ts';
+import { createNodes, type NodeRecord, nodeStatus } from './nodes.ts';
+import { createResponses } from './responses.ts';
+import { XDS_METHODS, type XdsMethod } from './services.ts';
+import type { Snapshot } from './snapshot.ts';
+import { type StreamShared, type Transport, XdsStream } from './stream.ts';
+import { applyDeltaRequest } from './stream-delta.ts';
+import { applySotwRequest } from './stream-sotw.ts';
+import { createSubscriptions } from './subscription.ts';
+import { decodeDeltaRequest, decodeSotwRequest } from './wire.ts';
+
+export interface XdsServerOptions {
+  /** Snapshot key of a node; undefined holds it: its streams stay open without an answer. */
+  readonly resolve: (node: NodeInfo) => string | undefined;
+  readonly logger: Logger;
+  readonly onAck?: (event: AckEvent) => void;
+  readonly onNack?: (event: NackEvent) => void;
+  readonly onNodeChange?: (event: NodeEvent) => void;
+  /** How long a client that does not answer holds up what depends on its answer. Default 5 s. */
+  readonly ackTimeoutMs?: number;
+  readonly limits?: {
+    /** Largest request. Default 256 MiB: a reconnecting delta client repeats every name and version it holds. */
+    readonly maxReceiveBytes?: number;
+    /** Types that one stream may ask for. Default 64. */
+    readonly maxTypesPerStream?: number;
+    /** Assembled responses that are kept to be shared. Default 64 MiB. */
+    readonly maxSharedBytes?: number;
+  };
+  /** HTTP/2 pings, so that dead proxies are noticed. Default every 30 s, 10 s to answer. */
+  readonly keepalive?: { readonly intervalMs: number; readonly timeoutMs: number };
+}
+
+export interface XdsServer {
+  /** Errors: GatewayError `port_in_use`, `unavailable`. */
+  listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  setSnapshot(key: string, snapshot: Snapshot): void;
+  /** Its nodes are held: they keep what they have. */
+  deleteSnapshot(key: string): void;
+  /** Asks `resolve` again for every node. */
+  reresolve(): void;
+  nodes(): NodeStatus[];
+  /** Ends all streams with UNAVAILABLE, spread over at most half of the time, then closes. */
+  drain(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Connection {
+  readonly stream: XdsStream;
+  readonly method: XdsMethod;
+  readonly transport: Transport;
+  record: NodeRecord | undefined;
+}
+
+const MIB = 1024 * 1024;
+
+/** Creates an xDS server that does not listen yet. */
+export function createXdsServer(options: XdsServerOptions): XdsServer {
+  const { logger } = options;
+  const snapshots = new Map<string, Snapshot>();
+  const nodes = createNodes();
+  const connections = new Set<Connection>();
+  const records = new Map<XdsStream, NodeRecord>();
+  const shared = createShared(options, records);
+  const maxTypes = options.limits?.maxTypesPerStream ?? 64;
+  let streamIds = 0;
+  let draining = false;
+
+  const server = new Server({
+    'grpc.max_receive_message_length': options.limits?.maxReceiveBytes ?? 256 * MIB,
+    'grpc.max_send_message_length': -1,
+    'grpc.keepalive_time_ms': options.keepalive?.intervalMs ?? 30_000,
+    'grpc.keepalive_timeout_ms': options.keepalive?.timeoutMs ?? 10_000,
+    'grpc.enable_channelz': 0,
+  });
+  server.addService(
+    serviceDefinition(),
+    Object.fromEntries(XDS_METHODS.map((method) => [method.path, (call: Call) => accept(call, method)])),
+  );
+
+  function accept(call: Call, method: XdsMethod): void {
+    const transport = createTransport(call);
+    if (draining) {
+      transport.fail(new GatewayError('unavailable', 'the server is shutting down'));
+      return;
+    }
+    streamIds += 1;
+    const stream = new XdsStream(streamIds, method.variant, method.typeUrl, transport, shared);
+    const connection: Connection = { stream, method, transport, record: undefined };
+    connections.add(connection);
+    let open = true;
+    const end = (): void => {
+      if (!open) return;
+      open = false;
+      depart(connection);
+    };
+    call.on('data', (bytes: Buffer) => {
+      if (!open) return;
+      try {
+        receive(connection, bytes);
+      } catch (caught) {
+        end();
+        refuse(connection, caught);
+      }
+    });
+    call.on('end', () => {
+      end();
+      call.end();
+    });
+    call.on('cancelled', end);
+    call.on('close', end);
+    // The status has been sent by the call itself; without a listener the event would end the process.
+    call.on('error', end);
+  }
+
+  function receive(connection: Connection, bytes: Buffer): void {
+    const { stream, method } = connection;
+    const withNode = connection.record === undefined;
+    if (method.variant === 'sotw') {
+      const request = decodeSotwRequest(bytes, withNode);
+      const state = admit(connection, request);
+      applySotwRequest(stream, state, request);
+    } else {
+      const request = decodeDeltaRequest(bytes, withNode);
+      const state = admit(connection, request);
+      applyDeltaRequest(stream, state, request);
+    }
+    const key = connection.record?.key;
+    const goal = key === undefined ? undefined : snapshots.get(key);
+    stream.setGoal(goal);
+    stream.pump();
+  }
+
+  /** Checks what both variants ask of a request, and returns the state of its type. */
+  function admit(connection: Connection, request: { node?: NodeInfo; typeUrl: string }) {
+    const { stream, method } = connection;
+    const typeUrl = request.typeUrl === '' ? method.typeUrl : request.typeUrl;
+    if (typeUrl === undefined)
+      throw new GatewayError('invalid_input', 'type_url is required on the aggregated service');
+    if (method.typeUrl !== undefined && typeUrl !== method.typeUrl) {
+      throw new GatewayError('invalid_input', `this service has resources of type ${method.typeUrl} only`);
+    }
+    if (connection.record === undefined) identify(connection, request.node);
+    const state = stream.state(typeUrl);
+    if (stream.typeCount > maxTypes)
+      throw new GatewayError('limit_exceeded', `more than ${maxTypes} types on a stream`);
+    return state;
+  }
+
+  function identify(connection: Connection, node: NodeInfo | undefined): void {
+    if (node === undefined || node.id === '') {
+      throw new GatewayError('invalid_input', 'the first request of a stream needs a node with an id');
+    }
+    const { record, isNew } = nodes.attach(node, connection.stream);
+    connection.record = record;
+    records.set(connection.stream, record);
+    const key = options.resolve(node);
+    if (isNew || key !== record.key) moveNode(record, key);
+    if (isNew) options.onNodeChange?.({ kind: 'connected', node, ...(key === undefined ? {} : { key }) });
+  }
+
+  function moveNode(record: NodeRecord, key: string | undefined): void {
+    record.key = key;
+    const snapshot = key === undefined ? undefined : snapshots.get(key);
+    const fields = { node: record.node.id, cluster: record.node.cluster, ...(key === undefined ? {} : { key }) };
+    if (snapshot === undefined) logger.warn(fields, 'proxy has no configuration yet: held without an answer');
+    else logger.info(fields, 'proxy connected');
+    steer(record, snapshot);
+  }
+
+  function steer(record: NodeRecord, snapshot: Snapshot | undefined): void {
+    for (const stream of record.streams) stream.setGoal(snapshot);
+  }
+
+  function steerAll(key: string, snapshot: Snapshot | undefined): void {
+    for (const record of nodes.all()) if (record.key === key) steer(record, snapshot);
+  }
+
+  function depart(connection: Connection): void {
+    const { stream, record } = connection;
+    connections.delete(connection);
+    records.delete(stream);
+    stream.close();
+    if (record === undefined || !nodes.detach(record, stream)) return;
+    const { node, key } = record;
+    logger.info({ node: node.id, cluster: node.cluster }, 'proxy disconnected');
+    options.onNodeChange?.({ kind: 'disconnected', node, ...(key === undefined ? {} : { key }) });
+  }
+
+  function refuse(connection: Connection, caught: unknown): void {
+    const { peer } = connection.transport;
+    if (caught instanceof GatewayError) {
+      logger.warn({ peer, reason: caught.message }, 'request refused');
+      connection.transport.fail(caught);
+      return;
+    }
+    logger.error(
+      { peer, error: caught instanceof Error ? (caught.stack ?? caught.message) : String(caught) },
+      'stream failed',
+    );
+    connection.transport.fail(new GatewayError('unavailable', 'internal error'));
+  }
+
+  async function close(): Promise<void> {
+    draining = true;
+    for (const connection of [...connections]) depart(connection);
+    server.forceShutdown();
+  }
+
+  return {
+    async listen({ host, port }) {
+      const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+      const bound = await new Promise<number>((resolve, reject) => {
+        server.bindAsync(target, ServerCredentials.createInsecure(), (error, boundPort) => {
+          if (error === null) resolve(boundPort);
+          else reject(listenError(target, error));
+        });
+      });
+      logger.info({ address: `${host}:${bound}` }, 'xDS server listening');
+      return { host, port: bound };
+    },
+    setSnapshot(key, snapshot) {
+      if (snapshots.get(key)?.version === snapshot.version) return;
+      snapshots.set(key, snapshot);
+      steerAll(key, snapshot);
+    },
+    deleteSnapshot(key) {
+      if (snapshots.delete(key)) steerAll(key, undefined);
+    },
+    reresolve() {
+      for (const record of nodes.all()) {
+        const key = options.resolve(record.node);
+        if (key !== record.key) moveNode(record, key);
+      }
+    },
+    nodes: () => [...nodes.all()].map((r) => nodeStatus(r, r.key === undefined ? undefined : snapshots.get(r.key))),
+    async drain(timeoutMs) {
+      draining = true;
+      const deadline = performance.now() + timeoutMs;
+      const open = [...connections];
+      // All proxies at once would come back at once, to whoever serves next.
+      const pauseMs = Math.min(10, timeoutMs / 2 / Math.max(1, open.length));
+      for (const connection of open) {
+        connection.transport.fail(new GatewayError('unavailable', 'the server is shutting down'));
+        depart(connection);
+        await delay(pauseMs);
+      }
+      await Promise.race([
+        new Promise<void>((resolve) => server.tryShutdown(() => resolve())),
+        delay(Math.max(0, deadline - performance.now())),
+      ]);
+      await close();
+    },
+    close,
+  };
+}
+
+function createShared(options: XdsServerOptions, records: ReadonlyMap<XdsStream, NodeRecord>): StreamShared {
+  const { logger } = options;
+  const diffs = createDiffs();
+  const subject = (stream: XdsStream) => {
+    const record = records.get(stream);
+    return { node: record?.node ?? UNKNOWN_NODE, key: record?.key ?? '' };
+  };
+  return {
+    diffs,
+    subscriptions: createSubscriptions(),
+    responses: createResponses(diffs, options.limits?.maxSharedBytes ?? 64 * MIB),
+    ackTimeoutMs: options.ackTimeoutMs ?? 5000,
+    onSend(stream, typeUrl, response) {
+      logger.debug(
+        { stream: stream.id, typeUrl, version: response.version, bytes: response.body.length },
+        'response sent',
+      );
+    },
+    onAck(stream, typeUrl, version) {
+      options.onAck?.({ ...subject(stream), typeUrl, version });
+    },
+    onNack(stream, typeUrl, rejection) {
+      const { node, key } = subject(stream);
+      const { version, message, resources } = rejection;
+      logger.warn(
+        { node: node.id, cluster: node.cluster, typeUrl, version, resources, reason: message },
+        'proxy rejected configuration',
+      );
+      options.onNack?.({ node, key, typeUrl, version, rejection });
+    },
+  };
+}
+
+const UNKNOWN_NODE: NodeInfo = { id: '', cluster: '', extensions: [], clientFeatures: [] };
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

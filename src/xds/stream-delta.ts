@@ -1,0 +1,26 @@
+/** What a delta request means: changes of the subscription, an answer, or both. */
+import { NOTHING_KNOWN } from './diff.ts';
+import type { TypeState, XdsStream } from './stream.ts';
+import type { DeltaRequest } from './wire.ts';
+
+/** Applies a request to the state of its type. A stale nonce answers nothing, but the subscription changes count. */
+export function applyDeltaRequest(stream: XdsStream, state: TypeState, request: DeltaRequest): void {
+  const { subscriptions, diffs } = stream.shared;
+  const first = state.subscription === undefined;
+  const returns = first && request.initialVersions.count > 0;
+  if (!first) stream.settle(state, request.nonce, request.error);
+  if (returns) state.known = diffs.known(request.initialVersions);
+  const change = subscriptions.delta(state.subscription, request.subscribe, request.unsubscribe);
+  state.subscription = change.next;
+  if (returns) {
+    // What it holds is compared by version; only of the rest it has to hear in any case.
+    const rest = change.asked === undefined ? undefined : subscriptions.unknown(state.known, change.asked);
+    if (rest !== undefined && rest.names.size > 0) state.asked.push(rest);
+    return;
+  }
+  if (change.startsWildcard) {
+    state.known = NOTHING_KNOWN;
+    state.owed = true;
+  }
+  if (change.asked !== undefined) state.asked.push(change.asked);
+}

@@ -1,0 +1,328 @@
+/**
+ * One xDS stream. It is driven by level, not by events: at each occasion (a request, a new snapshot, an answer) it holds
+ * what the client knows of each type against what it shall know, and sends what is missing. At most one response of a
+ * type is unanswered at a time, so that changes in between melt into one, and a client that does not read costs nothing.
+ */
+import type { GatewayError } from '../lib/errors.ts';
+import { type Diffs, emptyType, type Known, NOTHING_KNOWN } from './diff.ts';
+import { blamedResources, type Rejection, type TypeStatus } from './ledger.ts';
+import { createNameSet, type NameSet } from './names.ts';
+import type { Responses, SharedResponse, Variant } from './responses.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { Subscription, Subscriptions } from './subscription.ts';
+import { isWarmedBy, typeOrder } from './types.ts';
+import type { RejectionDetail } from './wire.ts';
+
+/** The carrier of a stream. */
+export interface Transport {
+  send(body: Buffer, nonce: string): void;
+  /** Nothing that was sent waits for the client to read. */
+  readonly idle: boolean;
+  fail(error: GatewayError): void;
+  readonly peer: string;
+}
+
+/** What all streams of a server share. */
+export interface StreamShared {
+  readonly subscriptions: Subscriptions;
+  readonly responses: Responses;
+  readonly diffs: Diffs;
+  /** How long a silent client holds up what depends on its answer. */
+  readonly ackTimeoutMs: number;
+  onAck(stream: XdsStream, typeUrl: string, version: string): void;
+  onNack(stream: XdsStream, typeUrl: string, rejection: Rejection): void;
+  onSend(stream: XdsStream, typeUrl: string, response: SharedResponse): void;
+}
+
+interface Outstanding {
+  readonly nonce: string;
+  readonly response: SharedResponse;
+  readonly sentAt: number;
+  /** Unanswered for too long: nothing waits for it any more. */
+  overdue: boolean;
+}
+
+interface Awaited {
+  readonly set: NameSet;
+  readonly since: number;
+  /** What the client held already of it was sent again. */
+  resent: boolean;
+}
+
+/** State of one type on one stream. */
+export interface TypeState {
+  readonly typeUrl: string;
+  readonly order: number;
+  /** Undefined until the client asks for the type. */
+  subscription: Subscription | undefined;
+  /** What the client was last told. */
+  known: Known;
+  /** Names that it asked for and that the next answer must speak of. */
+  asked: NameSet[];
+  /** Good company of something rejected: goes along with the next response, since the client may have dropped it. */
+  carried: NameSet[];
+  /** Names that something sent before needs: until the client has them, types further down wait. */
+  awaited: Awaited[];
+  /** A first answer is owed, even an empty one. */
+  owed: boolean;
+  /** SotW: the version that the client says it has from an earlier stream. */
+  claim: string | undefined;
+  outstanding: Outstanding | undefined;
+  /** Last nonce sent. */
+  nonce: string;
+  sent: string | undefined;
+  acked: string | undefined;
+  rejection: Rejection | undefined;
+}
+
+export class XdsStream {
+  readonly id: number;
+  readonly variant: Variant;
+  readonly transport: Transport;
+  /** Type of a per-type service; undefined on ADS. */
+  readonly fixedType: string | undefined;
+  readonly shared: StreamShared;
+  private readonly states: TypeState[] = [];
+  private goal: Snapshot | undefined;
+  // What is being sent: `goal`, or before that a bridge to it which still holds what `goal` removes.
+  private serving: Snapshot | undefined;
+  private nonces = 0;
+  private heldBack = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(id: number, variant: Variant, fixedType: string | undefined, transport: Transport, shared: StreamShared) {
+    this.id = id;
+    this.variant = variant;
+    this.fixedType = fixedType;
+    this.transport = transport;
+    this.shared = shared;
+  }
+
+  /** The state of a type, created at first use. */
+  state(typeUrl: string): TypeState {
+    const found = this.states.find((state) => state.typeUrl === typeUrl);
+    if (found !== undefined) return found;
+    const created: TypeState = {
+      typeUrl,
+      order: typeOrder(typeUrl),
+      subscription: undefined,
+      known: NOTHING_KNOWN,
+      asked: [],
+      carried: [],
+      awaited: [],
+      owed: false,
+      claim: undefined,
+      outstanding: undefined,
+      nonce: '',
+      sent: undefined,
+      acked: undefined,
+      rejection: undefined,
+    };
+    this.states.push(created);
+    this.states.sort((a, b) => a.order - b.order);
+    return created;
+  }
+
+  get typeCount(): number {
+    return this.states.length;
+  }
+
+  /** Sets what the client shall have; undefined holds the stream: it keeps what it has and gets no answers. */
+  setGoal(goal: Snapshot | undefined): void {
+    if (goal === this.goal) return;
+    this.goal = goal;
+    if (goal === undefined) return;
+    this.serving = this.serving === undefined ? goal : this.shared.diffs.bridge(this.serving, goal);
+    this.pump();
+  }
+
+  close(): void {
+    this.goal = undefined;
+    clearTimeout(this.timer);
+  }
+
+  /** Takes an answer of the client. Answers to anything but the last response of the type do not count. */
+  settle(state: TypeState, nonce: string, error: RejectionDetail | undefined): void {
+    const sent = state.outstanding;
+    if (sent === undefined || sent.nonce !== nonce) return;
+    state.outstanding = undefined;
+    const { version, names } = sent.response;
+    if (error === undefined) {
+      state.acked = version;
+      state.carried = [];
+      if (state.rejection?.standing === true) state.rejection = { ...state.rejection, standing: false };
+      this.shared.onAck(this, state.typeUrl, version);
+      return;
+    }
+    const resources = blamedResources(names, error.message);
+    const count = (state.rejection?.count ?? 0) + 1;
+    state.rejection = { version, ...error, time: new Date().toISOString(), count, resources, standing: true };
+    const blamed = new Set(resources);
+    const company = createNameSet([...names.names].filter((name) => !blamed.has(name)));
+    carry(state, company);
+    this.shared.onNack(this, state.typeUrl, state.rejection);
+  }
+
+  /** Sends what can be sent now. */
+  pump(): void {
+    if (this.goal === undefined) return;
+    this.heldBack = false;
+    let waiting = this.offerAll();
+    if (!waiting && this.serving !== this.goal && !this.states.some((state) => state.rejection?.standing === true)) {
+      // Everything that stopped using what is removed is accepted: now the removals. After a rejection they wait, for the
+      // client still runs what it had.
+      this.serving = this.goal;
+      waiting = this.offerAll();
+    }
+    this.watch(waiting && (this.heldBack || this.serving !== this.goal));
+  }
+
+  /** In order of dependency; a type waits for the answers to those before it. Returns whether any answer is missing. */
+  private offerAll(): boolean {
+    let waiting = false;
+    // Sending may add states (of awaited types): not to this walk.
+    for (const state of [...this.states]) waiting = this.offer(state, waiting) || waiting;
+    return waiting;
+  }
+
+  private offer(state: TypeState, gateClosed: boolean): boolean {
+    const { subscription } = state;
+    if (subscription === undefined || this.serving === undefined) return this.awaits(state);
+    const to = this.serving.types.get(state.typeUrl) ?? emptyType(state.typeUrl);
+    const direct = state.asked.length > 0 || state.owed;
+    if (state.outstanding?.overdue === false) {
+      if (direct || state.known.version !== to.version) this.heldBack = true;
+      return true;
+    }
+    if (state.claim !== undefined) {
+      const current = state.claim === this.shared.responses.version(this.variant, subscription, to);
+      if (current) Object.assign(state, { known: to, asked: [], owed: false });
+      state.claim = undefined;
+    }
+    const again = this.heldNames(state, subscription);
+    const asked = state.asked.length > 0 || state.owed;
+    if (!asked && again.length === 0 && state.known.version === to.version) return this.awaits(state);
+    // An explicit question is answered at once; a push waits its turn.
+    if (!asked && gateClosed) {
+      this.heldBack = true;
+      return true;
+    }
+    const response = this.shared.responses.get({
+      variant: this.variant,
+      subscription,
+      known: state.known,
+      to,
+      asked: [...state.asked, ...again],
+      carried: state.carried,
+      owed: state.owed,
+    });
+    state.known = to;
+    state.asked = [];
+    state.owed = false;
+    for (const entry of state.awaited) entry.resent = true;
+    if (response === undefined) return this.awaits(state);
+    this.send(state, response);
+    return true;
+  }
+
+  private send(state: TypeState, response: SharedResponse): void {
+    const sentAt = performance.now();
+    // Whether the client took the response that is given up here is unknown: what it held goes along later.
+    if (state.outstanding !== undefined) carry(state, state.outstanding.response.names);
+    this.nonces += 1;
+    state.nonce = String(this.nonces);
+    state.sent = response.version;
+    state.outstanding = { nonce: state.nonce, response, sentAt, overdue: false };
+    this.transport.send(response.body, state.nonce);
+    this.shared.onSend(this, state.typeUrl, response);
+    if (this.fixedType !== undefined) return;
+    for (const [typeUrl, set] of response.requires) {
+      this.state(typeUrl).awaited.push({ set, since: sentAt, resent: false });
+    }
+  }
+
+  /** Names that the client holds and must get again, because what was sent before makes it wait for them. */
+  private heldNames(state: TypeState, subscription: Subscription): NameSet[] {
+    if (state.awaited.length === 0 || !isWarmedBy(state.typeUrl)) return [];
+    return state.awaited
+      .filter((entry) => !entry.resent)
+      .map((entry) => this.shared.subscriptions.held(subscription, state.known, entry.set))
+      .filter((set) => set.names.size > 0);
+  }
+
+  /** Whether the client has yet to ask for names that it needs. */
+  private awaits(state: TypeState): boolean {
+    if (state.awaited.length === 0) return false;
+    const { subscription } = state;
+    if (subscription !== undefined) {
+      state.awaited = state.awaited.filter((entry) => !this.shared.subscriptions.covers(subscription, entry.set));
+    }
+    if (state.awaited.length > 0) this.heldBack = true;
+    return state.awaited.length > 0;
+  }
+
+  /** While something waits for the client, looks again when its time is up. */
+  private watch(needed: boolean): void {
+    if (!needed) {
+      clearTimeout(this.timer);
+      this.timer = undefined;
+      return;
+    }
+    if (this.timer !== undefined) return;
+    const since = this.states.flatMap((state) => [
+      ...(state.outstanding === undefined || state.outstanding.overdue ? [] : [state.outstanding.sentAt]),
+      ...state.awaited.map((entry) => entry.since),
+    ]);
+    const oldest = since.length === 0 ? performance.now() : Math.min(...since);
+    const delay = Math.max(20, oldest + this.shared.ackTimeoutMs - performance.now());
+    this.timer = setTimeout(() => this.giveUpWaiting(), delay);
+    this.timer.unref();
+  }
+
+  private giveUpWaiting(): void {
+    this.timer = undefined;
+    const limit = performance.now() - this.shared.ackTimeoutMs + 1;
+    for (const state of this.states) {
+      state.awaited = state.awaited.filter((entry) => entry.since > limit);
+      // A client that does not even read gets nothing on top.
+      if (state.outstanding !== undefined && state.outstanding.sentAt <= limit && this.transport.idle) {
+        state.outstanding.overdue = true;
+      }
+    }
+    this.pump();
+  }
+
+  /** The ledger entries of this stream. */
+  status(): TypeStatus[] {
+    const { goal } = this;
+    const statuses: TypeStatus[] = [];
+    for (const state of this.states) {
+      const { subscription, typeUrl } = state;
+      if (subscription === undefined) continue;
+      const to = goal?.types.get(typeUrl) ?? emptyType(typeUrl);
+      const wanted = goal === undefined ? undefined : this.shared.responses.version(this.variant, subscription, to);
+      const open = state.outstanding !== undefined || state.owed || state.asked.length > 0;
+      const synced =
+        wanted !== undefined && !open && state.known.version === to.version && state.rejection?.standing !== true;
+      const acked = synced ? wanted : state.acked;
+      statuses.push({
+        streamId: this.id,
+        variant: this.variant,
+        typeUrl,
+        ...(wanted === undefined ? {} : { wanted }),
+        ...(state.sent === undefined ? {} : { sent: state.sent }),
+        // Versions may move on without a response, when what changed is not what this client asked for.
+        ...(acked === undefined ? {} : { acked }),
+        ...(state.rejection === undefined ? {} : { rejection: state.rejection }),
+        synced,
+      });
+    }
+    return statuses;
+  }
+}
+
+function carry(state: TypeState, set: NameSet): void {
+  if (set.names.size === 0) return;
+  const [carried] = state.carried;
+  state.carried = [carried === undefined ? set : createNameSet([...carried.names, ...set.names])];
+}

@@ -1,0 +1,55 @@
+/** The resource types of xDS: their URLs, the order in which changes are sent, and what SotW says about them. */
+
+const PREFIX = 'type.googleapis.com/';
+
+export const TYPE = {
+  cluster: `${PREFIX}envoy.config.cluster.v3.Cluster`,
+  endpoints: `${PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
+  listener: `${PREFIX}envoy.config.listener.v3.Listener`,
+  route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  scopedRoute: `${PREFIX}envoy.config.route.v3.ScopedRouteConfiguration`,
+  virtualHost: `${PREFIX}envoy.config.route.v3.VirtualHost`,
+  secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
+  runtime: `${PREFIX}envoy.service.runtime.v3.Runtime`,
+  extension: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
+} as const;
+
+/**
+ * What is used comes before what uses it: secrets, clusters and endpoints, filter configurations, listeners, routes.
+ * Routes come behind listeners because Envoy asks for a route configuration only once a listener names it.
+ */
+const ORDER: readonly string[] = [
+  TYPE.secret,
+  TYPE.cluster,
+  TYPE.endpoints,
+  TYPE.extension,
+  TYPE.listener,
+  TYPE.scopedRoute,
+  TYPE.route,
+  TYPE.virtualHost,
+  TYPE.runtime,
+];
+
+/** Position of a type in the order of sending; types that we do not know come last. */
+export function typeOrder(typeUrl: string): number {
+  const index = ORDER.indexOf(typeUrl);
+  return index === -1 ? ORDER.length : index;
+}
+
+/** In SotW an answer of these types holds everything subscribed: what is missing counts as deleted. */
+export function isFullState(typeUrl: string): boolean {
+  return typeUrl === TYPE.cluster || typeUrl === TYPE.listener;
+}
+
+/**
+ * Types that Envoy waits for again when the resource that names them changed, though they did not change themselves:
+ * it keeps the new cluster (listener) warming until its assignment (routes) *arrives*.
+ */
+export function isWarmedBy(typeUrl: string): boolean {
+  return typeUrl === TYPE.endpoints || typeUrl === TYPE.route;
+}
+
+/** A listener is removed at once; all other types are named by something and stay until that has been replaced. */
+export function outlivesItsUsers(typeUrl: string): boolean {
+  return typeUrl !== TYPE.listener;
+}

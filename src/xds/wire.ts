@@ -1,0 +1,210 @@
+/**
+ * The discovery messages on the wire. Requests are read by offset and keep their name lists encoded; responses are put
+ * together from bytes that are already encoded, once for all streams that get the same content.
+ * Source: envoy.service.discovery.v3 (DiscoveryRequest/Response, DeltaDiscoveryRequest/Response).
+ */
+import { collectSpans, type NameList, nameList } from './names.ts';
+import { decodeNode, type NodeInfo } from './node.ts';
+import { encodeStringField, fieldSize, readString, visitFields, writeFieldHead, writeStringField } from './protobuf.ts';
+
+/** `google.rpc.Status` of a rejection. */
+export interface RejectionDetail {
+  readonly code: number;
+  readonly message: string;
+}
+
+export interface SotwRequest {
+  readonly node?: NodeInfo;
+  readonly typeUrl: string;
+  readonly versionInfo: string;
+  readonly nonce: string;
+  readonly names: NameList;
+  readonly error?: RejectionDetail;
+}
+
+export interface DeltaRequest {
+  readonly node?: NodeInfo;
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly subscribe: NameList;
+  readonly unsubscribe: NameList;
+  /** Name and version of what the client holds from an earlier stream. */
+  readonly initialVersions: InitialVersions;
+  readonly error?: RejectionDetail;
+}
+
+export interface InitialVersions {
+  readonly count: number;
+  readonly key: string;
+  decode(): Map<string, string>;
+}
+
+/** Decodes a DiscoveryRequest; its node, which some clients repeat, only on demand. Errors: GatewayError `invalid_input`. */
+export function decodeSotwRequest(bytes: Buffer, withNode: boolean): SotwRequest {
+  const texts = { versionInfo: '', typeUrl: '', nonce: '' };
+  const names = collectSpans(bytes);
+  let node: NodeInfo | undefined;
+  let error: RejectionDetail | undefined;
+  visitFields(bytes, 0, bytes.length, (field, from, to) => {
+    if (field === 1) texts.versionInfo = readString(bytes, from, to);
+    else if (field === 2) node = withNode ? decodeNode(bytes, from, to) : undefined;
+    else if (field === 3) names.add(from, to);
+    else if (field === 4) texts.typeUrl = readString(bytes, from, to);
+    else if (field === 5) texts.nonce = readString(bytes, from, to);
+    else if (field === 6) error = decodeStatus(bytes, from, to);
+  });
+  return {
+    ...texts,
+    names: nameList(bytes, names),
+    ...(node === undefined ? {} : { node }),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+/** Decodes a DeltaDiscoveryRequest; its node only on demand. Errors: GatewayError `invalid_input`. */
+export function decodeDeltaRequest(bytes: Buffer, withNode: boolean): DeltaRequest {
+  const texts = { typeUrl: '', nonce: '' };
+  const subscribe = collectSpans(bytes);
+  const unsubscribe = collectSpans(bytes);
+  const versions = collectSpans(bytes);
+  let node: NodeInfo | undefined;
+  let error: RejectionDetail | undefined;
+  visitFields(bytes, 0, bytes.length, (field, from, to) => {
+    if (field === 1) node = withNode ? decodeNode(bytes, from, to) : undefined;
+    else if (field === 2) texts.typeUrl = readString(bytes, from, to);
+    else if (field === 3) subscribe.add(from, to);
+    else if (field === 4) unsubscribe.add(from, to);
+    else if (field === 5) versions.add(from, to);
+    else if (field === 6) texts.nonce = readString(bytes, from, to);
+    else if (field === 7) error = decodeStatus(bytes, from, to);
+  });
+  return {
+    ...texts,
+    subscribe: nameList(bytes, subscribe),
+    unsubscribe: nameList(bytes, unsubscribe),
+    initialVersions: {
+      count: versions.count,
+      get key() {
+        return versions.key();
+      },
+      decode: () => decodeVersions(bytes, versions.spans()),
+    },
+    ...(node === undefined ? {} : { node }),
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function decodeVersions(bytes: Buffer, spans: readonly number[]): Map<string, string> {
+  const versions = new Map<string, string>();
+  for (let i = 0; i < spans.length; i += 2) {
+    let name = '';
+    let version = '';
+    visitFields(bytes, spans[i] ?? 0, spans[i + 1] ?? 0, (field, from, to) => {
+      if (field === 1) name = readString(bytes, from, to);
+      else if (field === 2) version = readString(bytes, from, to);
+    });
+    versions.set(name, version);
+  }
+  return versions;
+}
+
+function decodeStatus(bytes: Buffer, start: number, end: number): RejectionDetail {
+  let code = 0;
+  let message = '';
+  visitFields(bytes, start, end, (field, from, to, value) => {
+    if (field === 1) code = value;
+    else if (field === 2) message = readString(bytes, from, to);
+  });
+  return { code, message };
+}
+
+/** A `google.protobuf.Any` of an encoded message. */
+export function encodeAny(typeUrl: string, value: Uint8Array): Buffer {
+  const target = Buffer.allocUnsafeSlow(anyHeadSize(typeUrl, value.length) + value.length);
+  let at = writeStringField(target, 0, 1, typeUrl, Buffer.byteLength(typeUrl));
+  if (value.length > 0) {
+    at = writeFieldHead(target, at, 2, value.length);
+    target.set(value, at);
+  }
+  return target;
+}
+
+/** Bytes of an Any in front of its value, which is its last part. */
+export function anyHeadSize(typeUrl: string, valueLength: number): number {
+  return fieldSize(Buffer.byteLength(typeUrl)) + (valueLength === 0 ? 0 : fieldSize(valueLength) - valueLength);
+}
+
+/** What a response needs of a resource. */
+export interface WireResource {
+  readonly name: string;
+  readonly version: string;
+  readonly any: Uint8Array;
+}
+
+const CONTROL_PLANE = encodeStringField(1, 'headgate');
+
+/** The fields that both responses share the shape of, at their field numbers. */
+function encodeTail(version: string, typeUrl: string, controlPlaneField: number): Buffer[] {
+  const head = Buffer.allocUnsafe(fieldSize(CONTROL_PLANE.length) - CONTROL_PLANE.length);
+  writeFieldHead(head, 0, controlPlaneField, CONTROL_PLANE.length);
+  return [
+    ...(version === '' ? [] : [encodeStringField(1, version)]),
+    encodeStringField(4, typeUrl),
+    head,
+    CONTROL_PLANE,
+  ];
+}
+
+/** A DiscoveryResponse without its nonce, which differs by stream and is put behind it (`encodeNonce`). */
+export function encodeSotwResponse(typeUrl: string, version: string, resources: readonly WireResource[]): Buffer {
+  const tail = Buffer.concat(encodeTail(version, typeUrl, 6));
+  let size = tail.length;
+  for (const resource of resources) size += fieldSize(resource.any.length);
+  const target = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const { any } of resources) {
+    at = writeFieldHead(target, at, 2, any.length);
+    target.set(any, at);
+    at += any.length;
+  }
+  target.set(tail, at);
+  return target;
+}
+
+/** A DeltaDiscoveryResponse without its nonce. */
+export function encodeDeltaResponse(
+  typeUrl: string,
+  version: string,
+  resources: readonly WireResource[],
+  removed: readonly string[],
+): Buffer {
+  const tail = Buffer.concat([
+    ...removed.map((name) => encodeStringField(6, name)),
+    ...encodeTail(version, typeUrl, 7),
+  ]);
+  let size = tail.length;
+  const lengths = new Uint32Array(resources.length * 3);
+  resources.forEach((resource, i) => {
+    const name = Buffer.byteLength(resource.name);
+    const version = Buffer.byteLength(resource.version);
+    const inner = fieldSize(version) + fieldSize(resource.any.length) + fieldSize(name);
+    lengths.set([name, version, inner], i * 3);
+    size += fieldSize(inner);
+  });
+  const target = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  resources.forEach((resource, i) => {
+    at = writeFieldHead(target, at, 2, lengths[i * 3 + 2] ?? 0);
+    at = writeStringField(target, at, 1, resource.version, lengths[i * 3 + 1] ?? 0);
+    at = writeFieldHead(target, at, 2, resource.any.length);
+    target.set(resource.any, at);
+    at = writeStringField(target, at + resource.any.length, 3, resource.name, lengths[i * 3] ?? 0);
+  });
+  target.set(tail, at);
+  return target;
+}
+
+/** The nonce field: 5 in both responses. */
+export function encodeNonce(nonce: string): Buffer {
+  return encodeStringField(5, nonce);
+}
