@@ -48,11 +48,12 @@ export function normalize(schema: JsonSchema, value: unknown): Normalized {
   const visitObject = (at: JsonSchema, node: Record<string, unknown>, path: FieldPath): unknown => {
     const out = {};
     for (const [key, entry] of Object.entries(node)) {
+      if (entry === undefined) continue;
       const property = propertySchema(at, key);
       if (!property) {
         if (keepsUnknown(at)) setOwn(out, key, copyJson(entry));
         else unknownFields.push({ path: [...path, key], known: Object.keys(at.properties ?? {}) });
-      } else if (entry !== null || property.nullable || property['x-kubernetes-preserve-unknown-fields']) {
+      } else if (entry !== null || property.nullable) {
         setOwn(out, key, visit(property, entry, [...path, key]));
       }
     }
