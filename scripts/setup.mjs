@@ -80,8 +80,10 @@ function packagesAreCurrent() {
 
 function installPackages() {
   if (packagesAreCurrent()) return;
-  say('installing packages (npm ci)');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  say('installing packages (npm install)');
+  // Not `npm ci`: it refuses a lock file that lacks an optional package of another platform, as one does that was made
+  // where the registry does not serve all of them. Without saving, this too installs what the lock file says.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 function buildProduct() {
