@@ -11,6 +11,8 @@ export interface SourceFile {
   readonly name: string;
   /** Where it really is; `-` for standard input. */
   readonly path: string;
+  /** Changes when the file does; standard input has none. */
+  readonly stamp?: string;
 }
 
 /** What the given paths hold at one moment. */
@@ -23,17 +25,25 @@ export interface FoundFiles {
   readonly watched: ReadonlyMap<string, ReadonlySet<string> | 'all'>;
   /** Changes whenever a file is added, removed, replaced or written. */
   readonly fingerprint: string;
+  /**
+   * A file changed within the last moments. File systems stamp changes by the tick, so another change of the same size
+   * in that tick would leave the fingerprint as it is.
+   */
+  readonly fresh: boolean;
 }
+
+/** Longer than a tick of any kernel's clock. */
+const FRESH_MS = 50;
 
 interface Search {
   readonly files: SourceFile[];
   readonly findings: Finding[];
-  readonly stamps: string[];
   /** Real paths already taken: a file or directory reached by two ways is read once. */
   readonly seen: Set<string>;
   readonly watched: Map<string, Set<string> | 'all'>;
   /** Real path of the given path that is being searched. */
   root: string;
+  fresh: boolean;
 }
 
 function reasonOf(caught: unknown): string {
@@ -91,9 +101,9 @@ async function watchWay(search: Search, path: string): Promise<void> {
 function addFile(search: Search, name: string, path: string, stats: BigIntStats): void {
   if (search.seen.has(path)) return;
   search.seen.add(path);
-  search.files.push({ name, path });
-  const { dev, ino, size, mtimeNs, ctimeNs } = stats;
-  search.stamps.push([name, path, dev, ino, size, mtimeNs, ctimeNs].join('\u0001'));
+  const { dev, ino, size, mtimeNs, ctimeNs, ctimeMs } = stats;
+  search.files.push({ name, path, stamp: [name, path, dev, ino, size, mtimeNs, ctimeNs].join('\u0001') });
+  if (Math.abs(Date.now() - Number(ctimeMs)) < FRESH_MS) search.fresh = true;
 }
 
 function isYamlName(name: string): boolean {
@@ -174,7 +184,7 @@ async function searchPath(search: Search, path: string): Promise<void> {
  * Errors: HG0802 for a source that is not there, HG0101 for what is in it and cannot be read.
  */
 export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
-  const search: Search = { files: [], findings: [], stamps: [], seen: new Set(), watched: new Map(), root: '' };
+  const search: Search = { files: [], findings: [], seen: new Set(), watched: new Map(), root: '', fresh: false };
   const roots: string[] = [];
   for (const path of paths) {
     if (path !== '-') {
@@ -185,7 +195,8 @@ export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
       search.files.push({ name: '-', path: '-' });
     }
   }
-  const { files, findings, watched, stamps } = search;
+  const { files, findings, watched, fresh } = search;
+  const stamps = files.map((file) => file.stamp ?? file.name);
   const problems = findings.map((finding) => `${finding.place?.file} ${finding.message}`);
-  return { files, findings, roots, watched, fingerprint: contentHash(...stamps, ...problems) };
+  return { files, findings, roots, watched, fingerprint: contentHash(...stamps, ...problems), fresh };
 }

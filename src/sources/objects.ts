@@ -9,11 +9,23 @@ import {
   type UnknownObject,
   type validateObject,
 } from '../resources/index.ts';
-import { identityKey, revisionHash } from './revision.ts';
+import { identityKey, objectDigest, revisionHash } from './revision.ts';
 import type { RawDocument } from './yaml.ts';
 
 /** The check of one object: `validateObject` of resources. */
 export type Validate = typeof validateObject;
+
+/** One object, with the digest of it as written. */
+export interface Entry {
+  readonly digest: string;
+  readonly loaded: LoadedObject;
+}
+
+/** The objects of one file. */
+export interface LoadedFile {
+  readonly entries: readonly Entry[];
+  readonly findings: readonly Finding[];
+}
 
 /** The objects of a revision. */
 export interface Assembled {
@@ -21,11 +33,6 @@ export interface Assembled {
   readonly objects: readonly LoadedObject[];
   readonly findings: readonly Finding[];
   readonly hash: string;
-}
-
-interface Entry {
-  readonly raw: UnknownObject;
-  readonly loaded: LoadedObject;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
@@ -88,7 +95,8 @@ function loadObject(
   const { name, namespace = '' } = object.metadata;
   if (name === '') return { findings: [notAnObject(locate, ['metadata', 'name'], `a ${value.kind} must have a name`)] };
   const id: ObjectId = { group: groupOf(value.apiVersion), kind: value.kind, namespace, name };
-  return { entry: { raw: value, loaded: { id, object, valid, locate } }, findings: withoutSecrets(value, findings) };
+  const entry = { digest: objectDigest(value), loaded: { id, object, valid, locate } };
+  return { entry, findings: withoutSecrets(value, findings) };
 }
 
 function formatPlace(place: Place | undefined): string {
@@ -118,12 +126,12 @@ function duplicateFindings(entries: readonly Entry[]): Finding[] {
   return findings;
 }
 
-/** Makes the objects of a revision out of its documents: lists flattened, unknown kinds left out, each validated. */
-export function assembleObjects(
+/** Makes objects out of a file's documents: lists flattened, unknown kinds left out, each validated. */
+export function loadObjects(
   documents: readonly RawDocument[],
   validate: Validate,
   options: { readonly ignoreUnknown: boolean },
-): Assembled {
+): LoadedFile {
   const findings: Finding[] = [];
   const entries: Entry[] = [];
   for (const document of documents.flatMap(flatten)) {
@@ -131,11 +139,16 @@ export function assembleObjects(
     findings.push(...result.findings);
     if (result.entry) entries.push(result.entry);
   }
-  findings.push(...duplicateFindings(entries));
+  return { entries, findings };
+}
+
+/** Puts the objects of all files together, in the order of their identity. */
+export function assembleObjects(files: readonly LoadedFile[]): Assembled {
+  const entries = files.flatMap((file) => file.entries);
   const sorted = sortedBy(entries, (entry) => identityKey(entry.loaded.id));
   return {
     objects: sorted.map((entry) => entry.loaded),
-    findings,
-    hash: revisionHash(sorted.map((entry) => entry.raw)),
+    findings: [...files.flatMap((file) => file.findings), ...duplicateFindings(entries)],
+    hash: revisionHash(sorted.map((entry) => entry.digest)),
   };
 }

@@ -4,8 +4,11 @@ import { type ObjectSet, validateObject } from '../resources/index.ts';
 import type { Environment } from './environment.ts';
 import { type FoundFiles, fileFinding, findFiles, type SourceFile } from './find.ts';
 import { findCommonCommit } from './git.ts';
-import { assembleObjects, type Validate } from './objects.ts';
-import { type ParsedYaml, parseYaml } from './yaml.ts';
+import { assembleObjects, type LoadedFile, loadObjects, type Validate } from './objects.ts';
+import { parseYaml } from './yaml.ts';
+
+/** Objects of files by their paths, with the stamp the file had. */
+export type FileCache = Map<string, { readonly stamp: string; readonly file: LoadedFile }>;
 
 export interface ReadOptions {
   /** Values of `${VAR}`. */
@@ -17,6 +20,8 @@ export interface ReadOptions {
   /** Unknown fields are warnings. */
   readonly ignoreUnknown?: boolean;
   readonly signal?: AbortSignal;
+  /** What files held when they were last read; those that did not change are not read again. */
+  readonly cache?: FileCache;
   /** Replaces the check of resources, in tests. */
   readonly validate?: Validate;
 }
@@ -42,7 +47,7 @@ const READ_DEADLINE_MS = 30_000;
 /** Files read at the same time: enough to hide the disk's latency, far below any limit of open files. */
 const PARALLEL_READS = 16;
 
-const NO_DOCUMENTS: ParsedYaml = { documents: [], findings: [] };
+const EMPTY_FILE: LoadedFile = { entries: [], findings: [] };
 
 /** Reads in pieces and counts, so that a device or pipe without an end is refused instead of filling the memory. */
 async function readBytes(path: string, signal: AbortSignal): Promise<Buffer | undefined> {
@@ -79,18 +84,25 @@ async function readText(file: SourceFile, options: ReadOptions): Promise<string 
   }
 }
 
-async function readFile(file: SourceFile, options: ReadOptions): Promise<ParsedYaml> {
+async function readFile(file: SourceFile, options: ReadOptions): Promise<LoadedFile> {
+  const cached = options.cache?.get(file.path);
+  if (cached && cached.stamp === file.stamp) return cached.file;
   try {
     const text = await readText(file, options);
-    return typeof text === 'string' ? parseYaml(file.name, text, options.env) : { documents: [], findings: [text] };
+    if (typeof text !== 'string') return { entries: [], findings: [text] };
+    const { documents, findings } = parseYaml(file.name, text, options.env);
+    const loaded = loadObjects(documents, options.validate ?? validateObject, {
+      ignoreUnknown: options.ignoreUnknown ?? false,
+    });
+    return { entries: loaded.entries, findings: [...findings, ...loaded.findings] };
   } catch (caught) {
     options.signal?.throwIfAborted();
-    return { documents: [], findings: [fileFinding('HG0101', file.name, 'the file cannot be read', caught)] };
+    return { entries: [], findings: [fileFinding('HG0101', file.name, 'the file cannot be read', caught)] };
   }
 }
 
-async function readAll(files: readonly SourceFile[], options: ReadOptions): Promise<ParsedYaml[]> {
-  const results: ParsedYaml[] = files.map(() => NO_DOCUMENTS);
+async function readAll(files: readonly SourceFile[], options: ReadOptions): Promise<LoadedFile[]> {
+  const results: LoadedFile[] = files.map(() => EMPTY_FILE);
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let index = next++; index < files.length; index = next++) {
@@ -102,15 +114,23 @@ async function readAll(files: readonly SourceFile[], options: ReadOptions): Prom
   return results;
 }
 
+/** Keeps what was read, and nothing else. A file that has just changed may change again without its stamp showing it. */
+function fillCache(cache: FileCache, found: FoundFiles, loaded: readonly LoadedFile[]): void {
+  cache.clear();
+  if (found.fresh) return;
+  for (const [index, { path, stamp }] of found.files.entries()) {
+    const file = loaded[index];
+    const unread = file?.findings.some((finding) => finding.code === 'HG0101') ?? true;
+    if (file && stamp !== undefined && !unread) cache.set(path, { stamp, file });
+  }
+}
+
 /** Reads files that were found before. */
 export async function readFound(found: FoundFiles, options: ReadOptions): Promise<ReadResult> {
-  const parsed = await readAll(found.files, options);
-  const { objects, findings, hash } = assembleObjects(
-    parsed.flatMap((file) => file.documents),
-    options.validate ?? validateObject,
-    { ignoreUnknown: options.ignoreUnknown ?? false },
-  );
-  const all = sortFindings([...found.findings, ...parsed.flatMap((file) => file.findings), ...findings]);
+  const files = await readAll(found.files, options);
+  if (options.cache) fillCache(options.cache, found, files);
+  const { objects, findings, hash } = assembleObjects(files);
+  const all = sortFindings([...found.findings, ...findings]);
   const refused = all.some(
     (finding) => finding.level === 'error' && (options.strict === true || REFUSING.has(finding.code)),
   );

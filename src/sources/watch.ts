@@ -6,11 +6,11 @@ import { createDirectoryWatcher, type DirectoryWatcher } from './directory-watch
 import type { FoundFiles } from './find.ts';
 import { findGitDirectory } from './git.ts';
 import { createPublisher } from './publisher.ts';
-import type { ReadOptions, ReadResult } from './read.ts';
+import type { FileCache, ReadOptions, ReadResult } from './read.ts';
 import type { Source } from './source.ts';
 import { lookAt, readStable } from './stable.ts';
 
-export interface WatchOptions extends Omit<ReadOptions, 'signal'> {
+export interface WatchOptions extends Omit<ReadOptions, 'signal' | 'cache'> {
   /** A change is read when nothing changed for this long (100), */
   readonly quietMs?: number;
   /** or this long after it began (1000). */
@@ -62,6 +62,7 @@ class DirectorySource implements Source {
   readonly #options: WatchOptions;
   readonly #publisher = createPublisher();
   readonly #abort = new AbortController();
+  readonly #cache: FileCache = new Map();
   /** Readings come one after another. */
   #tail: Promise<unknown> = Promise.resolve();
   #reading = 0;
@@ -97,6 +98,7 @@ class DirectorySource implements Source {
     return this.reload();
   }
 
+  /** Reads every file: values of variables may be others now. */
   reload(): Promise<ReadResult> {
     return this.#enqueue(undefined, 0);
   }
@@ -151,22 +153,24 @@ class DirectorySource implements Source {
   async #readOnce(known: string | undefined, settleMs: number): Promise<ReadResult> {
     const { signal } = this.#abort;
     signal.throwIfAborted();
+    if (known === undefined) this.#cache.clear();
     const { holdMs = 10_000 } = this.#options;
     const { found, fingerprint, result } = await readStable(
       this.#paths,
-      { ...this.#options, settleMs, holdMs, signal },
+      { ...this.#options, settleMs, holdMs, signal, cache: this.#cache },
       known,
     );
-    this.#fingerprint = fingerprint;
+    this.#fingerprint = found.fresh ? undefined : fingerprint;
+    if (found.fresh) this.#hint();
     if (result) this.#publisher.publish(result);
-    await this.#watch(found);
+    await this.#watch(found, fingerprint);
     const { current } = this.#publisher;
     if (!current) throw new InvariantError('a first reading gives a result');
     return current;
   }
 
   /** Watches what now matters; a watcher that is replaced may have missed something, so looks again. */
-  async #watch(found: FoundFiles): Promise<void> {
+  async #watch(found: FoundFiles, fingerprint: string): Promise<void> {
     if (this.#options.pollMs !== undefined) return;
     const interest = await interestOf(found);
     const key = await interestKey(interest);
@@ -179,7 +183,7 @@ class DirectorySource implements Source {
     );
     this.#watchedKey = key;
     await old?.close();
-    if ((await lookAt(this.#paths)).fingerprint !== this.#fingerprint) this.#hint();
+    if ((await lookAt(this.#paths)).fingerprint !== fingerprint) this.#hint();
   }
 
   #fallBack(error: GatewayError): void {

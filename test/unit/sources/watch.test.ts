@@ -65,6 +65,31 @@ describe('createDirectorySource', () => {
     expect(await settledChanges(scratch.path('a.yaml'))).to.equal(1);
   });
 
+  it('loads only what changed', async () => {
+    await scratch.write('a.yaml', backend('a'));
+    await scratch.write('b.yaml', backend('b'));
+    await start([scratch.root]);
+    // Files that are older than a moment.
+    await sleep(100);
+    await source.reload();
+    const before = source.lastGood?.objects;
+    await scratch.write('b.yaml', backend('b', 'host: other.example'));
+    await until(() => changes.length > 0);
+    const after = source.lastGood?.objects;
+    expect(after?.[0]).to.equal(before?.[0]);
+    expect(after?.[1]?.object.spec).to.deep.equal({ host: 'other.example' });
+  });
+
+  it('sees a change of the same size right after the one before', async () => {
+    await scratch.write('a.yaml', backend('a0'));
+    await start([scratch.root], { quietMs: 0 });
+    for (let i = 1; i < 10; i += 1) {
+      const last = `a${i}`;
+      await scratch.write('a.yaml', backend(last));
+      await until(() => currentNames().join() === last);
+    }
+  });
+
   it('tells of new and removed files and directories, renames, and editors that replace the file', async () => {
     await scratch.write('a.yaml', backend('a'));
     await start([scratch.root]);
