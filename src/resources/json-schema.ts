@@ -1,5 +1,4 @@
-import { InvariantError } from '../lib/errors.ts';
-import type { Rule } from './schema.ts';
+import type { Rule, TSchema } from './schema.ts';
 
 /** The keywords of a structural schema that code here looks at; ajv reads the others. */
 export interface JsonSchema {
@@ -37,11 +36,19 @@ export function setOwn(target: object, key: string, value: unknown): void {
 /** A deep copy of plain JSON data. */
 export function copyJson(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(copyJson);
-  if (!isJsonObject(value)) {
-    if (typeof value === 'function' || typeof value === 'symbol') throw new InvariantError('not JSON data');
-    return value;
-  }
+  if (!isJsonObject(value)) return value;
   const out = {};
   for (const [key, entry] of Object.entries(value)) setOwn(out, key, copyJson(entry));
   return out;
+}
+
+/** Whether a value is nested more than `limit` levels deep; one that holds itself is. */
+export function isDeeperThan(value: unknown, limit: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return limit === 0 || Object.values(value).some((entry) => isDeeperThan(entry, limit - 1));
+}
+
+/** A schema made of typebox's words, as the JSON it is. */
+export function asJsonSchema(schema: TSchema): JsonSchema {
+  return schema;
 }

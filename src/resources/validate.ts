@@ -1,7 +1,7 @@
 import { type FieldPath, type Finding, type FindingCode, type FindingLevel, formatFieldPath } from '../lib/findings.ts';
 import { suggestWord } from '../lib/suggest.ts';
 import { checkRules } from './cel-rules.ts';
-import { isJsonObject, type JsonObject, type JsonSchema } from './json-schema.ts';
+import { isDeeperThan, isJsonObject, type JsonObject, type JsonSchema } from './json-schema.ts';
 import { apiVersionOf, type Kind } from './kind.ts';
 import { findKind, findKindOfAnyVersion, KINDS } from './kinds.ts';
 import { findLaterFields } from './later-fields.ts';
@@ -22,12 +22,16 @@ export interface Validated {
   readonly findings: readonly Finding[];
 }
 
+/** Far more than any kind has; beyond it only an alias that holds itself can be meant. */
+const MAX_DEPTH = 200;
+
 /**
  * Validates one object as a Kubernetes API server with our CRDs would: fields, limits, defaults, cross-field rules.
  * Takes anything without throwing; an object of an unknown kind is not valid and has a warning.
  */
 export function validateObject(raw: UnknownObject, locate: Locate, options: ValidateOptions = {}): Validated {
-  const source: JsonObject = isJsonObject(raw) ? raw : {};
+  const deep = isDeeperThan(raw, MAX_DEPTH);
+  const source: JsonObject = isJsonObject(raw) && !deep ? raw : topOf(raw);
   const apiVersion = asText(source.apiVersion);
   const kindName = asText(source.kind);
   const kind = findKind(apiVersion, kindName);
@@ -39,6 +43,7 @@ export function validateObject(raw: UnknownObject, locate: Locate, options: Vali
     return { object: asWritten, valid: false, findings: report.findings };
   }
 
+  if (deep) report.add('HG0106', 'error', [], `is nested more than ${MAX_DEPTH} levels deep`);
   const unknownLevel: FindingLevel = options.ignoreUnknown ? 'warning' : 'error';
   for (const error of errors) report.add('HG0106', 'error', error.path, error.message, error.hint);
   for (const path of unknownFields) reportUnknownField(path, knownFields, unknownLevel, report);
@@ -117,6 +122,14 @@ function reportUnknownKind(apiVersion: string, kind: string, report: Report): vo
   const same = KINDS.find((entry) => entry.kind === meant);
   const hint = same && `did you mean ${same.kind} of ${apiVersionOf(same)}?`;
   report.add('HG0110', 'warning', ['kind'], `${kind} of ${apiVersion} is not a kind known here; ignored`, hint);
+}
+
+/** What is left of a value that cannot be walked through. */
+function topOf(raw: unknown): JsonObject {
+  if (!isJsonObject(raw)) return {};
+  const metadata = isJsonObject(raw.metadata) ? raw.metadata : {};
+  const { name, namespace } = metadata;
+  return { apiVersion: raw.apiVersion, kind: raw.kind, metadata: { name, namespace } };
 }
 
 function asText(value: unknown): string {
