@@ -1,5 +1,11 @@
 /** The border to grpc-js: calls as carriers of streams, messages as bytes. */
-import { Metadata, type ServerDuplexStream, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Metadata,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  setLogVerbosity,
+} from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
 import { XDS_METHODS } from './services.ts';
 import type { Transport } from './stream.ts';
@@ -25,6 +31,11 @@ export function createTransport(call: Call): Transport {
     },
     peer: call.getPeer(),
   };
+}
+
+/** grpc-js writes to standard error on its own; what it says arrives here as errors anyway. */
+export function silenceGrpcLog(): void {
+  if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
 }
 
 const passThrough = (bytes: Buffer): Buffer => bytes;

@@ -3,7 +3,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { createDiffs } from './diff.ts';
-import { type Call, createTransport, listenError, serviceDefinition } from './grpc.ts';
+import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog } from './grpc.ts';
 import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import { createNodes, type NodeRecord, nodeStatus } from './nodes.ts';
@@ -62,6 +62,7 @@ const MIB = 1024 * 1024;
 
 /** Creates an xDS server that does not listen yet. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
+  silenceGrpcLog();
   const { logger } = options;
   const snapshots = new Map<string, Snapshot>();
   const nodes = createNodes();

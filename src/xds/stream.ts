@@ -45,8 +45,12 @@ interface Outstanding {
 interface Awaited {
   readonly set: NameSet;
   readonly since: number;
+  /** The response that needs the names. */
+  readonly source: SharedResponse;
   /** What the client held already of it was sent again. */
   resent: boolean;
+  /** The response was rejected: the client may never ask for the names. */
+  doubtful: boolean;
 }
 
 /** State of one type on one stream. */
@@ -154,6 +158,9 @@ export class XdsStream {
       this.shared.onAck(this, state.typeUrl, version);
       return;
     }
+    for (const { awaited } of this.states) {
+      for (const entry of awaited) if (entry.source === sent.response) entry.doubtful = true;
+    }
     const resources = blamedResources(names, error.message);
     const count = (state.rejection?.count ?? 0) + 1;
     state.rejection = { version, ...error, time: new Date().toISOString(), count, resources, standing: true };
@@ -237,7 +244,7 @@ export class XdsStream {
     this.shared.onSend(this, state.typeUrl, response);
     if (this.fixedType !== undefined) return;
     for (const [typeUrl, set] of response.requires) {
-      this.state(typeUrl).awaited.push({ set, since: sentAt, resent: false });
+      this.state(typeUrl).awaited.push({ set, since: sentAt, source: response, resent: false, doubtful: false });
     }
   }
 
@@ -254,9 +261,10 @@ export class XdsStream {
   private awaits(state: TypeState): boolean {
     if (state.awaited.length === 0) return false;
     const { subscription } = state;
-    if (subscription !== undefined) {
-      state.awaited = state.awaited.filter((entry) => !this.shared.subscriptions.covers(subscription, entry.set));
-    }
+    state.awaited = state.awaited.filter(({ set, doubtful }) => {
+      if (doubtful) return false;
+      return subscription === undefined || !this.shared.subscriptions.covers(subscription, set);
+    });
     if (state.awaited.length > 0) this.heldBack = true;
     return state.awaited.length > 0;
   }

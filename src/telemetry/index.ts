@@ -1,0 +1,13 @@
+/**
+ * The telemetry room. In: what the other rooms have to say of themselves. Out: log lines on standard error, credentials
+ * taken out. Must not know: what any room does.
+ */
+export {
+  createLogger,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
+  type LogLevel,
+  redactText,
+  silentLogger,
+} from './logger.ts';
