@@ -155,7 +155,7 @@ class SupervisedEnvoy implements EnvoyProcess {
   private async drain(): Promise<void> {
     const address = this.adminAddress;
     if (address === undefined) return;
-    const deadline = AbortSignal.timeout(this.drainTimeoutMs());
+    const deadline = AbortSignal.timeout(this.options.drainTimeoutMs ?? 30_000);
     try {
       await beginEnvoyDrain(address, deadline);
       while ((await countActiveRequests(address, deadline)) > 0) await sleep(POLL_MS, undefined, { signal: deadline });
@@ -164,10 +164,6 @@ class SupervisedEnvoy implements EnvoyProcess {
       const text = deadline.aborted ? 'requests in flight are cut off: the drain took too long' : message;
       this.options.onLog?.({ level: 'warn', component: 'drain', message: text });
     }
-  }
-
-  private drainTimeoutMs(): number {
-    return this.options.drainTimeoutMs ?? 30_000;
   }
 
   /** Starts Envoy again and again until `stop`. Errors: `port_in_use`, `envoy_died`, `envoy_missing`. */
@@ -207,7 +203,7 @@ class SupervisedEnvoy implements EnvoyProcess {
     await rm(addressFile, { force: true });
     const envoy = await launchEnvoy({
       binary: this.options.binary,
-      args: envoyArguments({ ...this.options, directory, addressFile, drainTimeoutMs: this.drainTimeoutMs() }),
+      args: envoyArguments({ ...this.options, directory, addressFile }),
       directory,
       onStdoutLine: (line) => this.options.onOutputLine?.(line),
       onStderrLine: (line) => this.takeLogLine(line),

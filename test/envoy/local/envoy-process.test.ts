@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { access, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type OutgoingHttpHeaders, request, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,15 +73,21 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function get(port: number): Promise<{ status: number; body: string }> {
+interface Got {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+function get(port: number, headers: OutgoingHttpHeaders = {}): Promise<Got> {
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port, agent: false }, (response) => {
+    request({ host: '127.0.0.1', port, agent: false, headers }, (response) => {
       let body = '';
       response.setEncoding('utf8').on('data', (text: string) => {
         body += text;
       });
       response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
     })
       .on('error', reject)
       .end();
@@ -173,7 +179,7 @@ describe('local: a supervised Envoy', () => {
     const folder = (await readdir(baseDir))[0] ?? '';
     expect((await stat(join(baseDir, folder))).mode & 0o777).to.equal(0o700);
     expect((await stat(join(baseDir, folder, 'bootstrap.json'))).mode & 0o777).to.equal(0o600);
-    expect(await get(ports.listener)).to.deep.equal({ status: 200, body: 'hello' });
+    expect(await get(ports.listener)).to.include({ status: 200, body: 'hello' });
     await envoy.stop();
     await envoy.finished;
     expect(isRunning(pid)).to.equal(false);
@@ -206,6 +212,8 @@ describe('local: a supervised Envoy', () => {
     });
     await sleep(300);
     expect(stopped).to.equal(false);
+    // Meanwhile whoever still comes is served, and told to come on another connection next time.
+    expect((await get(ports.listener, { connection: 'keep-alive' })).headers.connection).to.equal('close');
     for (const end of release) end();
     expect(await answer).to.equal('first last');
     await stopping;
