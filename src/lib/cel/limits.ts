@@ -9,14 +9,15 @@ export const MAX_OPERATIONS = 1_000;
 /** Most steps one evaluation may take, counted by `estimateWork`. */
 export const MAX_WORK = 100_000;
 
-/** Longest name (model, backend, route) the estimate allows for. */
-const NAME_LENGTH = 256;
-/** Longest text of a number. */
-const NUMBER_LENGTH = 32;
+/** Characters that are copied or compared in the time of one step. */
+const CHARACTERS_PER_STEP = 16;
+/** The weight of the longest name (model, backend, route) that is allowed for, and of the longest number as text. */
+const NAME_WEIGHT = 512 / CHARACTERS_PER_STEP;
+const NUMBER_WEIGHT = 32 / CHARACTERS_PER_STEP;
 
 /**
- * How large a value is at most. `weight` counts every item and character in it, `count` its items alone; `item` is the
- * largest of them (a map's keys and values alike).
+ * How large a value is at most. `weight` counts every item in it and its characters by the sixteen, `count` its items
+ * alone; `item` is the largest of them (a map's keys and values alike).
  */
 interface Size {
   readonly weight: number;
@@ -43,10 +44,10 @@ function estimate(node: CelNode, locals: Locals): Estimate {
     case 'const': {
       const { value } = node;
       const length = value.kind === 'string' || value.kind === 'bytes' ? value.value.length : 0;
-      return { work: 1, size: { weight: 1 + length, count: 0 } };
+      return { work: 1, size: { weight: 1 + length / CHARACTERS_PER_STEP, count: 0 } };
     }
     case 'variable':
-      return { work: 1, size: node.type.kind === 'string' ? { weight: NAME_LENGTH, count: 0 } : SCALAR };
+      return { work: 1, size: node.type.kind === 'string' ? { weight: NAME_WEIGHT, count: 0 } : SCALAR };
     case 'local':
       return { work: 1, size: locals.get(node.name) ?? SCALAR };
     case 'select': {
@@ -104,7 +105,7 @@ function resultSize(node: CelNode & { kind: 'call' }, args: readonly Size[]): Si
   if (node.fn === '_[_]') return first?.item ?? first ?? SCALAR;
   if (node.fn === '_?_:_') return larger(second, third) ?? SCALAR;
   const sum: Size = {
-    weight: args.reduce((total, arg) => total + arg.weight, node.fn === '_+_' ? 0 : NUMBER_LENGTH),
+    weight: args.reduce((total, arg) => total + arg.weight, node.fn === '_+_' ? 0 : NUMBER_WEIGHT),
     count: args.reduce((total, arg) => total + arg.count, 0),
   };
   const item = larger(first?.item, second?.item);
