@@ -45,7 +45,10 @@ export interface RefFacts {
   readonly model?: string;
   readonly headers?: { readonly set?: Readonly<Record<string, string>>; readonly removed?: readonly string[] };
   /** `set` holds JSON text by top-level key. */
-  readonly body?: { readonly set?: Readonly<Record<string, string>>; readonly removed?: Readonly<Record<string, boolean>> };
+  readonly body?: {
+    readonly set?: Readonly<Record<string, string>>;
+    readonly removed?: Readonly<Record<string, boolean>>;
+  };
 }
 
 /** Filter context of the script in a cluster's upstream filters. */

@@ -1,0 +1,20 @@
+import type { ApiFamily } from '../ir/index.ts';
+import type { ConfigRouteV3Route } from './schema/index.ts';
+
+/** An error body in the shape of the API that the client speaks. */
+export function errorBody(api: ApiFamily, type: string, code: string, message: string): string {
+  if (api === 'anthropic') return JSON.stringify({ type: 'error', error: { type, message } });
+  return JSON.stringify({ error: { message, type, param: null, code } });
+}
+
+/** A route that Envoy answers itself, with a JSON body. */
+export function directAnswer(name: string, status: number, body: string): ConfigRouteV3Route {
+  return {
+    name,
+    match: { prefix: '/' },
+    direct_response: { status, body: { inline_string: body } },
+    response_headers_to_add: [
+      { header: { key: 'content-type', value: 'application/json' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
+    ],
+  };
+}

@@ -1,0 +1,69 @@
+import { contentHash } from '../lib/hash.ts';
+
+/**
+ * What the compiled configuration needs of an Envoy beyond what every supported version has. `extension` is a name that
+ * an Envoy without it does not list; fields of known extensions go by version alone.
+ */
+const FEATURES = {
+  /** Lua filters that are told facts and share one VM: the data path script. */
+  lua_filter_context: {
+    since: '1.40.0',
+    extension: 'envoy.filters.http.lua',
+    what: 'Lua filters with a filter context',
+  },
+  /** Another provider on each attempt. */
+  priority_group: {
+    since: '1.40.0',
+    extension: 'envoy.router.cluster_specifier_plugin.priority_group',
+    what: 'the priority_group cluster specifier',
+  },
+  credential_injector: {
+    since: '1.36.0',
+    extension: 'envoy.filters.http.credential_injector',
+    what: 'the credential_injector filter',
+  },
+} as const satisfies Record<string, { since: string; extension: string; what: string }>;
+
+export type EnvoyFeature = keyof typeof FEATURES;
+
+/** What one Envoy can do: its version and the extensions it says it has. */
+export interface Capabilities {
+  /** `1.40.0`. */
+  readonly version: string;
+  readonly features: ReadonlySet<EnvoyFeature>;
+  /** The same for Envoys that can do the same: a snapshot is compiled once for each. */
+  readonly key: string;
+}
+
+const FEATURE_NAMES = Object.keys(FEATURES) as EnvoyFeature[];
+
+/** The newest Envoy that is known in full; what is compiled offline is compiled for it. */
+export const NEWEST_ENVOY = '1.40.0';
+
+export function describeFeature(feature: EnvoyFeature): string {
+  return `${FEATURES[feature].what} (Envoy ${FEATURES[feature].since} and later)`;
+}
+
+/**
+ * Shape: an Envoy version and, where the node told them, the names of its extensions. Without names (offline) the
+ * version alone decides; a version that cannot be read counts as the oldest.
+ */
+export function capabilitiesOf(version: string, extensions?: readonly string[]): Capabilities {
+  const known = extensions === undefined || extensions.length === 0 ? undefined : new Set(extensions);
+  const features = FEATURE_NAMES.filter((name) => {
+    const feature = FEATURES[name];
+    return atLeast(version, feature.since) && (known === undefined || known.has(feature.extension));
+  });
+  return { version, features: new Set(features), key: contentHash(features.join(',')) };
+}
+
+function atLeast(version: string, since: string): boolean {
+  const have = version.split('.').map(Number);
+  const want = since.split('.').map(Number);
+  for (const [i, wanted] of want.entries()) {
+    const part = have[i] ?? 0;
+    if (!Number.isFinite(part)) return false;
+    if (part !== wanted) return part > wanted;
+  }
+  return true;
+}

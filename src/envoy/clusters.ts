@@ -1,0 +1,215 @@
+import type { BackendIr, ConnectionIr } from '../ir/index.ts';
+import { protoDuration } from '../lib/units.ts';
+import { loadAssignment, usesEds } from './endpoints.ts';
+import { METADATA_NAMESPACE, SENTINEL_HEADER } from './names.ts';
+import type { CompileOptions } from './options.ts';
+import type { EnvoyResource } from './resource.ts';
+import {
+  type Any,
+  type ConfigClusterV3Cluster,
+  type ConfigCoreV3HealthCheck,
+  type ConfigCoreV3TransportSocket,
+  type ExtensionsUpstreamsHttpV3HttpProtocolOptions,
+  type JsonValue,
+  typedAny,
+} from './schema/index.ts';
+import { SENTINEL_SOCKET } from './sentinel.ts';
+import { upstreamTlsReferences, upstreamTlsSocket } from './tls.ts';
+import { upstreamFilterReferences, upstreamFilters } from './upstream-filters.ts';
+
+/** "No limit" for a circuit breaker: what Envoy's default of 3 retries and 1,024 requests would refuse is not retried. */
+const UNLIMITED = 4_294_967_295;
+
+const LB_POLICIES = { round_robin: 'ROUND_ROBIN', least_request: 'LEAST_REQUEST', random: 'RANDOM' } as const;
+
+/** A cluster for one backend. `withSentinel`: a route can go on to another backend when this one has no endpoint. */
+export function emitCluster(backend: BackendIr, withSentinel: boolean, options: CompileOptions): EnvoyResource {
+  const eds = usesEds(backend);
+  const message: ConfigClusterV3Cluster = {
+    name: backend.name,
+    ...(eds
+      ? { type: 'EDS', eds_cluster_config: { eds_config: { ads: {}, resource_api_version: 'V3' } } }
+      : {
+          type: 'STRICT_DNS',
+          load_assignment: loadAssignment(backend, withSentinel, options),
+          dns_lookup_family: 'V4_PREFERRED',
+          respect_dns_ttl: backend.connection.respectDnsTtl ?? true,
+          ...(backend.connection.dnsRefreshRateMs !== undefined && {
+            dns_refresh_rate: protoDuration(backend.connection.dnsRefreshRateMs),
+          }),
+        }),
+    connect_timeout: protoDuration(backend.connection.connectTimeoutMs),
+    lb_policy: LB_POLICIES[backend.connection.loadBalancer],
+    metadata: { filter_metadata: { [METADATA_NAMESPACE]: providerMetadata(backend) } },
+    ...connectionSettings(backend.connection, withSentinel),
+    ...sockets(backend, withSentinel, options),
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(backend),
+    },
+  };
+  return {
+    type: 'cluster',
+    name: backend.name,
+    message,
+    requires: [
+      ...(eds ? [{ type: 'endpoints', name: backend.name } as const] : []),
+      ...upstreamTlsReferences(backend.tls),
+      ...upstreamFilterReferences(backend),
+    ],
+  };
+}
+
+/** Who this cluster is: read by the processor, by logs and by people. */
+function providerMetadata(backend: BackendIr): { [key: string]: JsonValue } {
+  const { provider } = backend;
+  return {
+    backend: backend.displayName,
+    ...(provider && {
+      schema: provider.schema,
+      ...(provider.version !== undefined && { version: provider.version }),
+      ...(provider.prefix !== undefined && { prefix: provider.prefix }),
+    }),
+  };
+}
+
+function connectionSettings(connection: ConnectionIr, withSentinel: boolean): ConfigClusterV3Cluster {
+  const { outlier, activeHealthCheck, tcpKeepalive } = connection;
+  return {
+    circuit_breakers: {
+      thresholds: [
+        {
+          max_connections: connection.maxConnections ?? UNLIMITED,
+          max_pending_requests: connection.maxPendingRequests ?? UNLIMITED,
+          max_requests: connection.maxParallelRequests ?? UNLIMITED,
+          max_retries: connection.maxParallelRetries ?? UNLIMITED,
+        },
+      ],
+    },
+    ...((withSentinel || outlier) && { common_lb_config: { healthy_panic_threshold: { value: 0 } } }),
+    ...(outlier && {
+      outlier_detection: {
+        interval: protoDuration(outlier.intervalMs),
+        base_ejection_time: protoDuration(outlier.baseEjectionTimeMs),
+        max_ejection_percent: outlier.maxEjectionPercent,
+        split_external_local_origin_errors: outlier.splitExternalLocalOriginErrors,
+        enforcing_success_rate: 0,
+        enforcing_failure_percentage: 0,
+        ...(outlier.consecutive5xx !== undefined && {
+          consecutive_5xx: outlier.consecutive5xx,
+          enforcing_consecutive_5xx: 100,
+        }),
+        ...(outlier.consecutiveGatewayErrors !== undefined && {
+          consecutive_gateway_failure: outlier.consecutiveGatewayErrors,
+          enforcing_consecutive_gateway_failure: 100,
+        }),
+        ...(outlier.consecutiveLocalOriginFailures !== undefined && {
+          consecutive_local_origin_failure: outlier.consecutiveLocalOriginFailures,
+          enforcing_consecutive_local_origin_failure: 100,
+        }),
+      },
+    }),
+    ...(activeHealthCheck && { health_checks: [healthCheck(activeHealthCheck)] }),
+    ...(tcpKeepalive && {
+      upstream_connection_options: {
+        tcp_keepalive: {
+          ...(tcpKeepalive.probes !== undefined && { keepalive_probes: tcpKeepalive.probes }),
+          ...(tcpKeepalive.idleTimeMs !== undefined && { keepalive_time: Math.ceil(tcpKeepalive.idleTimeMs / 1000) }),
+          ...(tcpKeepalive.intervalMs !== undefined && {
+            keepalive_interval: Math.ceil(tcpKeepalive.intervalMs / 1000),
+          }),
+        },
+      },
+    }),
+  };
+}
+
+function healthCheck(check: NonNullable<ConnectionIr['activeHealthCheck']>): ConfigCoreV3HealthCheck {
+  return {
+    timeout: protoDuration(check.timeoutMs),
+    interval: protoDuration(check.intervalMs),
+    unhealthy_threshold: check.unhealthyThreshold,
+    healthy_threshold: check.healthyThreshold,
+    http_health_check: {
+      path: check.path,
+      ...(check.host !== undefined && { host: check.host }),
+      ...(check.method !== undefined && { method: check.method as 'GET' }),
+      expected_statuses: check.expectedStatuses.map((status) => ({ start: status, end: status + 1 })),
+    },
+  };
+}
+
+function sockets(backend: BackendIr, withSentinel: boolean, options: CompileOptions): ConfigClusterV3Cluster {
+  const direct = backend.tls && upstreamTlsSocket(backend.tls, options);
+  const socket = backend.forwardProxy === undefined ? direct : proxySocket(backend.forwardProxy, direct);
+  if (socket === undefined) return {};
+  return { transport_socket: socket, ...(withSentinel && { transport_socket_matches: [SENTINEL_SOCKET] }) };
+}
+
+/** HTTP CONNECT through a proxy, `host:port`; plaintext to the proxy. */
+function proxySocket(
+  address: string,
+  inner: ConfigCoreV3TransportSocket = {
+    name: 'envoy.transport_sockets.raw_buffer',
+    typed_config: typedAny('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', {}),
+  },
+): ConfigCoreV3TransportSocket {
+  const colon = address.lastIndexOf(':');
+  return {
+    name: 'envoy.transport_sockets.http_11_proxy',
+    typed_config: typedAny('envoy.extensions.transport_sockets.http_11_proxy.v3.Http11ProxyUpstreamTransport', {
+      transport_socket: inner,
+      default_proxy_address: {
+        socket_address: {
+          address: address.slice(0, colon).replace(/^\[|\]$/g, ''),
+          port_value: Number(address.slice(colon + 1)),
+        },
+      },
+    }),
+  };
+}
+
+function protocolOptions(backend: BackendIr): Any {
+  const { connection, provider } = backend;
+  const common = {
+    ...(connection.idleTimeoutMs !== undefined && { idle_timeout: protoDuration(connection.idleTimeoutMs) }),
+    ...(connection.maxRequestsPerConnection !== undefined && {
+      max_requests_per_connection: connection.maxRequestsPerConnection,
+    }),
+  };
+  const options: ExtensionsUpstreamsHttpV3HttpProtocolOptions = {
+    ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
+    ...protocol(backend),
+    ...(provider && { http_filters: upstreamFilters(backend, provider) }),
+    // The sentinel's 503 says that all endpoints are out already: it is no failure of an endpoint.
+    ...(connection.outlier && {
+      outlier_detection: {
+        error_matcher: {
+          and_match: {
+            rules: [
+              {
+                http_response_headers_match: {
+                  headers: [{ name: ':status', string_match: { safe_regex: { regex: '429|5..' } } }],
+                },
+              },
+              {
+                not_match: {
+                  http_response_headers_match: { headers: [{ name: SENTINEL_HEADER, present_match: true }] },
+                },
+              },
+            ],
+          },
+        },
+      },
+    }),
+  };
+  return typedAny('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', options);
+}
+
+function protocol(backend: BackendIr): ExtensionsUpstreamsHttpV3HttpProtocolOptions {
+  if (backend.protocol === 'h2c') return { explicit_http_config: { http2_protocol_options: {} } };
+  if (backend.protocol === 'http1' || backend.tls === undefined) {
+    return { explicit_http_config: { http_protocol_options: {} } };
+  }
+  // HTTP/2 where the server takes it (ALPN), HTTP/1.1 otherwise.
+  return { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } };
+}

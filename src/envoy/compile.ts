@@ -1,0 +1,110 @@
+import type { BackendIr, GatewayIr, InferenceRuleIr, SecretValues } from '../ir/index.ts';
+import { type Finding, sortFindings } from '../lib/findings.ts';
+import type { Capabilities } from './capabilities.ts';
+import { emitCluster } from './clusters.ts';
+import { emitEndpoints, usesEds } from './endpoints.ts';
+import { clusterName, costProblem } from './inference-route.ts';
+import { emitListener } from './listeners.ts';
+import type { CompileOptions } from './options.ts';
+import type { EnvoyResource } from './resource.ts';
+import { emitRoutes } from './routes.ts';
+import { emitSecret } from './secrets.ts';
+import { sentinelListener } from './sentinel.ts';
+
+/** All resources of one gateway for Envoys of one set of capabilities. */
+export interface CompiledGateway {
+  /** In order of type and name. */
+  readonly resources: readonly EnvoyResource[];
+  readonly findings: readonly Finding[];
+}
+
+export function compileGateway(
+  gateway: GatewayIr,
+  secrets: SecretValues,
+  capabilities: Capabilities,
+  options: CompileOptions,
+): CompiledGateway {
+  const rules = inferenceRules(gateway);
+  const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
+  const byName = new Map(backends.map((backend) => [backend.name, backend]));
+  const withSentinel = backendsThatFailOver(rules);
+  const resources: EnvoyResource[] = [];
+  const findings: Finding[] = rules.flatMap(costFindings);
+  for (const backend of backends) {
+    resources.push(emitCluster(backend, withSentinel.has(backend.name), options));
+    if (usesEds(backend)) resources.push(emitEndpoints(backend, withSentinel.has(backend.name), options));
+  }
+  for (const listener of gateway.listeners) {
+    resources.push(emitListener(listener, gateway, capabilities));
+    for (const chain of listener.chains) {
+      const routes = emitRoutes(chain, { gateway, backends: byName, capabilities });
+      resources.push(routes.resource);
+      findings.push(...routes.findings);
+    }
+  }
+  for (const secret of gateway.secrets) resources.push(emitSecret(secret, secrets));
+  if (withSentinel.size > 0) resources.push(sentinelListener(options.sentinelPort));
+  return { resources: inOrder(resources), findings: sortFindings(findings) };
+}
+
+const TYPE_ORDER = { secret: 0, cluster: 1, endpoints: 2, listener: 3, route: 4 } as const;
+
+function inOrder(resources: readonly EnvoyResource[]): EnvoyResource[] {
+  return [...resources].sort((a, b) => {
+    if (a.type !== b.type) return TYPE_ORDER[a.type] - TYPE_ORDER[b.type];
+    return a.name < b.name ? -1 : 1;
+  });
+}
+
+function inferenceRules(gateway: GatewayIr): InferenceRuleIr[] {
+  const rules = new Set<InferenceRuleIr>();
+  for (const listener of gateway.listeners) {
+    for (const chain of listener.chains) {
+      for (const host of chain.hosts) {
+        for (const { action } of host.routes) if (action.kind === 'inference') rules.add(action.rule);
+      }
+    }
+  }
+  return [...rules];
+}
+
+function costFindings(rule: InferenceRuleIr): Finding[] {
+  return rule.costs.flatMap((cost): Finding[] => {
+    const problem = costProblem(cost);
+    if (problem === undefined) return [];
+    const message = `the cost "${cost.metadataKey}" cannot be computed inside Envoy and is left out: ${problem}`;
+    return [
+      {
+        code: 'HG0501',
+        level: 'error',
+        message,
+        object: `AIGatewayRoute/${rule.route}`,
+        field: 'spec.llmRequestCosts',
+      },
+    ];
+  });
+}
+
+/** Backends that a rule names more than once, under the names of their further clusters (see `clusterName`). */
+function repeatedBackends(gateway: GatewayIr, rules: readonly InferenceRuleIr[]): BackendIr[] {
+  const byName = new Map(gateway.backends.map((backend) => [backend.name, backend]));
+  const repeated: BackendIr[] = [];
+  for (const rule of rules) {
+    for (const ref of rule.backends) {
+      const name = clusterName(rule, ref);
+      const backend = byName.get(ref.backend);
+      if (backend && name !== backend.name) repeated.push({ ...backend, name });
+    }
+  }
+  return repeated;
+}
+
+/** Clusters behind which a request can go on to another one. */
+function backendsThatFailOver(rules: readonly InferenceRuleIr[]): Set<string> {
+  const names = new Set<string>();
+  for (const rule of rules) {
+    if (rule.backends.length < 2) continue;
+    for (const ref of rule.backends) names.add(clusterName(rule, ref));
+  }
+  return names;
+}

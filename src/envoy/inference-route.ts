@@ -1,0 +1,226 @@
+import type { BackendIr, CostIr, InferenceBackendIr, InferenceRuleIr, RouteIr } from '../ir/index.ts';
+import { compileCost } from '../lib/cel.ts';
+import { sortedBy } from '../lib/compare.ts';
+import { InvariantError } from '../lib/errors.ts';
+import { protoDuration } from '../lib/units.ts';
+import { directAnswer, errorBody } from './answers.ts';
+import { API_CLASSES, type ApiClass, servesClass } from './api-classes.ts';
+import type { Capabilities, EnvoyFeature } from './capabilities.ts';
+import { emitCostLua } from './cost-lua.ts';
+import { routeFactsMetadata } from './lua.ts';
+import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
+import { byApi } from './match-tree.ts';
+import { ORDER_NAMESPACE } from './names.ts';
+import { retryPolicy } from './retry.ts';
+import {
+  type ConfigRouteV3Route,
+  type ConfigRouteV3RouteAction,
+  typedAny,
+  type XdsTypeMatcherV3MatcherOnMatch,
+} from './schema/index.ts';
+
+/** HTTP answers of minutes are the rule here: a stream may be silent for as long as its request may last. */
+const MIN_IDLE_TIMEOUT_MS = 300_000;
+const UNBOUNDED_IDLE_TIMEOUT_MS = 3_600_000;
+
+/** What a rule compiles to, for each class of endpoints, and what of it this Envoy cannot serve. */
+export interface InferenceTarget {
+  readonly onMatch: XdsTypeMatcherV3MatcherOnMatch;
+  readonly lacking: readonly EnvoyFeature[];
+}
+
+/** Where an inference route leads: for each API to the backends that speak it, or to a 501 that says why not. */
+export function inferenceTarget(
+  route: RouteIr,
+  rule: InferenceRuleIr,
+  backends: ReadonlyMap<string, BackendIr>,
+  capabilities: Capabilities,
+): InferenceTarget {
+  const lacking = new Set<EnvoyFeature>();
+  const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
+  const served = API_CLASSES.map((apiClass) => ({
+    apiClass,
+    refs: rule.backends.filter((ref) => serves(backends.get(ref.backend), apiClass)),
+  }));
+  for (const { apiClass, refs } of served) {
+    const family = served.find((other) => isFamilyOf(other.apiClass, apiClass));
+    if (family && family.refs.length === refs.length && family.refs.every((ref, i) => ref === refs[i])) continue;
+    const missing = refs.length === 0 ? [] : lackingFeatures(refs, backends, capabilities);
+    for (const feature of missing) lacking.add(feature);
+    const emitted =
+      refs.length === 0 || missing.length > 0
+        ? unsupportedRoute(route, apiClass, missing.length > 0)
+        : servingRoute(route, rule, refs, backends);
+    targets[apiClass.name] = routeAction(emitted);
+  }
+  return { onMatch: byApi(targets), lacking: [...lacking] };
+}
+
+/** An action of a matcher tree: a whole route, with its metadata, headers and retries. */
+export function routeAction(route: ConfigRouteV3Route): XdsTypeMatcherV3MatcherOnMatch {
+  return { action: { name: 'route', typed_config: typedAny('envoy.config.route.v3.Route', route) } };
+}
+
+/** The class whose prefix match covers `apiClass` too. */
+function isFamilyOf(candidate: ApiClass, apiClass: ApiClass): boolean {
+  return candidate !== apiClass && apiClass.name.startsWith(candidate.name);
+}
+
+function serves(backend: BackendIr | undefined, apiClass: ApiClass): boolean {
+  return backend?.provider !== undefined && servesClass(backend.provider, apiClass);
+}
+
+function lackingFeatures(
+  refs: readonly InferenceBackendIr[],
+  backends: ReadonlyMap<string, BackendIr>,
+  capabilities: Capabilities,
+): EnvoyFeature[] {
+  const needed: EnvoyFeature[] = ['lua_filter_context'];
+  if (refs.length > 1) needed.push('priority_group');
+  if (refs.some((ref) => backends.get(ref.backend)?.credential?.secret)) needed.push('credential_injector');
+  return needed.filter((feature) => !capabilities.features.has(feature));
+}
+
+function unsupportedRoute(route: RouteIr, apiClass: ApiClass, envoyTooOld: boolean): ConfigRouteV3Route {
+  const api = apiClass.endpoints[0]?.api ?? 'openai';
+  const message = envoyTooOld
+    ? 'This proxy cannot serve this route.'
+    : 'No backend of this model speaks this API, and translation is not available.';
+  const type = api === 'anthropic' ? 'api_error' : 'server_error';
+  return directAnswer(`${route.name}/${apiClass.name}`, 501, errorBody(api, type, 'not_implemented', message));
+}
+
+function servingRoute(
+  route: RouteIr,
+  rule: InferenceRuleIr,
+  refs: readonly InferenceBackendIr[],
+  backends: ReadonlyMap<string, BackendIr>,
+): ConfigRouteV3Route {
+  const idleMs =
+    rule.requestTimeoutMs === 0 ? UNBOUNDED_IDLE_TIMEOUT_MS : Math.max(MIN_IDLE_TIMEOUT_MS, rule.requestTimeoutMs);
+  const retry = retryPolicy(rule.retry, refs.length, rule.streamIdleTimeoutMs);
+  return {
+    name: route.name,
+    match: { prefix: '/' },
+    route: {
+      ...clusterOf(rule, refs),
+      ...(refs.some((ref) => hasSeveralHosts(backends.get(ref.backend))) && { auto_host_rewrite: true }),
+      timeout: protoDuration(rule.requestTimeoutMs),
+      idle_timeout: protoDuration(idleMs),
+      ...(retry && { retry_policy: retry }),
+    },
+    metadata: routeFactsMetadata(routeFacts(rule, refs, backends)),
+  };
+}
+
+function hasSeveralHosts(backend: BackendIr | undefined): boolean {
+  return new Set(backend?.endpoints.map((endpoint) => endpoint.hostname)).size > 1;
+}
+
+/** One backend: its cluster. Several: a group for each, taken one after the other, or in the order that the script sets. */
+function clusterOf(rule: InferenceRuleIr, refs: readonly InferenceBackendIr[]): ConfigRouteV3RouteAction {
+  const [only] = refs;
+  if (refs.length === 1 && only) return { cluster: clusterName(rule, only) };
+  const groups = refs.flatMap((ref) => {
+    const name = clusterName(rule, ref);
+    const group = { name, clusters: [{ cluster_name: name, weight: 1 }] };
+    return Array.from({ length: rule.retry.attemptsPerBackend }, () => group);
+  });
+  return {
+    inline_cluster_specifier_plugin: {
+      extension: {
+        name: 'envoy.router.cluster_specifier_plugin.priority_group',
+        typed_config: typedAny(
+          'envoy.extensions.router.cluster_specifiers.priority_group.v3.PriorityGroupClusterSpecifier',
+          { override_metadata_namespace: ORDER_NAMESPACE, priority_groups: groups },
+        ),
+      },
+    },
+  };
+}
+
+/**
+ * A rule may name one backend twice with different models. The script tells references apart by their cluster, so each
+ * further one gets a cluster of its own.
+ */
+export function clusterName(rule: InferenceRuleIr, ref: InferenceBackendIr): string {
+  const same = rule.backends.filter((candidate) => candidate.backend === ref.backend);
+  const index = same.indexOf(ref);
+  return index <= 0 ? ref.backend : `${ref.backend}/${rule.name}/again/${index}`;
+}
+
+function routeFacts(
+  rule: InferenceRuleIr,
+  refs: readonly InferenceBackendIr[],
+  backends: ReadonlyMap<string, BackendIr>,
+): RouteFacts {
+  const members = refs.map((ref) => ({ ref, member: groupMember(rule, ref, backends.get(ref.backend)) }));
+  const priorities = [...new Set(refs.map((ref) => ref.priority))].sort((a, b) => a - b);
+  const groups = priorities.map((priority) =>
+    members.filter(({ ref }) => ref.priority === priority).map(({ member }) => member),
+  );
+  const overrideHeaders = new Set(
+    refs.flatMap((ref) => backends.get(ref.backend)?.credential?.override?.requestHeader ?? []),
+  );
+  return {
+    name: rule.route,
+    ...(rule.costs.length > 0 && { force_usage: true, costs: rule.costs.flatMap(costFacts) }),
+    ...(refs.length > 1 && {
+      groups,
+      ...(groups.some((group) => group.length > 1) && { drawn: true }),
+      ...(members.some(({ member }) => member.needs !== undefined) && { needs: true }),
+      attempts_per_backend: rule.retry.attemptsPerBackend,
+    }),
+    ...(overrideHeaders.size > 0 && { override_headers: [...overrideHeaders].sort() }),
+    refs: Object.fromEntries(refs.map((ref) => [clusterName(rule, ref), refFacts(ref)])),
+  };
+}
+
+function groupMember(rule: InferenceRuleIr, ref: InferenceBackendIr, backend: BackendIr | undefined): GroupMember {
+  const override = backend?.credential?.override;
+  return {
+    cluster: clusterName(rule, ref),
+    weight: ref.weight,
+    backend: backend?.displayName ?? ref.backend,
+    ...(override?.requestHeader !== undefined && !override.fallbackToConfigured && { needs: override.requestHeader }),
+  };
+}
+
+function refFacts(ref: InferenceBackendIr): RefFacts {
+  const { headerMutation, bodyMutation } = ref;
+  return {
+    ...(ref.modelOverride !== undefined && { model: ref.modelOverride }),
+    ...(headerMutation && {
+      headers: {
+        set: Object.fromEntries(sortedBy(headerMutation.set, (h) => h.name).map(({ name, value }) => [name, value])),
+        removed: headerMutation.remove,
+      },
+    }),
+    ...(bodyMutation && {
+      body: {
+        set: Object.fromEntries(bodyMutation.set.map(({ path, value }) => [path, value])),
+        removed: Object.fromEntries(bodyMutation.remove.map((path) => [path, true])),
+      },
+    }),
+  };
+}
+
+/** A cost as the script computes it; none where `costProblem` has something to say. */
+function costFacts(cost: CostIr): { key: string; count?: string; lua?: string }[] {
+  if (cost.value.kind === 'count') return [{ key: cost.metadataKey, count: cost.value.count }];
+  const lua = costLua(cost.value.expression);
+  return lua.ok ? [{ key: cost.metadataKey, lua: lua.lua }] : [];
+}
+
+/** Why Envoy cannot compute a cost that is valid as such. */
+export function costProblem(cost: CostIr): string | undefined {
+  if (cost.value.kind === 'count') return undefined;
+  const lua = costLua(cost.value.expression);
+  return lua.ok ? undefined : lua.message;
+}
+
+function costLua(expression: string): ReturnType<typeof emitCostLua> {
+  const compiled = compileCost(expression);
+  if (!compiled.ok) throw new InvariantError(`a cost was not checked: ${compiled.message}`);
+  return emitCostLua(compiled.cost.ast);
+}

@@ -1,0 +1,115 @@
+import { API_ENDPOINTS, type FilterChainIr, type GatewayIr, type ListenerIr } from '../ir/index.ts';
+import { accessLog } from './access-log.ts';
+import { classOf } from './api-classes.ts';
+import type { Capabilities } from './capabilities.ts';
+import { localReplies } from './local-replies.ts';
+import { luaFilter } from './lua.ts';
+import type { ListenerFacts } from './lua-facts.ts';
+import { ROUTER_FILTER } from './names.ts';
+import type { EnvoyResource } from './resource.ts';
+import {
+  type Any,
+  type ConfigListenerV3FilterChain,
+  type ConfigListenerV3Listener,
+  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  typedAny,
+} from './schema/index.ts';
+import { secretReference } from './secrets.ts';
+import { downstreamTlsSocket } from './tls.ts';
+
+export function emitListener(listener: ListenerIr, gateway: GatewayIr, capabilities: Capabilities): EnvoyResource {
+  const bySni = listener.chains.some((chain) => chain.serverNames.length > 0);
+  const message: ConfigListenerV3Listener = {
+    name: listener.name,
+    address: { socket_address: { address: listener.address, port_value: listener.port } },
+    ...(bySni && {
+      listener_filters: [
+        {
+          name: 'envoy.filters.listener.tls_inspector',
+          typed_config: typedAny('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
+        },
+      ],
+    }),
+    filter_chains: listener.chains.map((chain) => emitFilterChain(chain, gateway, capabilities)),
+  };
+  return {
+    type: 'listener',
+    name: listener.name,
+    message,
+    requires: listener.chains.flatMap((chain) => [
+      { type: 'route', name: chain.routeConfigName } as const,
+      ...(chain.tls?.certificates.map(secretReference) ?? []),
+    ]),
+    origin: gateway.origin,
+  };
+}
+
+function emitFilterChain(
+  chain: FilterChainIr,
+  gateway: GatewayIr,
+  capabilities: Capabilities,
+): ConfigListenerV3FilterChain {
+  return {
+    name: chain.routeConfigName,
+    ...(chain.serverNames.length > 0 && { filter_chain_match: { server_names: chain.serverNames } }),
+    ...(chain.tls && { transport_socket: downstreamTlsSocket(chain.tls) }),
+    filters: [
+      {
+        name: 'envoy.filters.network.http_connection_manager',
+        typed_config: connectionManager(chain, gateway, capabilities),
+      },
+    ],
+  };
+}
+
+function connectionManager(chain: FilterChainIr, gateway: GatewayIr, capabilities: Capabilities): Any {
+  return typedAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+    stat_prefix: chain.tls ? 'https' : 'http',
+    rds: { route_config_name: chain.routeConfigName, config_source: { ads: {}, resource_api_version: 'V3' } },
+    http_filters: httpFilters(chain, gateway, capabilities),
+    access_log: [accessLog()],
+    local_reply_config: localReplies(gateway),
+    use_remote_address: true,
+    normalize_path: true,
+    merge_slashes: true,
+    path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT',
+    scheme_header_transformation: { match_upstream: true },
+    stream_idle_timeout: '300s',
+    http2_protocol_options: {
+      max_concurrent_streams: 1024,
+      initial_stream_window_size: 65_536,
+      initial_connection_window_size: 1_048_576,
+    },
+  });
+}
+
+/** In the order of the request: the script must see the body before anything that depends on the model's route. */
+function httpFilters(
+  chain: FilterChainIr,
+  gateway: GatewayIr,
+  capabilities: Capabilities,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  const inference = chain.hosts.some((host) => host.routes.some((route) => route.match.inference));
+  return [
+    ...(inference && capabilities.features.has('lua_filter_context') ? [luaFilter(listenerFacts(gateway))] : []),
+    {
+      name: ROUTER_FILTER,
+      typed_config: typedAny('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
+    },
+  ];
+}
+
+function listenerFacts(gateway: GatewayIr): ListenerFacts {
+  return {
+    endpoints: Object.fromEntries(
+      API_ENDPOINTS.map((endpoint) => [
+        `${gateway.endpointPrefixes[endpoint.api]}/${endpoint.path}`,
+        {
+          name: endpoint.name,
+          api: classOf(endpoint),
+          ...(endpoint.streamOptions && { stream_options: true }),
+        },
+      ]),
+    ),
+  };
+}

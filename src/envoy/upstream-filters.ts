@@ -1,0 +1,119 @@
+import { API_ENDPOINTS, type BackendIr, type CredentialIr, type ProviderIr } from '../ir/index.ts';
+import { nativePath } from '../providers/index.ts';
+import { luaFilter } from './lua.ts';
+import type { BackendFacts } from './lua-facts.ts';
+import { INTERNAL_HEADERS } from './names.ts';
+import type { ResourceReference } from './resource.ts';
+import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from './schema/index.ts';
+import { sdsConfig, secretReference } from './secrets.ts';
+
+/**
+ * Headers that carry a credential of the client or of some provider. Header changes of one attempt are still there on
+ * the next, so each provider's chain first removes all of them. `accept-encoding` goes too: a compressed answer cannot
+ * be read for its token usage.
+ */
+const CREDENTIAL_HEADERS = [
+  'authorization',
+  'proxy-authorization',
+  'cookie',
+  'api-key',
+  'x-api-key',
+  'x-goog-api-key',
+  'x-amz-date',
+  'x-amz-content-sha256',
+  'x-amz-security-token',
+  'x-aigw-api-key',
+  'x-aigw-anthropic-api-key',
+  'x-aigw-azure-api-key',
+  'x-aigw-azure-access-token',
+  'x-aigw-gcp-access-token',
+  'x-aigw-aws-access-key-id',
+  'x-aigw-aws-secret-access-key',
+  'x-aigw-aws-session-token',
+] as const;
+
+/** Upstream filters of a provider's cluster: they run on every attempt that goes there. */
+export function upstreamFilters(
+  backend: BackendIr,
+  provider: ProviderIr,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  return [
+    luaFilter(backendFacts(backend, provider)),
+    ...(backend.credential?.secret && mayUseConfigured(backend.credential)
+      ? [credentialFilter(backend.credential)]
+      : []),
+    {
+      name: 'envoy.filters.http.upstream_codec',
+      typed_config: typedAny('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
+    },
+  ];
+}
+
+export function upstreamFilterReferences(backend: BackendIr): ResourceReference[] {
+  const { credential, provider } = backend;
+  return provider && credential?.secret && mayUseConfigured(credential) ? [secretReference(credential.secret)] : [];
+}
+
+function mayUseConfigured(credential: CredentialIr): boolean {
+  return credential.override?.fallbackToConfigured ?? true;
+}
+
+/** Adds the configured credential where the script left the header free. */
+function credentialFilter(credential: CredentialIr): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  return {
+    name: 'envoy.filters.http.credential_injector',
+    typed_config: typedAny('envoy.extensions.filters.http.credential_injector.v3.CredentialInjector', {
+      credential: {
+        name: 'envoy.http.injected_credentials.generic',
+        typed_config: typedAny('envoy.extensions.http.injected_credentials.generic.v3.Generic', {
+          header: credential.header,
+          header_value_prefix: credential.prefix,
+          ...(credential.secret && { credential: sdsConfig(credential.secret) }),
+        }),
+      },
+    }),
+  };
+}
+
+function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
+  const { credential } = backend;
+  const override = credential?.override;
+  const hosts = new Set(backend.endpoints.map((endpoint) => endpointHost(endpoint)));
+  const [host] = hosts;
+  const extra = [credential?.header, override?.requestHeader].filter((name) => name !== undefined);
+  return {
+    cluster: backend.name,
+    name: backend.displayName,
+    api: provider.schema === 'Anthropic' ? 'anthropic' : 'openai',
+    strip: [...new Set([...INTERNAL_HEADERS, 'accept-encoding', ...CREDENTIAL_HEADERS, ...extra])],
+    paths: nativePaths(provider),
+    ...(hosts.size === 1 && host !== undefined && { host }),
+    ...(credential &&
+      override && {
+        credential: {
+          header: credential.header,
+          prefix: credential.prefix,
+          ...(override.requestHeader !== undefined && { request_header: override.requestHeader }),
+          ...(override.dynamicMetadata && {
+            metadata_namespace: override.dynamicMetadata.namespace,
+            metadata_key: override.dynamicMetadata.key,
+          }),
+          fallback: override.fallbackToConfigured,
+        },
+      }),
+  };
+}
+
+/** The `:authority` of a backend whose endpoints all have one name. */
+function endpointHost(endpoint: BackendIr['endpoints'][number]): string | undefined {
+  return endpoint.hostname;
+}
+
+function nativePaths(provider: ProviderIr): Record<string, string> {
+  const paths: Record<string, string> = {};
+  for (const endpoint of API_ENDPOINTS) {
+    const path = nativePath(endpoint.name, provider);
+    if (path !== undefined) paths[endpoint.name] = path;
+  }
+  return paths;
+}
