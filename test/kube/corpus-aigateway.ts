@@ -6,6 +6,7 @@ const oldRoute = casesOf('aigateway.envoyproxy.io/v1alpha1', 'AIGatewayRoute');
 const backend = casesOf(apiVersion, 'AIServiceBackend');
 const policy = casesOf(apiVersion, 'BackendSecurityPolicy');
 const config = casesOf(apiVersion, 'GatewayConfig');
+const mcp = casesOf(apiVersion, 'MCPRoute');
 const quota = casesOf('aigateway.envoyproxy.io/v1alpha1', 'QuotaPolicy');
 
 const oidc = {
@@ -49,6 +50,129 @@ const oidc = {
 
 const exchange = { aud: 'aud', grantType: 'client_credentials', oidc };
 const target = [{ group: 'aigateway.envoyproxy.io', kind: 'AIServiceBackend', name: 'backend' }];
+
+const server = { name: 'server', port: 80 };
+const mcpRoute = (extra: object) => ({ parentRefs: [{ name: 'gateway' }], backendRefs: [server], ...extra });
+const remoteJwks = { uri: 'https://a.example.com/jwks', backendRefs: [{ name: 'a', port: 443 }], backendSettings: {} };
+const oauth = {
+  issuer: 'https://issuer.example.com',
+  audiences: ['a'],
+  claimToHeaders: [{ claim: 'sub', header: 'x-sub' }],
+  jwks: { remoteJWKS: remoteJwks },
+  protectedResourceMetadata: {
+    resource: 'https://a.example.com/mcp',
+    resourceName: 'a',
+    scopesSupported: ['a'],
+    resourceSigningAlgValuesSupported: ['RS256'],
+    resourceDocumentation: 'https://a.example.com/docs',
+    resourcePolicyUri: 'https://a.example.com/policy',
+  },
+};
+const jwtRule = { source: { jwt: { scopes: ['a'], claims: [{ name: 'b', values: ['c'] }] } } };
+const grpc = { backendRefs: [{ name: 'a', port: 80 }] };
+
+const mcpRoutes: CorpusCase[] = [
+  mcp.good('every field', {
+    parentRefs: [{ name: 'gateway', sectionName: 'https' }],
+    hostnames: ['a.example.com'],
+    path: '/tools',
+    headers: [{ name: 'x-a', value: 'b' }],
+    backendRefs: [
+      {
+        name: 'a',
+        kind: 'Backend',
+        group: 'gateway.envoyproxy.io',
+        path: '/a',
+        forwardHeaders: [{ name: 'x-a', backendHeader: 'x-b' }],
+        securityPolicy: { apiKey: { secretRef: { name: 'secret' }, header: 'x-key' } },
+        toolSelector: { includeRegex: ['^a'], exclude: ['b'] },
+      },
+      server,
+    ],
+    backendSelector: { rules: [{ cel: 'true', action: 'Allow' }] },
+    securityPolicy: {
+      oauth,
+      authorization: { rules: [{ ...jwtRule, target: { tools: [{ backend: 'a', tool: 'b' }] }, cel: 'true' }] },
+      apiKeyAuth: { credentialRefs: [{ name: 'keys' }], extractFrom: [{ headers: ['x-key'] }], sanitize: true },
+      extAuth: {
+        http: { ...grpc, path: '/auth', headersToBackend: ['x-a'] },
+        bodyToExtAuth: { maxRequestBytes: 1024 },
+        contextExtensions: [{ name: 'a', value: 'b' }],
+        statusOnError: 503,
+        timeout: '1s',
+      },
+    },
+  }),
+  mcp.good(
+    'keys in the configuration',
+    mcpRoute({
+      securityPolicy: {
+        oauth: {
+          ...oauth,
+          jwks: { localJWKS: { type: 'ValueRef', valueRef: { group: '', kind: 'ConfigMap', name: 'a' } } },
+        },
+        extAuth: {
+          grpc,
+          contextExtensions: [
+            { name: 'a', type: 'ValueRef', valueRef: { group: '', kind: 'Secret', name: 'a', key: 'b' } },
+          ],
+        },
+      },
+    }),
+  ),
+  mcp.bad('two servers of one name', 'spec.backendRefs', mcpRoute({ backendRefs: [server, server] })),
+  mcp.bad('no server', 'spec.backendRefs', mcpRoute({ backendRefs: [] })),
+  mcp.bad('no parent', 'spec.parentRefs', mcpRoute({ parentRefs: [] })),
+  mcp.bad(
+    'empty selector',
+    'spec.backendRefs[0].toolSelector',
+    mcpRoute({ backendRefs: [{ ...server, toolSelector: {} }] }),
+  ),
+  mcp.bad(
+    'token rule without tokens',
+    'spec.securityPolicy',
+    mcpRoute({ securityPolicy: { authorization: { rules: [jwtRule] } } }),
+  ),
+  mcp.bad(
+    'authorization without rules or tokens',
+    'spec.securityPolicy',
+    mcpRoute({ securityPolicy: { authorization: {} } }),
+  ),
+  mcp.bad(
+    'claim scope',
+    'spec.securityPolicy.authorization.rules[0].source.jwt.claims',
+    mcpRoute({
+      securityPolicy: {
+        oauth,
+        authorization: { rules: [{ source: { jwt: { claims: [{ name: 'scope', values: ['a'] }] } } }] },
+      },
+    }),
+  ),
+  mcp.bad(
+    'issuer that is no URI',
+    'spec.securityPolicy.oauth.issuer',
+    mcpRoute({ securityPolicy: { oauth: { ...oauth, issuer: 'a b' } } }),
+  ),
+  mcp.bad(
+    'two sorts of keys',
+    'spec.securityPolicy.oauth.jwks',
+    mcpRoute({
+      securityPolicy: { oauth: { ...oauth, jwks: { remoteJWKS: remoteJwks, localJWKS: { inline: '{}' } } } },
+    }),
+  ),
+  mcp.bad(
+    'two services to ask',
+    'spec.securityPolicy.extAuth',
+    mcpRoute({ securityPolicy: { extAuth: { grpc, http: grpc } } }),
+  ),
+  mcp.bad(
+    'key from two places',
+    'spec.backendRefs[0].securityPolicy.apiKey',
+    mcpRoute({
+      backendRefs: [{ ...server, securityPolicy: { apiKey: { inline: 'a', secretRef: { name: 'a' } } } }],
+    }),
+  ),
+];
 
 /** Objects of the AI gateway kinds, with the verdict expected on each. */
 export const aigatewayCorpus: readonly CorpusCase[] = [
@@ -253,4 +377,5 @@ export const aigatewayCorpus: readonly CorpusCase[] = [
     ],
   }),
   quota.bad('target of another kind', 'spec.targetRefs', { targetRefs: [{ group: '', kind: 'Service', name: 'a' }] }),
+  ...mcpRoutes,
 ];

@@ -50,6 +50,16 @@ const FORMAT_TEXTS: Readonly<Record<string, string>> = {
   uri: 'https://a.example.com/',
 };
 
+/** Strings on the edge of a format. Not `/w==`: rules read bytes in the other alphabet of Base64, and fail on it. */
+const FORMAT_EDGES: Readonly<Record<string, string>> = {
+  uri: '/a|//a|*|a|mailto:a@b|a.b:80|a:80|http:|http://|http://[::1]:80/|http://[::1|http://a b/|http://a/b c|http://a/%zz|http://a/%20|http://a:b/|http://a:80b|http://é/|http://a/é|HTTP://A|http://a?b#c|1http://a|:a|http://u:p@a/|http://a\\b|urn:a:b|?a|#a|http://a/^',
+  'date-time':
+    '2026-01-02|2026-01-02T03:04:05|2026-01-02t03:04:05z|2026-13-01T00:00:00Z|2026-02-30T00:00:00Z|2026-02-29T00:00:00Z|2024-02-29T00:00:00Z|2026-01-02T24:00:00Z|2026-01-02T25:00:00Z|2026-01-02T03:04:60Z|2026-01-02T03:60:05Z|2026-01-02T03:04:05.1Z|2026-01-02T03:04:05.123456789Z|2026-01-02T03:04:05.1234567891Z|2026-01-02 03:04:05Z|2026-01-02T03:04:05+01:00|2026-01-02T03:04:05+25:00|2026-01-02T03:04:05+0100|26-01-02T03:04:05Z|0000-01-01T00:00:00Z|9999-12-31T23:59:59Z|2026-1-2T03:04:05Z|2026-01-02T03:04Z| 2026-01-02T03:04:05Z|2026-01-02T03:04:05,5Z|2026-00-01T00:00:00Z',
+  byte: 'YQ|YQ=|YQ==|YWI=|YWJj|YQ==YQ==|Y Q==|YR==|-_8=|A===|====|Y|é|YWJjZA==\n|YW\nI=|_w==',
+  ipv4: '1.2.3|256.1.1.1|01.2.3.4|1.2.3.4.5|1.2.3.4 |::1|a',
+  ipv6: '::|::1|1::2::3|fe80::1%eth0|::ffff:1.2.3.4|1.2.3.4|12345::|[::1]|FD00::A',
+};
+
 export interface GenerateOptions {
   /** How likely an optional field is set. */
   readonly density: number;
@@ -149,6 +159,7 @@ function scalarMutations(schema: FullSchema, node: unknown): [string, unknown][]
   ];
   if (typeof node === 'string') {
     out.push(['empty', ''], ['blanks', 'not a name!'], ['upper case', node.toUpperCase()], ['line break', `${node}\n`]);
+    for (const edge of FORMAT_EDGES[schema.format ?? '']?.split('|') ?? []) out.push([JSON.stringify(edge), edge]);
     if (schema.maxLength !== undefined) {
       out.push(['too long', 'a'.repeat(schema.maxLength + 1)], ['longest', 'a'.repeat(schema.maxLength)]);
     }

@@ -140,11 +140,12 @@ async function compare(
     for (let next = queue.shift(); next; next = queue.shift()) {
       const verdict = await compareOne(server, kind, next);
       if (verdict.accepted) accepted++;
-      if (verdict.problem !== undefined) disagreements.push(`${next.name}: ${verdict.problem}`);
+      if (verdict.problem !== undefined) disagreements.push(`${next.name}: ${verdict.problem.slice(0, 400)}`);
     }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
-  return { disagreements, accepted };
+  // A handful says enough; mocha shows no difference of a long list.
+  return { disagreements: disagreements.slice(0, 12), accepted };
 }
 
 async function compareOne(

@@ -3,6 +3,7 @@ import { aiGatewayRouteKind } from './ai-gateway-route.ts';
 import { aiServiceBackendKind } from './ai-service-backend.ts';
 import { backendSecurityPolicyKind } from './backend-security-policy.ts';
 import { gatewayConfigKind } from './gateway-config.ts';
+import { mcpRouteKind } from './mcp-route.ts';
 import { quotaPolicyKind } from './quota-policy.ts';
 
 export type * from './ai-gateway-route.ts';
@@ -11,10 +12,19 @@ export type * from './backend-security-policy.ts';
 export type * from './credentials.ts';
 export type * from './gateway-config.ts';
 export type * from './llm-request-cost.ts';
+export type * from './mcp-route.ts';
+export type * from './mcp-security.ts';
 export type * from './mutations.ts';
 export type * from './quota-policy.ts';
 
-export { aiGatewayRouteKind, aiServiceBackendKind, backendSecurityPolicyKind, gatewayConfigKind, quotaPolicyKind };
+export {
+  aiGatewayRouteKind,
+  aiServiceBackendKind,
+  backendSecurityPolicyKind,
+  gatewayConfigKind,
+  mcpRouteKind,
+  quotaPolicyKind,
+};
 
 /** The kinds of aigateway.envoyproxy.io. */
 export const aigatewayKinds: readonly Kind[] = [
@@ -22,5 +32,6 @@ export const aigatewayKinds: readonly Kind[] = [
   aiServiceBackendKind,
   backendSecurityPolicyKind,
   gatewayConfigKind,
+  mcpRouteKind,
   quotaPolicyKind,
 ];

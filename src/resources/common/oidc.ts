@@ -1,50 +1,19 @@
-import { bool, choice, int32, list, object, optional, type Static, text, variant } from '../schema.ts';
-import { ClusterSettings } from './cluster-settings.ts';
-import { BackendObjectReference, SecretObjectReference, servicePortRule } from './references.ts';
-import { ApiGroup, ApiKind, Duration, NamespaceName, ObjectName, PortNumber } from './scalars.ts';
-
-/** A server that a policy itself talks to. */
-export const PolicyBackendRef = object(
-  {
-    fallback: optional(bool({ description: 'Used only when the others are down.' })),
-    group: variant(ApiGroup, { default: '' }),
-    kind: variant(ApiKind, { default: 'Service' }),
-    name: ObjectName,
-    namespace: optional(NamespaceName),
-    port: optional(PortNumber),
-    weight: int32({ default: 1, minimum: 0, maximum: 1000000, description: 'Share of the requests.' }),
-  },
-  { rules: [servicePortRule] },
-);
-export type PolicyBackendRef = Static<typeof PolicyBackendRef>;
+import { bool, choice, list, object, optional, type Static, text, variant } from '../schema.ts';
+import { policyBackendFields, policyBackendRules } from './policy-backend.ts';
+import { SecretObjectReference } from './references.ts';
+import { Duration } from './scalars.ts';
 
 /** An OpenID Connect provider. */
 export const OidcProvider = object(
   {
     authorizationEndpoint: optional(text({ description: 'Authorization endpoint; discovered when absent.' })),
-    backendRef: optional(
-      variant(BackendObjectReference, { description: 'Where the provider is served; superseded by backendRefs.' }),
-    ),
-    backendRefs: optional(
-      list(PolicyBackendRef, { maxItems: 16, description: 'Where the provider is served, if not at its own address.' }),
-    ),
-    backendSettings: optional(variant(ClusterSettings, { description: 'How connections to the provider are made.' })),
+    ...policyBackendFields,
     endSessionEndpoint: optional(text({ description: 'Logout endpoint; discovered when absent.' })),
     issuer: text({ minLength: 1, description: 'Issuer of the tokens; discovery starts here.' }),
     tokenEndpoint: optional(text({ description: 'Token endpoint; discovered when absent.' })),
   },
   {
-    rules: [
-      { rule: '!has(self.backendRef)', message: 'backendRef is superseded: use backendRefs' },
-      {
-        rule: 'has(self.backendSettings)? (has(self.backendSettings.retry)?(has(self.backendSettings.retry.perRetry)? !has(self.backendSettings.retry.perRetry.timeout):true):true):true',
-        message: 'retry.perRetry.timeout cannot be set here',
-      },
-      {
-        rule: 'has(self.backendSettings)? (has(self.backendSettings.retry)?(has(self.backendSettings.retry.retryOn)? !has(self.backendSettings.retry.retryOn.httpStatusCodes):true):true):true',
-        message: 'retry.retryOn.httpStatusCodes cannot be set here',
-      },
-    ],
+    rules: policyBackendRules,
   },
 );
 export type OidcProvider = Static<typeof OidcProvider>;
