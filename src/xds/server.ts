@@ -1,4 +1,5 @@
 /** The xDS server: gRPC outside, streams and snapshots inside. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -72,6 +73,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const maxTypes = options.limits?.maxTypesPerStream ?? 64;
   let streamIds = 0;
   let draining = false;
+  let bound: string | undefined;
 
   const server = new Server({
     'grpc.max_receive_message_length': options.limits?.maxReceiveBytes ?? 256 * MIB,
@@ -208,23 +210,32 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     connection.transport.fail(new GatewayError('unavailable', 'internal error'));
   }
 
-  async function close(): Promise<void> {
+  /** Waits for open connections until the deadline, then cuts them off. */
+  async function shutDown(waitMs: number): Promise<void> {
     draining = true;
+    // `drain` comes first: `tryShutdown` forgets the connections, and `forceShutdown` overlooks them without channelz.
+    if (bound !== undefined) server.drain(bound, waitMs);
+    const timer = new AbortController();
+    const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+    await Promise.race([closed, delay(waitMs + 1000, timer.signal)]);
+    timer.abort();
     for (const connection of [...connections]) depart(connection);
     server.forceShutdown();
   }
 
   return {
     async listen({ host, port }) {
-      const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-      const bound = await new Promise<number>((resolve, reject) => {
-        server.bindAsync(target, ServerCredentials.createInsecure(), (error, boundPort) => {
-          if (error === null) resolve(boundPort);
+      const bracketed = host.includes(':') ? `[${host}]` : host;
+      const target = `${bracketed}:${port}`;
+      const boundPort = await new Promise<number>((resolve, reject) => {
+        server.bindAsync(target, ServerCredentials.createInsecure(), (error, chosenPort) => {
+          if (error === null) resolve(chosenPort);
           else reject(listenError(target, error));
         });
       });
-      logger.info({ address: `${host}:${bound}` }, 'xDS server listening');
-      return { host, port: bound };
+      bound = `${bracketed}:${boundPort}`;
+      logger.info({ address: bound }, 'xDS server listening');
+      return { host, port: boundPort };
     },
     setSnapshot(key, snapshot) {
       if (snapshots.get(key)?.version === snapshot.version) return;
@@ -252,13 +263,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
         depart(connection);
         await delay(pauseMs);
       }
-      await Promise.race([
-        new Promise<void>((resolve) => server.tryShutdown(() => resolve())),
-        delay(Math.max(0, deadline - performance.now())),
-      ]);
-      await close();
+      await shutDown(Math.max(0, deadline - performance.now()));
     },
-    close,
+    close: () => shutDown(0),
   };
 }
 
@@ -297,6 +304,9 @@ function createShared(options: XdsServerOptions, records: ReadonlyMap<XdsStream,
 
 const UNKNOWN_NODE: NodeInfo = { id: '', cluster: '', extensions: [], clientFeatures: [] };
 
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Resolves when the time is over or nobody waits any more. */
+function delay(ms: number, signal?: AbortSignal): Promise<void> {
+  return sleep(ms, undefined, signal === undefined ? {} : { signal }).catch((caught: unknown) => {
+    if (signal?.aborted !== true) throw caught;
+  });
 }

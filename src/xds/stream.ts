@@ -10,7 +10,7 @@ import { createNameSet, type NameSet } from './names.ts';
 import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Subscription, Subscriptions } from './subscription.ts';
-import { isWarmedBy, typeOrder } from './types.ts';
+import { isSupply, isWarmedBy, typeOrder } from './types.ts';
 import type { RejectionDetail } from './wire.ts';
 
 /** The carrier of a stream. */
@@ -175,20 +175,42 @@ export class XdsStream {
     if (this.goal === undefined) return;
     this.heldBack = false;
     let waiting = this.offerAll();
-    if (!waiting && this.serving !== this.goal && !this.states.some((state) => state.rejection?.standing === true)) {
-      // Everything that stopped using what is removed is accepted: now the removals. After a rejection they wait, for the
-      // client still runs what it had.
+    if (!waiting && this.serving !== this.goal && !this.runsWhatItHad()) {
+      // Everything that stopped using what is removed is accepted: now the removals.
       this.serving = this.goal;
       waiting = this.offerAll();
     }
     this.watch(waiting && (this.heldBack || this.serving !== this.goal));
   }
 
-  /** In order of dependency; a type waits for the answers to those before it. Returns whether any answer is missing. */
+  /** Something rejected is still wanted: instead of it the client runs what it had, and needs what that names. */
+  private runsWhatItHad(): boolean {
+    return this.states.some(({ typeUrl, rejection }) => {
+      if (rejection?.standing !== true) return false;
+      const wanted = this.goal?.types.get(typeUrl);
+      const served = this.serving?.types.get(typeUrl);
+      if (rejection.resources.length === 0) return wanted?.version === served?.version;
+      return rejection.resources.some((name) => {
+        const version = wanted?.resources.get(name)?.version;
+        return version !== undefined && version === served?.resources.get(name)?.version;
+      });
+    });
+  }
+
+  /**
+   * In order of dependency. Changes of what uses clusters wait for the answers to these; all else follows at once, for a
+   * changed cluster is not acknowledged before its assignment came behind it. Returns whether any answer is missing.
+   */
   private offerAll(): boolean {
+    let supplyWaits = false;
     let waiting = false;
     // Sending may add states (of awaited types): not to this walk.
-    for (const state of [...this.states]) waiting = this.offer(state, waiting) || waiting;
+    for (const state of [...this.states]) {
+      const supply = isSupply(state.typeUrl);
+      const waits = this.offer(state, supplyWaits && !supply);
+      supplyWaits ||= waits && supply;
+      waiting ||= waits;
+    }
     return waiting;
   }
 

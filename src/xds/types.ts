@@ -36,6 +36,14 @@ export function typeOrder(typeUrl: string): number {
   return index === -1 ? ORDER.length : index;
 }
 
+/**
+ * What routes and listeners need to be there before they use it. Envoy acknowledges clusters only when none of them is
+ * warming any more, so that the answers to these types say when their users may change.
+ */
+export function isSupply(typeUrl: string): boolean {
+  return typeUrl === TYPE.secret || typeUrl === TYPE.cluster || typeUrl === TYPE.endpoints;
+}
+
 /** In SotW an answer of these types holds everything subscribed: what is missing counts as deleted. */
 export function isFullState(typeUrl: string): boolean {
   return typeUrl === TYPE.cluster || typeUrl === TYPE.listener;
