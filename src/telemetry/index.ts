@@ -1,6 +1,6 @@
 /**
  * The telemetry room. In: what the other rooms have to say of themselves. Out: log lines on standard error, credentials
- * taken out. Must not know: what any room does.
+ * taken out, and metrics as Prometheus text. Must not know: what any room does.
  */
 export {
   createLogger,
@@ -11,3 +11,4 @@ export {
   redactText,
   silentLogger,
 } from './logger.ts';
+export { createMetrics, type Metrics, type MetricsReading } from './metrics.ts';

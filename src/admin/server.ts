@@ -1,0 +1,94 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import { Hono } from 'hono';
+import { GatewayError } from '../lib/errors.ts';
+
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly message?: string;
+}
+
+/** What the admin API shows, asked for at each request. */
+export interface AdminView {
+  /** JSON of `/api/status`. */
+  status(): object;
+  readiness(): readonly ReadinessCheck[];
+  /** In the shape of Envoy's `/config_dump`, secrets masked; undefined where there is no such gateway or node. */
+  configDump(of: { gateway?: string; node?: string }): object | undefined;
+  /** Prometheus text. */
+  metrics(): Promise<string>;
+}
+
+export interface AdminServer {
+  /** Errors: GatewayError `port_in_use`. */
+  listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  close(): Promise<void>;
+}
+
+/** The admin HTTP API of a control plane. */
+export function createAdminServer(view: AdminView): AdminServer {
+  const app = createApp(view);
+  const server = createServer(getRequestListener(app.fetch));
+  return {
+    listen: (address) => listen(server, address),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function createApp(view: AdminView): Hono {
+  const app = new Hono();
+  app.get('/healthz', (c) => c.text('ok\n'));
+  app.get('/livez', (c) => c.text('ok\n'));
+  app.get('/readyz', (c) => {
+    const checks = view.readiness();
+    const ready = checks.every((check) => check.ok);
+    const lines = checks.map(
+      (check) => `[${check.ok ? '+' : '-'}] ${check.name}${check.message ? `: ${check.message}` : ''}`,
+    );
+    const text = c.req.query('verbose') === undefined ? [] : lines;
+    return c.text(`${[...text, ready ? 'ok' : 'not ready'].join('\n')}\n`, ready ? 200 : 503);
+  });
+  app.get('/metrics', async (c) => c.text(await view.metrics()));
+  app.get('/api/status', (c) => c.json(view.status()));
+  app.get('/config_dump', (c) => {
+    const gateway = c.req.query('gateway');
+    const node = c.req.query('node');
+    if (gateway === undefined && node === undefined) {
+      return c.json({ error: 'name what to dump: ?gateway=NAMESPACE/NAME or ?node=ID' }, 400);
+    }
+    const dump = view.configDump({ ...(gateway !== undefined && { gateway }), ...(node !== undefined && { node }) });
+    return dump === undefined
+      ? c.json({ error: `no such ${node === undefined ? 'gateway' : 'node'}` }, 404)
+      : c.json(dump);
+  });
+  app.notFound((c) => c.json({ error: `no ${c.req.method} ${c.req.path} here` }, 404));
+  return app;
+}
+
+function listen(server: Server, address: { host: string; port: number }): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const text = `${address.host}:${address.port}`;
+      const taken = error.code === 'EADDRINUSE';
+      reject(
+        new GatewayError(
+          taken ? 'port_in_use' : 'unavailable',
+          taken
+            ? `the admin address ${text} is in use`
+            : `cannot listen on the admin address ${text}: ${error.message}`,
+          { cause: error },
+        ),
+      );
+    });
+    server.listen(address.port, address.host, () => {
+      const bound = server.address() as AddressInfo;
+      resolve({ host: bound.address, port: bound.port });
+    });
+  });
+}

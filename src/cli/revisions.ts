@@ -1,0 +1,87 @@
+/**
+ * Revisions: from what a source holds to what proxies get, as values. `translateRevision` runs once a revision,
+ * `compileView` once for each gateway and each set of capabilities that its proxies have.
+ */
+import { type Capabilities, type CompileOptions, compileGateway, type EnvoyResource } from '../envoy/index.ts';
+import { TYPES } from '../envoy/names.ts';
+import { encodeMessage, typeUrl } from '../envoy/schema/index.ts';
+import type { GatewayIr, Ir, SecretValues } from '../ir/index.ts';
+import { type Finding, sortFindings } from '../lib/findings.ts';
+import { type PolicyOptions, type StatusCondition, translate } from '../policy/index.ts';
+import type { ObjectSet, Revision } from '../resources/index.ts';
+import { createSnapshot, type Snapshot } from '../xds/index.ts';
+
+/** A revision that policy has read. */
+export interface TranslatedRevision {
+  readonly revision: Revision;
+  readonly ir: Ir;
+  readonly secrets: SecretValues;
+  readonly conditions: readonly StatusCondition[];
+  /** Of the source and of policy. */
+  readonly findings: readonly Finding[];
+}
+
+/** What the Envoys of one gateway that can do the same get. */
+export interface CompiledView {
+  readonly gateway: string;
+  readonly capabilities: Capabilities;
+  readonly resources: readonly EnvoyResource[];
+  readonly snapshot: Snapshot;
+  readonly findings: readonly Finding[];
+}
+
+export function translateRevision(set: ObjectSet, options: PolicyOptions): TranslatedRevision {
+  const { ir, secrets, findings, conditions } = translate(set, options);
+  return { revision: set.revision, ir, secrets, conditions, findings: sortFindings([...set.findings, ...findings]) };
+}
+
+export function compileView(
+  translated: TranslatedRevision,
+  gateway: GatewayIr,
+  capabilities: Capabilities,
+  options: CompileOptions,
+  previous?: Snapshot,
+): CompiledView {
+  const { resources, findings } = compileGateway(gateway, translated.secrets, capabilities, options);
+  const snapshot = createSnapshot(
+    resources.map((resource) => ({
+      typeUrl: typeUrl(TYPES[resource.type]),
+      name: resource.name,
+      value: encodeMessage(TYPES[resource.type], resource.message),
+      requires: resource.requires.map(({ type, name }) => ({ typeUrl: typeUrl(TYPES[type]), name })),
+    })),
+    previous,
+  );
+  return { gateway: gateway.key, capabilities, resources, snapshot, findings };
+}
+
+/** Size of what is served, for the guard against mass removal. */
+export interface ServedCounts {
+  readonly routes: number;
+  readonly clusters: number;
+}
+
+export function countServed(ir: Ir): ServedCounts {
+  let routes = 0;
+  let clusters = 0;
+  for (const gateway of ir.gateways) {
+    clusters += gateway.backends.length;
+    for (const listener of gateway.listeners) {
+      for (const chain of listener.chains) for (const host of chain.hosts) routes += host.routes.length;
+    }
+  }
+  return { routes, clusters };
+}
+
+/** The finding for a revision that would remove more than half of the routes or clusters that are served. */
+export function massRemoval(served: ServedCounts, next: ServedCounts): Finding | undefined {
+  const lost = (['routes', 'clusters'] as const).filter((what) => next[what] * 2 < served[what]);
+  if (lost.length === 0) return undefined;
+  const counts = lost.map((what) => `${what} from ${served[what]} to ${next[what]}`).join(' and ');
+  return {
+    code: 'HG0801',
+    level: 'error',
+    message: `this revision is held: it would bring ${counts}`,
+    hint: 'restore what is missing, or start with --allow-mass-removal',
+  };
+}

@@ -1,0 +1,72 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+
+/** Metrics of the control plane, under names that users of Envoy know (xds_*). Labels are bounded: no ids. */
+export interface Metrics {
+  countRevision(result: 'served' | 'refused'): void;
+  countSnapshot(gateway: string): void;
+  countNack(gateway: string, type: string): void;
+  /** Prometheus text; `read` sets the gauges first. */
+  expose(): Promise<string>;
+}
+
+export interface MetricsReading {
+  readonly clients: number;
+  readonly waiting: number;
+  readonly staleSeconds: number;
+  readonly findings: Readonly<Record<'error' | 'warning' | 'info', number>>;
+}
+
+export function createMetrics(build: { version: string; envoyApi: string }, read: () => MetricsReading): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  new Gauge({
+    name: 'headgate_build_info',
+    help: 'Version of this control plane and of the Envoy API it speaks.',
+    labelNames: ['version', 'envoy_api'],
+    registers,
+  }).set({ version: build.version, envoy_api: build.envoyApi }, 1);
+  const revisions = new Counter({
+    name: 'config_revisions_total',
+    help: 'Revisions of the source, by what became of them.',
+    labelNames: ['result'],
+    registers,
+  });
+  const snapshots = new Counter({
+    name: 'xds_snapshot_update_total',
+    help: 'Snapshots built.',
+    labelNames: ['gateway'],
+    registers,
+  });
+  const nacks = new Counter({
+    name: 'xds_nack_total',
+    help: 'Responses that a proxy rejected.',
+    labelNames: ['gateway', 'type'],
+    registers,
+  });
+  const clients = new Gauge({ name: 'xds_clients', help: 'Connected proxies.', labelNames: ['state'], registers });
+  const stale = new Gauge({
+    name: 'config_stale_seconds',
+    help: 'How long the newest revision of the source has not been served, in seconds.',
+    registers,
+  });
+  const findings = new Gauge({
+    name: 'config_findings',
+    help: 'Findings of the configuration.',
+    labelNames: ['level'],
+    registers,
+  });
+  return {
+    countRevision: (result) => revisions.inc({ result }),
+    countSnapshot: (gateway) => snapshots.inc({ gateway }),
+    countNack: (gateway, type) => nacks.inc({ gateway, type }),
+    async expose() {
+      const reading = read();
+      clients.set({ state: 'served' }, reading.clients - reading.waiting);
+      clients.set({ state: 'waiting' }, reading.waiting);
+      stale.set(reading.staleSeconds);
+      for (const level of ['error', 'warning', 'info'] as const) findings.set({ level }, reading.findings[level]);
+      return registry.metrics();
+    },
+  };
+}
