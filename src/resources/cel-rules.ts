@@ -38,23 +38,21 @@ const RESERVED = new Set(
  */
 export function checkRules(schema: JsonSchema, value: unknown): BrokenRule[] {
   const broken: BrokenRule[] = [];
-  const visit = (at: JsonSchema, node: unknown, path: FieldPath): void => {
-    const rules = at['x-kubernetes-validations'];
-    if (rules && node !== null) {
-      const self = toCel(at, node);
-      for (const rule of rules) if (!holds(rule, self)) broken.push({ path, message: rule.message });
+  const visit = (at: JsonSchema, node: unknown, self: unknown, path: FieldPath): void => {
+    for (const rule of at['x-kubernetes-validations'] ?? []) {
+      if (node !== null && !holds(rule, self)) broken.push({ path, message: rule.message });
     }
-    if (Array.isArray(node)) {
+    if (Array.isArray(node) && Array.isArray(self)) {
       const { items } = at;
-      if (items) for (const [index, item] of node.entries()) visit(items, item, [...path, index]);
-    } else if (isJsonObject(node)) {
+      if (items) for (const [index, item] of node.entries()) visit(items, item, self[index], [...path, index]);
+    } else if (isJsonObject(node) && isJsonObject(self)) {
       for (const [key, entry] of Object.entries(node)) {
         const property = propertySchema(at, key);
-        if (property) visit(property, entry, [...path, key]);
+        if (property) visit(property, entry, self[celName(at, key)], [...path, key]);
       }
     }
   };
-  visit(schema, value, []);
+  visit(schema, value, toCel(schema, value), []);
   return broken;
 }
 
@@ -103,13 +101,14 @@ function toCel(schema: JsonSchema | undefined, value: unknown): unknown {
   if (!isJsonObject(value)) return value;
   const out: Record<string, unknown> = Object.create(null);
   for (const [key, entry] of Object.entries(value)) {
-    const named = schema?.properties !== undefined && Object.hasOwn(schema.properties, key);
-    out[named ? escapeName(key) : key] = toCel(schema && propertySchema(schema, key), entry);
+    out[celName(schema, key)] = toCel(schema && propertySchema(schema, key), entry);
   }
   return out;
 }
 
-function escapeName(name: string): string {
+/** Kubernetes' spelling of a field; keys of maps stay as they are. */
+function celName(schema: JsonSchema | undefined, name: string): string {
+  if (!schema?.properties || !Object.hasOwn(schema.properties, name)) return name;
   if (RESERVED.has(name)) return `__${name}__`;
   return name
     .replaceAll('__', '__underscores__')

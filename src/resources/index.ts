@@ -5,10 +5,10 @@
  */
 export * from './aigateway/index.ts';
 export * from './core/index.ts';
-export { emitCrds, formatCrds } from './crds.ts';
+export { formatCrds } from './crds.ts';
 export * from './envoy-gateway/index.ts';
 export * from './gateway-api/index.ts';
-export { apiVersionOf, defineKind, type Kind, type ObjectOf } from './kind.ts';
-export { findKind, isValidOf, KINDS } from './kinds.ts';
+export { apiVersionOf, type Kind, type ObjectOf } from './kind.ts';
+export { isValidOf, KINDS } from './kinds.ts';
 export * from './object.ts';
 export { type Validated, type ValidateOptions, validateObject } from './validate.ts';

@@ -4,6 +4,7 @@ import type { FieldPath } from '../lib/findings.ts';
 import { suggestWord } from '../lib/suggest.ts';
 import { FORMATS } from './formats.ts';
 import { isJsonObject, type JsonSchema } from './json-schema.ts';
+import { describePattern } from './pattern-words.ts';
 import { shareSchemas } from './share-schemas.ts';
 
 /** One way in which a value does not match its schema. */
@@ -40,17 +41,24 @@ export function checkSchema(schema: JsonSchema, value: unknown): SchemaError[] {
   if (validate(value)) return [];
   const errors = validate.errors ?? [];
   const composite = new Set(errors.filter(isComposite).map((error) => error.schemaPath));
+  const wrongLength = new Set(errors.filter(isLength).map((error) => error.instancePath));
   const out: SchemaError[] = [];
   for (const error of errors) {
     // What the branches of an anyOf said is noise: the error of the anyOf itself stands for them.
     const inBranch = [...composite].some((path) => error.schemaPath.startsWith(`${path}/`));
-    if (!inBranch) out.push(describe(error, value));
+    // An empty string seldom has the right form either.
+    const saidAlready = error.keyword === 'pattern' && wrongLength.has(error.instancePath);
+    if (!inBranch && !saidAlready) out.push(describe(error, value));
   }
   return dedupe(out);
 }
 
 function isComposite(error: ErrorObject): boolean {
   return error.keyword === 'anyOf' || error.keyword === 'oneOf' || error.keyword === 'not';
+}
+
+function isLength(error: ErrorObject): boolean {
+  return error.keyword === 'minLength' || error.keyword === 'maxLength';
 }
 
 function dedupe(errors: readonly SchemaError[]): SchemaError[] {
@@ -70,7 +78,7 @@ function describe(error: ErrorObject, root: unknown): SchemaError {
       return { path: [...path, name], message: 'is required' };
     }
     case 'type':
-      return { path, message: `must be ${withArticle(String(error.params.type))}, not ${typeName(error.data)}` };
+      return describeTypeError(path, String(error.params.type), error.data);
     case 'enum':
       return describeEnum(path, error);
     case 'minimum':
@@ -94,7 +102,7 @@ function describe(error: ErrorObject, root: unknown): SchemaError {
     case 'maxProperties':
       return { path, message: `must have at most ${limit} fields, has ${sizeOf(error.data)}` };
     case 'pattern':
-      return { path, message: 'has the wrong form', hint: `must match ${error.params.pattern}` };
+      return describePatternError(path, String(error.params.pattern));
     case 'format':
       return { path, message: `must be a valid ${error.params.format}` };
     case 'anyOf':
@@ -113,6 +121,18 @@ function describeEnum(path: FieldPath, error: ErrorObject): SchemaError {
     message: `must be ${values.length === 1 ? '' : 'one of '}${values.join(', ')}`,
     ...(meant !== undefined && { hint: `did you mean ${meant}?` }),
   };
+}
+
+function describeTypeError(path: FieldPath, type: string, data: unknown): SchemaError {
+  const message = `must be ${withArticle(type)}, not ${typeName(data)}`;
+  // YAML reads an unquoted 1.0, 8080 or true as what it looks like.
+  const unquoted = type === 'string' && (typeof data === 'number' || typeof data === 'boolean');
+  return { path, message, ...(unquoted && { hint: 'quote it' }) };
+}
+
+function describePatternError(path: FieldPath, pattern: string): SchemaError {
+  const words = describePattern(pattern);
+  return words ? { path, message: words } : { path, message: 'has the wrong form', hint: `must match ${pattern}` };
 }
 
 function describeAnyOf(path: FieldPath, error: ErrorObject): SchemaError {

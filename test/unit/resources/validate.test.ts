@@ -75,7 +75,7 @@ describe('validateObject', () => {
       route({ rules: [{ name: 'A', timeouts: { request: '1s', backendRequest: '2s' } }, 5] }),
     );
     expect(findings.map(({ code, field, message }) => `${code} ${field} ${message}`)).to.deep.equal([
-      'HG0106 spec.rules[0].name has the wrong form',
+      "HG0106 spec.rules[0].name must be lower case letters, digits, '-' and '.', as in a.example.com",
       'HG0106 spec.rules[1] must be an object, not a number',
     ]);
   });
@@ -106,6 +106,18 @@ describe('validateObject', () => {
     };
     const { findings } = validate({ apiVersion, kind: 'AIServiceBackend', metadata: { name: 'a' }, spec });
     expect(only(findings)).to.include({ field: 'spec.schema.name', hint: 'did you mean OpenAI?' });
+  });
+
+  it('says one thing about a string, and helps with what YAML took for a number', () => {
+    const rules = [{ name: '', modelsOwnedBy: 1.5, backendRefs: [{ name: true }] }];
+    const { findings } = validate(route({ rules, hostnames: ['A b'], parentRefs: [{ name: 'a', port: 'http' }] }));
+    expect(findings.map(({ field, message, hint }) => `${field} ${message} ${hint ?? ''}`.trim())).to.have.members([
+      'spec.rules[0].name must not be empty',
+      'spec.rules[0].modelsOwnedBy must be a string, not a number quote it',
+      'spec.rules[0].backendRefs[0].name must be a string, not a boolean quote it',
+      'spec.hostnames[0] must be a host name such as a.example.com or *.example.com',
+      'spec.parentRefs[0].port must be an integer, not a string',
+    ]);
   });
 
   it('does not print the value of a field', () => {
