@@ -13,7 +13,10 @@ export interface ListenerFacts {
 export interface RouteFacts {
   /** `NAMESPACE/NAME` of the route. */
   readonly name: string;
-  /** The model is served nowhere: 404. */
+  /**
+   * The model is served nowhere: 404. It has to be a route with a cluster, not a direct response: this is the route of a
+   * request without a model yet, and only routes with a cluster take the body limit of their virtual host.
+   */
   readonly not_found?: boolean;
   /** Streams are made to report their usage. */
   readonly force_usage?: boolean;
@@ -38,6 +41,8 @@ export interface GroupMember {
   readonly backend: string;
   /** Request header without which this backend cannot serve. */
   readonly needs?: string;
+  /** Dynamic metadata without which this backend cannot serve; with `needs`: either will do. */
+  readonly needs_metadata?: { readonly namespace: string; readonly key: string };
 }
 
 export interface RefFacts {

@@ -15,6 +15,7 @@ local bytes_t = ffi.typeof('const uint8_t*')
 local NS = 'headgate'
 local COST_NS = 'io.envoy.ai_gateway'
 local ORDER_NS = 'headgate.order'
+local CREDENTIALS_NS = 'headgate.credentials' -- apart, so that no log of the rest shows them
 local MAX_DEPTH = 512
 local MAX_COOLDOWN_MS = 300000
 local MAX_ANSWER_BYTES = 33554432
@@ -166,16 +167,31 @@ local function utf8(code)
   return string.char(0xF0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64, 0x80 + floor(code / 64) % 64, 0x80 + code % 64)
 end
 
--- The text that a JSON string (without its quotes) stands for.
+-- The text that a JSON string (without its quotes) stands for; the scanner has seen that its escapes are whole.
 local function unescape(text)
-  if not find(text, '\\', 1, true) then return text end
-  text = gsub(text, '\\u([dD][89abAB]%x%x)\\u([dD][c-fC-F]%x%x)', function(high, low)
-    return utf8(0x10000 + (tonumber(high, 16) - 0xD800) * 1024 + tonumber(low, 16) - 0xDC00)
-  end)
-  return (gsub(text, '\\(u?)(.)(%x?%x?%x?)', function(u, first, rest)
-    if u == 'u' then return utf8(tonumber(first .. rest, 16)) end
-    return (ESCAPES[first] or first) .. rest
-  end))
+  local at = find(text, '\\', 1, true)
+  if not at then return text end
+  local parts, from = {}, 1
+  while at do
+    parts[#parts + 1] = sub(text, from, at - 1)
+    local c = sub(text, at + 1, at + 1)
+    from = at + 2
+    if c == 'u' then
+      local code = tonumber(sub(text, from, from + 3), 16)
+      from = from + 4
+      local low = code >= 0xD800 and code < 0xDC00 and match(text, '^\\u([dD][c-fC-F]%x%x)', from)
+      if low then
+        code = 0x10000 + (code - 0xD800) * 1024 + tonumber(low, 16) - 0xDC00
+        from = from + 6
+      end
+      parts[#parts + 1] = utf8(code)
+    else
+      parts[#parts + 1] = ESCAPES[c]
+    end
+    at = find(text, '\\', from, true)
+  end
+  parts[#parts + 1] = sub(text, from)
+  return concat(parts)
 end
 
 local QUOTED = {}
@@ -251,28 +267,91 @@ local function read_json(s)
   return asked
 end
 
+-- Parameters of a header such as `form-data; name="model"` by lower-case name, or nil where it is not well-formed.
+local function read_parameters(text)
+  local found = {}
+  local p = find(text, ';', 1, true)
+  while p and not find(text, '^%s*$', p + 1) do
+    local _, e, name = find(text, '^%s*([^%s;="]+)%s*=%s*', p + 1)
+    if not name then return nil end
+    name = lower(name)
+    if found[name] then return nil end
+    local value = match(text, '^[^%s;"]+', e + 1)
+    if value then
+      e = e + #value
+    elseif byte(text, e + 1) == 34 then
+      local q = e + 2
+      repeat
+        q = find(text, '["\\]', q)
+        if not q then return nil end
+        local closes = byte(text, q) == 34
+        q = closes and q or q + 2
+      until closes
+      value = gsub(sub(text, e + 2, q - 1), '\\(.)', '%1')
+      e = q
+    else
+      return nil
+    end
+    found[name] = value
+    p = find(text, '%S', e + 1)
+    if p and byte(text, p) ~= 59 then return nil end
+  end
+  return found
+end
+
+-- First and last position of the next delimiter of a form and whether it is the last one, or nil. Servers disagree about
+-- bare line feeds around a delimiter, so a form that has such a thing is read by nobody.
+local function next_delimiter(s, mark, from)
+  while true do
+    local a, e = find(s, mark, from, true)
+    if not a then return nil end
+    local before = a == 1 and '\r\n' or sub(s, a - 2, a - 1)
+    local last = sub(s, e + 1, e + 2) == '--'
+    if byte(before, 2) == 10 and (last or find(s, '^[ \t]*\r?\n', e + 1)) then
+      if before ~= '\r\n' or not (last or find(s, '^[ \t]*\r\n', e + 1)) then return nil end
+      return a, e, last
+    end
+    from = e + 1
+  end
+end
+
+-- Name of the field that the head of a form's part describes, or nil where it does not say it plainly.
+local function field_name(head)
+  local fields
+  for line in gmatch(head, '[^\r\n]+') do
+    local name, value = match(line, '^([^:%s]+):(.*)$')
+    if not name then return nil end
+    if lower(name) == 'content-disposition' then
+      if fields then return nil end
+      fields = read_parameters(value)
+      if not fields or fields['name*'] then return nil end
+    end
+  end
+  return fields and fields.name
+end
+
 -- Model of a multipart form, in the shape of read_json.
 local function read_multipart(s, content_type)
-  local boundary = match(content_type, 'boundary="([^"]+)"') or match(content_type, 'boundary=([^;%s]+)')
-  if not boundary then return nil, 'The content-type has no boundary.' end
+  local types = read_parameters(content_type)
+  local boundary = types and types.boundary
+  if not boundary or boundary == '' then return nil, 'The content-type has no boundary.' end
   local mark = '--' .. boundary
   local asked = { multipart = true, close = 0 }
-  local p = find(s, mark, 1, true)
-  while p do
-    p = p + #mark
-    if sub(s, p, p + 1) == '--' then return asked end
-    local head_end, body_start = find(s, '\r\n\r\n', p, true)
-    local next_mark = find(s, '\r\n' .. mark, p, true)
-    if not head_end or not next_mark or head_end > next_mark then break end
-    local disposition = match(sub(s, p, head_end), '\r\n[Cc][Oo][Nn][Tt][Ee][Nn][Tt]%-[Dd][Ii][Ss][Pp][Oo][Ss][Ii][Tt][Ii][Oo][Nn]:([^\r\n]*)') or ''
-    local name = match(disposition, '[;%s]name="([^"]*)"') or match(disposition, '[;%s]name=([^;%s]+)')
+  local _, at, last = next_delimiter(s, mark, 1)
+  while at and not last do
+    local head_end, body_start = find(s, '\r\n\r\n', at + 1, true)
+    local next_start, next_end, next_last = next_delimiter(s, mark, at + 1)
+    if not head_end or not next_start or body_start >= next_start then break end
+    local name = field_name(sub(s, at + 1, head_end))
+    if not name then return nil, 'A part of the form does not say its name.' end
     if name == 'model' then
       if asked.model then return nil, 'The form has the field "model" twice.' end
-      asked.model = sub(s, body_start + 1, next_mark - 1)
-      asked.model_start, asked.model_end = body_start + 1, next_mark - 1
+      asked.model = sub(s, body_start + 1, next_start - 3)
+      asked.model_start, asked.model_end = body_start + 1, next_start - 3
     end
-    p = next_mark + 2
+    at, last = next_end, next_last
   end
+  if last then return asked end
   return nil, 'The multipart form is not complete.'
 end
 
@@ -320,6 +399,16 @@ end
 
 local MONTHS = { Jan = 1, Feb = 2, Mar = 3, Apr = 4, May = 5, Jun = 6, Jul = 7, Aug = 8, Sep = 9, Oct = 10, Nov = 11, Dec = 12 }
 
+-- Seconds since 1970 of a date in UTC; os.time would take it for local time.
+local function utc_seconds(year, month, day, hour, minute, second)
+  if month <= 2 then year = year - 1 end
+  local era = floor(year / 400)
+  local year_of_era = year - era * 400
+  local day_of_year = floor((153 * (month + (month > 2 and -3 or 9)) + 2) / 5) + day - 1
+  local days = era * 146097 + year_of_era * 365 + floor(year_of_era / 4) - floor(year_of_era / 100) + day_of_year - 719468
+  return days * 86400 + hour * 3600 + minute * 60 + second
+end
+
 -- How long a provider asks to be left alone, in ms: Retry-After as seconds or date, or retry-after-ms; nil when it does not.
 local function retry_after_ms(headers, now)
   local ms = tonumber(headers:get('retry-after-ms') or '')
@@ -330,9 +419,7 @@ local function retry_after_ms(headers, now)
     if seconds then
       ms = seconds * 1000
     elseif day and MONTHS[month] then
-      local at = os.time({ day = day, month = MONTHS[month], year = year, hour = hour, min = minute, sec = second, isdst = false })
-      local offset = os.time() - os.time(os.date('!*t'))
-      ms = (at + offset) * 1000 - now
+      ms = utc_seconds(tonumber(year), MONTHS[month], tonumber(day), hour, minute, second) * 1000 - now
     end
   end
   if ms and ms > 0 then return math.min(ms, MAX_COOLDOWN_MS) end
@@ -356,18 +443,23 @@ local function shuffle(refs)
 end
 
 -- Why a backend should come last for this request, or nil.
-local function drawback(ref, now, credentials)
+local function drawback(ref, now, credentials, metadata)
   local till = cooling[ref.cluster]
   if till then
     if till > now then return 'cooling' end
     cooling[ref.cluster] = nil
   end
-  if ref.needs and not (credentials and credentials[ref.needs]) then return 'no-credential' end
+  local has = not ref.needs and not ref.needs_metadata or ref.needs and credentials and credentials[ref.needs]
+  if not has and ref.needs_metadata then
+    local values = metadata:get(ref.needs_metadata.namespace)
+    has = values and values[ref.needs_metadata.key]
+  end
+  if not has then return 'no-credential' end
 end
 
 -- The priority groups of a request in the order to try them, or nil where the compiled order will do, and the backends
 -- that were put last with the reason.
-local function choose_order(route, now, credentials)
+local function choose_order(route, now, credentials, metadata)
   if not route.drawn and not next(cooling) and not route.needs then return nil end
   local order, last, why = {}, {}, {}
   for g = 1, #route.groups do
@@ -375,7 +467,7 @@ local function choose_order(route, now, credentials)
     for i = 1, #route.groups[g] do refs[i] = route.groups[g][i] end
     if #refs > 1 then shuffle(refs) end
     for i = 1, #refs do
-      local reason = drawback(refs[i], now, credentials)
+      local reason = drawback(refs[i], now, credentials, metadata)
       if reason then
         last[#last + 1] = refs[i].cluster
         why[#why + 1] = refs[i].backend .. '=' .. reason
@@ -408,7 +500,7 @@ local DETAILS = {
 local DETAIL_COUNTS = { cached_tokens = 'cached', cache_write_tokens = 'cache_write', reasoning_tokens = 'reasoning' }
 
 local function count(s, member)
-  return tonumber(sub(s, member[3], member[4]))
+  return tonumber(match(sub(s, member[3], member[4]), '^%d+$'))
 end
 
 local function read_usage(s, usage)
@@ -430,22 +522,56 @@ local function read_usage(s, usage)
   usage.found = true
 end
 
--- Where usage stands inside an answer or an event: at its top, or inside one of these.
-local HOLDERS = { message = true, response = true, meta = true, usage = false }
+-- Where usage stands inside an answer or an event, other than at its top.
+local HOLDERS = { message = true, response = true, meta = true }
 
-local function read_answer(s, usage, deep)
+-- Reads a whole answer or event by its structure.
+local function scan_answer(s, usage, is_inside)
   local members = scan_object(s)
+  local billed, tokens
   for i = 1, members and #members or 0 do
     local m = members[i]
-    local key = m[1]
-    if key == 'usage' or (deep and (key == 'tokens' or key == 'billed_units')) then
-      if byte(s, m[3]) == 123 then read_usage(sub(s, m[3], m[4]), usage) end
+    local key, is_object = m[1], byte(s, m[3]) == 123
+    if key == 'usage' and is_object then
+      read_usage(sub(s, m[3], m[4]), usage)
     elseif key == 'model' and byte(s, m[3]) == 34 then
       usage.model = unescape(sub(s, m[3] + 1, m[4] - 1))
-    elseif HOLDERS[key] and not deep and byte(s, m[3]) == 123 then
-      read_answer(sub(s, m[3], m[4]), usage, true)
+    elseif is_inside and is_object and key == 'tokens' then
+      tokens = sub(s, m[3], m[4])
+    elseif is_inside and is_object and key == 'billed_units' then
+      billed = sub(s, m[3], m[4])
+    elseif not is_inside and is_object and HOLDERS[key] then
+      scan_answer(sub(s, m[3], m[4]), usage, true)
     end
   end
+  if tokens or billed then read_usage(tokens or billed, usage) end
+end
+
+local ALL_COUNTS = {}
+for key, name in pairs(COUNTS) do ALL_COUNTS[key] = name end
+for key, name in pairs(DETAIL_COUNTS) do ALL_COUNTS[key] = name end
+
+-- Reads an answer or event. Nearly all name usage once, and then what follows the name is it: a key or a text of the
+-- model cannot look like that, since the quotes in a JSON string are escaped. Everything else is read by its structure.
+local function read_answer(s, usage)
+  local at = find(s, '"usage"', 1, true)
+  if at and not find(s, '"usage"', at + 7, true) then
+    local object = match(s, '^%s*:%s*(%b{})', at + 7)
+    if object and not find(object, '[:{,]%s*"[^"]*[{}\\]') then -- a brace inside a string would mislead
+      local seen = {}
+      for key, value in gmatch(object, '"([%w_]+)"%s*:%s*(%d+)') do
+        local name = ALL_COUNTS[key]
+        if name and not seen[name] then
+          seen[name] = true
+          usage[name] = tonumber(value)
+        end
+      end
+      usage.found = true
+      usage.model = usage.model or match(s, '"model"%s*:%s*"([^"\\]*)"')
+      return
+    end
+  end
+  scan_answer(s, usage, false)
 end
 
 -- True where a text names usage with a value: most events of a stream say `"usage":null` or nothing.
@@ -458,42 +584,65 @@ local function has_usage(s)
   return false
 end
 
--- Reads one piece of an event stream; what is left of a line that has not ended comes back.
-local function read_events(rest, text, usage)
-  if rest ~= '' then text = rest .. text end
-  if has_usage(text) or not usage.model then
-    for line in gmatch(text, 'data:%s*({[^\r\n]*})%s*[\r\n]') do
-      if not usage.model or has_usage(line) then read_answer(line, usage, false) end
+-- Whole lines of an event stream. Only the first events are read for the model alone.
+local function read_lines(text, usage)
+  if usage.looked >= 4 and not has_usage(text) then return end
+  for line in gmatch(text, 'data:[ \t]*({[^\r\n]*})[ \t]*[\r\n]') do
+    if has_usage(line) then
+      read_answer(line, usage)
+    elseif not usage.model and usage.looked < 4 then
+      usage.looked = usage.looked + 1
+      scan_answer(line, usage, false)
+      if usage.model then usage.looked = 4 end
     end
   end
-  local last = byte(text, #text)
-  if last == 10 or last == 13 then return '' end
-  rest = match(text, '[^\r\n]*$')
-  return #rest <= MAX_EVENT_BYTES and rest or ''
 end
 
--- Token counts of an answer while it passes by; nothing is held back. Returns nil where it reports none.
-local function watch_answer(handle, streaming, started)
-  local usage, rest, parts, size, first = {}, '', {}, 0, nil
+-- Token counts of a stream while it passes by. A line that has not ended waits for its rest; one that is longer than any
+-- event with usage is passed over.
+local function watch_stream(handle, usage)
+  local held, held_size, is_skipping = {}, 0, false
+  usage.looked = 0
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
     if length > 0 then
-      if streaming then
-        first = first or now_ms(handle)
-        rest = read_events(rest, chunk:getBytes(0, length), usage)
-      else
-        size = size + length
-        if size <= MAX_ANSWER_BYTES then parts[#parts + 1] = chunk:getBytes(0, length) else parts = {} end
+      usage.first = usage.first or now_ms(handle)
+      local text = chunk:getBytes(0, length)
+      local last = byte(text, length)
+      local ends = (last == 10 or last == 13) and length or match(text, '^.*[\r\n]()')
+      if ends then
+        if ends ~= length then ends = ends - 1 end
+        local lines = ends == length and text or sub(text, 1, ends)
+        if held_size > 0 then lines = concat(held) .. lines end
+        if is_skipping then lines = sub(lines, (find(lines, '[\r\n]'))) end
+        read_lines(lines, usage)
+        held, held_size, is_skipping = {}, 0, false
+        text = sub(text, ends + 1)
+      end
+      if not is_skipping and text ~= '' and ends ~= length then
+        held[#held + 1] = text
+        held_size = held_size + #text
+        if held_size > MAX_EVENT_BYTES then held, held_size, is_skipping = {}, 0, true end
       end
     end
   end
-  if streaming then
-    if rest ~= '' then read_events(rest, '\n', usage) end
-    usage.first, usage.last = first, now_ms(handle)
-  elseif size <= MAX_ANSWER_BYTES then
-    read_answer(concat(parts), usage, false)
+  if held_size > 0 then read_lines(concat(held) .. '\n', usage) end
+  usage.last = now_ms(handle)
+end
+
+-- Token counts of an answer that is one JSON text, while it passes by. One that is too long is passed over.
+local function watch_unary(handle, usage)
+  local parts, size = {}, 0
+  for chunk in handle:bodyChunks() do
+    local length = chunk:length()
+    size = size + length
+    if size > MAX_ANSWER_BYTES then
+      parts = {}
+    elseif length > 0 then
+      parts[#parts + 1] = chunk:getBytes(0, length)
+    end
   end
-  return usage
+  if size <= MAX_ANSWER_BYTES then read_answer(#parts == 1 and parts[1] or concat(parts), usage) end
 end
 
 -- Counts as the cost rules know them. Anthropic counts cached input apart from input_tokens, the others inside it.
@@ -560,11 +709,11 @@ local function listener_request(handle, listener)
     for i = 1, #route.override_headers do
       local name = route.override_headers[i]
       credentials[name] = headers:get(name)
+      if credentials[name] then metadata:set(CREDENTIALS_NS, name, credentials[name]) end
     end
-    metadata:set(NS, 'credentials', credentials)
   end
   if not route.groups then return end
-  local groups, why = choose_order(route, now, credentials)
+  local groups, why = choose_order(route, now, credentials, metadata)
   if not groups then return end
   if why ~= '' then metadata:set(NS, 'tried', why) end
   metadata:set(ORDER_NS, 'priority_groups', groups)
@@ -577,7 +726,7 @@ local function listener_response(handle)
   local text = notes and notes.request
   if not text then return end
   local headers = handle:headers()
-  local backend = notes.tried and match(notes.tried, '([^,=]+)=[^,=]+$')
+  local backend = notes.tried and match(notes.tried, '([^,=]+)=%d+$')
   if backend then headers:replace('x-headgate-backend', backend) end
   if notes.tried then headers:replace('x-headgate-tried', notes.tried) end
   if not backend or headers:get(':status') ~= '200' then return end
@@ -588,7 +737,8 @@ local function listener_response(handle)
   local content_type = headers:get('content-type') or ''
   local streaming = find(content_type, 'text/event-stream', 1, true) ~= nil
   if not streaming and not find(content_type, 'json', 1, true) then return end
-  local usage = watch_answer(handle, streaming)
+  local usage = {}
+  if streaming then watch_stream(handle, usage) else watch_unary(handle, usage) end
   metadata = handle:streamInfo():dynamicMetadata()
   if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
   if usage.first then metadata:set(COST_NS, 'token_latency_ttft', usage.first - note.started) end
@@ -601,7 +751,12 @@ local function listener_response(handle)
   for i = 1, route.costs and #route.costs or 0 do
     local cost = route.costs[i]
     local value
-    if cost.compute then value = cost.compute(counts, note.model, backend, route.name) else value = counts[cost.count] end
+    if cost.compute then
+      local ok, result = pcall(cost.compute, counts, note.model, backend, route.name)
+      if ok then value = result else handle:logWarn('headgate: cost ' .. cost.key .. ': ' .. tostring(result)) end
+    else
+      value = counts[cost.count]
+    end
     if value then metadata:set(COST_NS, cost.key, value) end
   end
 end
@@ -624,8 +779,9 @@ end
 
 -- Gives the attempt the credential that came with the request. False when it needs one and has none; a configured
 -- credential is added by the filter behind this one wherever the header is still free.
-local function override_credential(headers, metadata, credential, given)
-  local value = credential.request_header and given and given[credential.request_header]
+local function override_credential(headers, metadata, credential)
+  local given = credential.request_header and metadata:get(CREDENTIALS_NS)
+  local value = given and given[credential.request_header]
   if not value and credential.metadata_namespace then
     local values = metadata:get(credential.metadata_namespace)
     value = values and values[credential.metadata_key]
@@ -638,27 +794,44 @@ local function override_credential(headers, metadata, credential, given)
   return true
 end
 
--- A body whose top level is rewritten: `set` and `removed` by key, stream_options replaced. All else stays to the letter.
+-- A body whose top level is rewritten: `set` and `removed` by key, stream_options replaced. All else stays to the letter,
+-- blanks between members that stay side by side included.
 local function rewrite_members(s, set, removed, options)
-  local members = scan_object(s)
+  local members, close = scan_object(s)
   local parts, done = {}, {}
+  local kept -- the last member of the original that stays
+  local function separate(start)
+    if kept == nil then
+      parts[1] = start or '{'
+    else
+      parts[#parts + 1] = start or ','
+    end
+  end
   for i = 1, #members do
     local m = members[i]
     local key = unescape(m[1])
     local value = set[key]
     if key == 'stream_options' and options ~= '' and not value then value, options = options, '' end
-    if value then
-      done[key] = true
-      parts[#parts + 1] = sub(s, m[2], m[3] - 1) .. value
-    elseif not removed[key] then
-      parts[#parts + 1] = sub(s, m[2], m[4])
+    if value or not removed[key] then
+      local before = i == 1 and 1 or members[i - 1][4] + 1
+      separate(kept == i - 1 and sub(s, before, m[2] - 1) or i == 1 and sub(s, 1, m[2] - 1))
+      parts[#parts + 1] = value and sub(s, m[2], m[3] - 1) .. value or sub(s, m[2], m[4])
+      done[key] = value and true
+      kept = i
     end
   end
-  if options ~= '' and not set.stream_options then parts[#parts + 1] = '"stream_options":' .. options end
-  for key, value in pairs(set) do
-    if not done[key] then parts[#parts + 1] = quote(key) .. ':' .. value end
+  local function append(key, value)
+    separate()
+    parts[#parts + 1] = quote(key) .. ':' .. value
+    kept = kept or 0
   end
-  return '{' .. concat(parts, ',') .. '}'
+  local tail = kept == #members and sub(s, #members > 0 and members[#members][4] + 1 or 2) or '}'
+  if options ~= '' and not set.stream_options then append('stream_options', options) end
+  for key, value in pairs(set) do
+    if not done[key] then append(key, value) end
+  end
+  if kept == nil then separate() end
+  return concat(parts) .. tail
 end
 
 -- Replaces the model and the stream options where they stand, without reading the body again.
@@ -710,7 +883,7 @@ local function backend_request(handle, backend)
   for i = 1, #backend.strip do headers:remove(backend.strip[i]) end
   headers:replace(':path', provider_path(backend.paths[note.endpoint], ref.model or note.model, note.query))
   if backend.host then headers:replace(':authority', backend.host) end
-  if backend.credential and not override_credential(headers, metadata, backend.credential, notes.credentials) then
+  if backend.credential and not override_credential(headers, metadata, backend.credential) then
     return refuse(handle, backend.api, '401', 'missing_credential', 'missing upstream credential')
   end
   if ref.headers then

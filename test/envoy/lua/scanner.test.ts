@@ -1,0 +1,201 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { duplicateKeys } from '../../fakes/strict-json.ts';
+import { request } from '../../support/index.ts';
+import { startGateway, type TestGateway } from './gateway.ts';
+
+/**
+ * The scanner's verdict on many texts in one request: the body is `LENGTH\n` and a text, again and again; the answer
+ * has one line a text. `ok` is followed by the positions (0-based, end exclusive) of the values of the top level.
+ */
+const TEXTS_IN_ONE_REQUEST = `
+local on_request = envoy_on_request
+local function verdict(text)
+  local asked, wrong = read_json(text)
+  local members = scan_object(text)
+  if not members then return 'bad' end
+  if wrong and string.find(wrong, 'twice', 1, true) then return 'twice' end
+  local places = {}
+  for i = 1, #members do places[i] = (members[i][3] - 1) .. '-' .. members[i][4] end
+  return 'ok ' .. table.concat(places, ' ')
+end
+function envoy_on_request(handle)
+  if handle:headers():get(':path') ~= '/scan' then return on_request(handle) end
+  local body = handle:body(true)
+  local text = body:getBytes(0, body:length())
+  local lines, at = {}, 1
+  while at <= #text do
+    local e = string.find(text, '\\n', at, true)
+    local size = tonumber(string.sub(text, at, e - 1))
+    lines[#lines + 1] = verdict(string.sub(text, e + 1, e + size))
+    at = e + 1 + size
+  end
+  handle:respond({ [':status'] = '200' }, table.concat(lines, '\\n'))
+end
+`;
+
+/** What JSON.parse says. Shape: `values` are the values of the top level in order of appearance. */
+function expected(text: string): { verdict: 'ok' | 'bad' | 'twice'; object?: Record<string, unknown> } {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return { verdict: 'bad' };
+    if (duplicateKeys(text).some((path) => Object.hasOwn(value, path))) return { verdict: 'twice' };
+    return { verdict: 'ok', object: value as Record<string, unknown> };
+  } catch {
+    return { verdict: 'bad' };
+  }
+}
+
+const TOKENS = [
+  ...[
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    ' ',
+    '\n',
+    '\t',
+    '\r',
+    '"',
+    '\\',
+    '"a"',
+    '"b":',
+    '"model":"m"',
+    '"',
+    '{}',
+    '[]',
+    '{"a":1}',
+  ],
+  ...[
+    'true',
+    'false',
+    'null',
+    'tru',
+    'nul',
+    '0',
+    '-0',
+    '1',
+    '-',
+    '12.5',
+    '1e5',
+    '1E+2',
+    '1e-',
+    '.5',
+    '01',
+    '1.',
+    '+1',
+    'NaN',
+    '9007199254740993',
+  ],
+  ...[
+    '\\u0041',
+    '\\ud83d\\ude00',
+    '\\ud83d',
+    '\\u12',
+    '\\n',
+    '\\/',
+    '\\x',
+    '\u0000',
+    '\u001f',
+    '\u007f',
+    '\u00a0',
+    'é',
+    '😀',
+    '/**/',
+    "'a'",
+    '\ufeff',
+    '\v',
+    '\f',
+  ],
+];
+
+/** Valid JSON in unusual spelling: blanks, escapes, numbers. */
+function spelled(value: fc.JsonValue, seed: number): string {
+  let n = seed >>> 0;
+  const next = (bound: number): number => {
+    n = (Math.imul(n, 1_664_525) + 1_013_904_223) >>> 0;
+    return (n >>> 8) % bound;
+  };
+  const blank = (): string => ['', '', '', ' ', '\n', '\r\n', '\t '][next(7)] ?? '';
+  const text = (plain: string): string =>
+    `"${[...plain].map((c) => (next(4) === 0 || c < ' ' || c === '"' || c === '\\' ? escaped(c) : c)).join('')}"`;
+  const escaped = (c: string): string =>
+    [...c.split('')].map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+  const write = (one: fc.JsonValue): string => {
+    if (Array.isArray(one)) return `[${blank()}${one.map(write).join(`${blank()},${blank()}`)}${blank()}]`;
+    if (typeof one === 'string') return text(one);
+    if (typeof one !== 'object' || one === null) return JSON.stringify(one);
+    const members = Object.entries(one).map(
+      ([key, member]) => `${text(key)}${blank()}:${blank()}${write(member ?? null)}`,
+    );
+    return `{${blank()}${members.join(`${blank()},${blank()}`)}${blank()}}`;
+  };
+  return blank() + write(value) + blank();
+}
+
+const tokens = fc.array(fc.constantFrom(...TOKENS), { maxLength: 12 }).map((list) => list.join(''));
+const soup = fc
+  .tuple(fc.constantFrom('{', '{"a":', '{"a":1,', '{"a":[', ''), tokens, fc.constantFrom('}', ']}', '"}', ''))
+  .map((list) => list.join(''));
+const valid = fc
+  .tuple(fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue()), fc.nat())
+  .map(([value, seed]) => spelled(value as fc.JsonValue, seed));
+const broken = fc.tuple(valid, fc.nat(), fc.nat(3), fc.constantFrom(...TOKENS)).map(([text, at, cut, token]) => {
+  const p = at % (text.length + 1);
+  return text.slice(0, p) + token + text.slice(p + cut);
+});
+// Lone surrogates cannot travel as UTF-8.
+const anyText = fc.oneof(valid, broken, soup, tokens).map((text) => Buffer.from(text).toString('utf8'));
+
+describe('script: JSON scanner', () => {
+  let gateway: TestGateway;
+
+  before(async () => {
+    gateway = await startGateway({ backends: [], routes: [{ model: 'm' }], append: TEXTS_IN_ONE_REQUEST });
+  });
+  after(() => gateway?.envoy.stop());
+
+  async function verdicts(texts: readonly string[]): Promise<string[]> {
+    const body = Buffer.concat(
+      texts.flatMap((text) => [Buffer.from(`${Buffer.byteLength(text)}\n`), Buffer.from(text)]),
+    );
+    const { status, text } = await request({ port: gateway.port, method: 'POST', path: '/scan', body });
+    expect(status, text).to.equal(200);
+    return text.split('\n');
+  }
+
+  it('accepts what JSON.parse accepts, and finds the same values', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyText, { minLength: 40, maxLength: 40 }), async (texts) => {
+        const lines = await verdicts(texts);
+        for (const [index, text] of texts.entries()) {
+          const { verdict, object } = expected(text);
+          const [word, ...places] = (lines[index] ?? '').split(' ');
+          expect(word, JSON.stringify(text)).to.equal(verdict);
+          if (object === undefined) continue;
+          const bytes = Buffer.from(text);
+          const values = places
+            .filter((place) => place !== '')
+            .map((place) => place.split('-').map(Number))
+            .map(([from, to]) => JSON.stringify(JSON.parse(bytes.subarray(from, to).toString())));
+          // An object lists keys that are numbers first, so the order is not compared.
+          expect(values.sort()).to.eql(
+            Object.values(object)
+              .map((value) => JSON.stringify(value))
+              .sort(),
+          );
+        }
+      }),
+      { numRuns: 150 },
+    );
+  }).timeout(60_000);
+
+  it('decides the limits of depth alike at any size', async () => {
+    const nested = (depth: number, open: string, close: string): string =>
+      `{"a":${open.repeat(depth - 1)}1${close.repeat(depth - 1)}}`;
+    const texts = [nested(512, '[', ']'), nested(513, '[', ']'), nested(512, '{"b":', '}'), nested(513, '{"b":', '}')];
+    expect((await verdicts(texts)).map((line) => line.split(' ')[0])).to.eql(['ok', 'bad', 'ok', 'bad']);
+  });
+});
