@@ -2,10 +2,10 @@ import type { Static, TObject, TProperties } from 'typebox';
 import type { ObjectMeta } from './object.ts';
 
 /** One kind of object: its names, versions and schema. */
-export interface Kind<P extends TProperties = TProperties> {
+export interface Kind<P extends TProperties = TProperties, Name extends string = string> {
   /** API group, empty for core kinds. */
   readonly group: string;
-  readonly kind: string;
+  readonly kind: Name;
   readonly plural: string;
   readonly namespaced: boolean;
   /** Versions a user may write, newest first. All have the same schema. */
@@ -25,9 +25,9 @@ export interface Kind<P extends TProperties = TProperties> {
   readonly crdLabels?: Readonly<Record<string, string>>;
 }
 
-interface KindInput<P extends TProperties> {
+interface KindInput<P extends TProperties, Name extends string> {
   readonly group: string;
-  readonly kind: string;
+  readonly kind: Name;
   readonly plural: string;
   readonly namespaced?: boolean;
   readonly versions: readonly string[];
@@ -41,7 +41,7 @@ interface KindInput<P extends TProperties> {
 }
 
 /** Describes a kind: namespaced and stored in its first version unless said otherwise. */
-export function defineKind<P extends TProperties>(input: KindInput<P>): Kind<P> {
+export function defineKind<P extends TProperties, const Name extends string>(input: KindInput<P, Name>): Kind<P, Name> {
   return {
     namespaced: true,
     storageVersion: input.versions[0] ?? '',
@@ -53,7 +53,7 @@ export function defineKind<P extends TProperties>(input: KindInput<P>): Kind<P> 
 }
 
 /** The type of a kind's objects, defaults applied. */
-export type ObjectOf<K extends Kind, Name extends string = string> = {
+export type ObjectOf<K extends Kind, Name extends string = K['kind']> = {
   apiVersion: string;
   kind: Name;
   metadata: ObjectMeta;

@@ -160,4 +160,4 @@ export const aiGatewayRouteKind = defineKind({
   plural: 'aigatewayroutes',
   schema: object({ spec: AIGatewayRouteSpec, status: optional(ConditionStatus) }),
 });
-export type AIGatewayRoute = ObjectOf<typeof aiGatewayRouteKind, 'AIGatewayRoute'>;
+export type AIGatewayRoute = ObjectOf<typeof aiGatewayRouteKind>;

@@ -48,4 +48,4 @@ export const aiServiceBackendKind = defineKind({
   plural: 'aiservicebackends',
   schema: object({ spec: AIServiceBackendSpec, status: optional(ConditionStatus) }),
 });
-export type AIServiceBackend = ObjectOf<typeof aiServiceBackendKind, 'AIServiceBackend'>;
+export type AIServiceBackend = ObjectOf<typeof aiServiceBackendKind>;

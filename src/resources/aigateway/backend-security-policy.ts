@@ -98,4 +98,4 @@ export const backendSecurityPolicyKind = defineKind({
   schema: object({ spec: BackendSecurityPolicySpec, status: optional(ConditionStatus) }),
   crdLabels: DIRECT_POLICY,
 });
-export type BackendSecurityPolicy = ObjectOf<typeof backendSecurityPolicyKind, 'BackendSecurityPolicy'>;
+export type BackendSecurityPolicy = ObjectOf<typeof backendSecurityPolicyKind>;

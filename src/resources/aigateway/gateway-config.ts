@@ -45,4 +45,4 @@ export const gatewayConfigKind = defineKind({
   schema: object({ spec: GatewayConfigSpec, status: optional(GatewayConfigStatus) }),
   laterFields: ['spec.extProc'],
 });
-export type GatewayConfig = ObjectOf<typeof gatewayConfigKind, 'GatewayConfig'>;
+export type GatewayConfig = ObjectOf<typeof gatewayConfigKind>;

@@ -123,4 +123,4 @@ export const mcpRouteKind = defineKind({
   schema: object({ spec: MCPRouteSpec, status: optional(ConditionStatus) }),
   laterFields: ['spec'],
 });
-export type MCPRoute = ObjectOf<typeof mcpRouteKind, 'MCPRoute'>;
+export type MCPRoute = ObjectOf<typeof mcpRouteKind>;

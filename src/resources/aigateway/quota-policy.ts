@@ -82,4 +82,4 @@ export const quotaPolicyKind = defineKind({
   schema: object({ spec: QuotaPolicySpec, status: optional(ConditionStatus) }),
   crdLabels: DIRECT_POLICY,
 });
-export type QuotaPolicy = ObjectOf<typeof quotaPolicyKind, 'QuotaPolicy'>;
+export type QuotaPolicy = ObjectOf<typeof quotaPolicyKind>;
