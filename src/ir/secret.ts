@@ -2,7 +2,10 @@
  * What a secret resource is called and where its value stands. Values travel beside the Ir (`SecretValues`), never in it.
  */
 export interface SecretRef {
-  /** Resource name: `Secret/NAMESPACE/NAME/KEY`. */
+  /**
+   * Resource name: `Secret/NAMESPACE/NAME/KEY`, or `ConfigMap/...`. Several certificate authorities that are used as one
+   * have the name of the policy that joins them: `BackendTLSPolicy/NAMESPACE/NAME/ca.crt`.
+   */
   readonly name: string;
   readonly kind: 'generic' | 'tls' | 'ca';
 }

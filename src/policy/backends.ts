@@ -1,0 +1,100 @@
+import type { BackendIr, ProviderIr } from '../ir/index.ts';
+import { isPublicProvider, providerFacts } from '../providers/index.ts';
+import { type AIServiceBackend, aiServiceBackendKind, backendKind, type LoadedObject } from '../resources/index.ts';
+import type { TargetAddress } from './addresses.ts';
+import { type Context, resolveReference } from './context.ts';
+import type { CredentialOf } from './credentials.ts';
+import { type Mutations, readMutations } from './mutations.ts';
+import { keyOf, validOf } from './objects.ts';
+
+/** A backend without what depends on the gateway it is used by. */
+export interface BackendSource {
+  readonly loaded: LoadedObject;
+  readonly ir: Omit<BackendIr, 'connection' | 'forwardProxy'>;
+  /** Of an AIServiceBackend. */
+  readonly mutations: Mutations;
+}
+
+/** The backends that can be used, by `NAMESPACE/NAME`. */
+export interface Backends {
+  readonly ai: ReadonlyMap<string, BackendSource>;
+  readonly plain: ReadonlyMap<string, BackendSource>;
+}
+
+/** Puts address, credential and schema of each backend together; one that lacks something is left out. */
+export function readBackends(
+  addresses: ReadonlyMap<string, TargetAddress>,
+  credentialOf: CredentialOf,
+  context: Context,
+): Backends {
+  const ai = new Map<string, BackendSource>();
+  for (const loaded of validOf(context.index, aiServiceBackendKind)) {
+    const source = readAiBackend(loaded, addresses, credentialOf, context);
+    if (source) ai.set(keyOf(loaded), source);
+  }
+  const plain = new Map<string, BackendSource>();
+  for (const loaded of validOf(context.index, backendKind)) {
+    const address = addresses.get(keyOf(loaded));
+    if (!address) continue;
+    const ir = { name: `Backend/${keyOf(loaded)}`, displayName: keyOf(loaded), ...address };
+    plain.set(keyOf(loaded), { loaded, ir, mutations: {} });
+  }
+  return { ai, plain };
+}
+
+function readAiBackend(
+  loaded: LoadedObject<AIServiceBackend>,
+  addresses: ReadonlyMap<string, TargetAddress>,
+  credentialOf: CredentialOf,
+  context: Context,
+): BackendSource | undefined {
+  const { spec } = loaded.object;
+  const mutations = readMutations(spec, loaded, ['spec'], context.report);
+  const target = resolveReference(context, loaded, ['spec', 'backendRef'], backendKind, spec.backendRef);
+  const address = target && addresses.get(keyOf(target));
+  const credential = credentialOf(loaded);
+  if (target && !address) {
+    context.report.error('HG0305', loaded, ['spec', 'backendRef'], `Backend ${target.id.name} cannot be used`);
+  }
+  if (!mutations || !address || credential.kind === 'unusable') return undefined;
+  if (credential.kind === 'none') warnWithoutCredential(loaded, address, context);
+  return {
+    loaded,
+    mutations,
+    ir: {
+      name: `AIServiceBackend/${keyOf(loaded)}`,
+      displayName: keyOf(loaded),
+      provider: readProvider(loaded, context),
+      ...address,
+      ...(credential.kind === 'usable' && { credential: credential.credential }),
+    },
+  };
+}
+
+function readProvider(loaded: LoadedObject<AIServiceBackend>, { report }: Context): ProviderIr {
+  const { name: schema, version, prefix } = loaded.object.spec.schema;
+  const path = ['spec', 'schema'];
+  const { defaultPrefix } = providerFacts(schema);
+  if (prefix !== undefined && defaultPrefix === undefined) {
+    report.warning('HG0111', loaded, [...path, 'prefix'], `schema ${schema} has no path prefix`);
+  }
+  const hasVersion = !['OpenAI', 'Anthropic'].includes(schema);
+  if (version && !hasVersion) {
+    report.warning('HG0111', loaded, [...path, 'version'], `schema ${schema} has no version`, {
+      hint: 'a path prefix goes into prefix',
+    });
+  }
+  return {
+    schema,
+    ...(version && hasVersion && { version }),
+    ...(prefix !== undefined && defaultPrefix !== undefined && { prefix: prefix.replace(/^\/+|\/+$/g, '') }),
+  };
+}
+
+function warnWithoutCredential(loaded: LoadedObject, { endpoints }: TargetAddress, { report }: Context): void {
+  const known = endpoints.find((endpoint) => endpoint.kind === 'fqdn' && isPublicProvider(endpoint.hostname));
+  if (known?.kind !== 'fqdn') return;
+  report.warning('HG0401', loaded, ['metadata', 'name'], `${known.hostname} is called without a credential`, {
+    hint: 'add a BackendSecurityPolicy; what clients send as a credential is removed',
+  });
+}

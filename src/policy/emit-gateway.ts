@@ -1,0 +1,137 @@
+import type { FilterChainIr, GatewayIr, ListenerIr, RouteIr, SecretRef } from '../ir/index.ts';
+import { sortedBy } from '../lib/compare.ts';
+import { formatObjectId } from '../resources/index.ts';
+import { type Actions, createActionBuilder } from './actions.ts';
+import type { Attachment } from './attach.ts';
+import type { Context } from './context.ts';
+import type { GatewayState } from './gateways.ts';
+import { buildHosts } from './hosts.ts';
+import type { ListenerState } from './listeners.ts';
+import type { HostRoute } from './precedence.ts';
+import type { RouteSource } from './routes.ts';
+import type { Shadows } from './shadows.ts';
+import type { TrafficPolicyOf } from './traffic-policies.ts';
+import { createUsedBackends, secretsOf } from './used-backends.ts';
+
+/** Everything that was read before gateways are put together. */
+export interface Parts {
+  readonly routes: readonly RouteSource[];
+  readonly attachments: readonly Attachment[];
+  readonly actions: Actions;
+  readonly policyOf: TrafficPolicyOf;
+  readonly shadows: Shadows;
+}
+
+/** Puts one gateway together. */
+export function buildGateway(gateway: GatewayState, parts: Parts, context: Context): GatewayIr {
+  const used = createUsedBackends(gateway, context);
+  const actionOf = createActionBuilder(parts.actions, gateway, used);
+  const rank = new Map(parts.routes.map((route, index) => [route, index]));
+  const routesOf = (listener: ListenerState): HostRoute[] =>
+    parts.attachments
+      .filter((one) => one.gateway === gateway && one.listener === listener)
+      .flatMap(({ route, hostnames }) =>
+        route.rules.flatMap((rule) => {
+          const policy = parts.policyOf(gateway, listener, route, rule);
+          const object = rank.get(route) ?? 0;
+          return rule.matches.flatMap(({ index, match }) => {
+            const field = ['spec', 'rules', rule.index, 'matches', index];
+            const origin = { object: formatObjectId(route.loaded.id), field };
+            const name = `${route.name}/rule/${rule.index}/match/${index}`;
+            const ir: RouteIr = { name, origin, match, action: actionOf(route, rule.index, policy) };
+            const order = [object, rule.index, index] as const;
+            return hostnames.map((hostname) => ({ hostname, source: route, rule: rule.index, route: ir, order }));
+          });
+        }),
+      );
+  const listeners = gateway.isValid
+    ? buildListeners(gateway, routesOf, parts.shadows)
+    : gateway.listeners.map((listener) => isolatedListener(gateway, listener));
+  const backends = used.build();
+  return {
+    key: gateway.key,
+    origin: { object: gateway.name, field: [] },
+    listeners,
+    backends,
+    secrets: uniqueSecrets([...listeners.flatMap(certificatesOf), ...secretsOf(backends)]),
+    endpointPrefixes: context.options.endpointPrefixes,
+    maxRequestBodyBytes: gateway.maxRequestBodyBytes,
+  };
+}
+
+function buildListeners(
+  gateway: GatewayState,
+  routesOf: (listener: ListenerState) => HostRoute[],
+  shadows: Shadows,
+): ListenerIr[] {
+  const byPort = new Map<number, ListenerState[]>();
+  for (const listener of gateway.listeners) {
+    if (!listener.isServed) continue;
+    const same = byPort.get(listener.port);
+    if (same) same.push(listener);
+    else byPort.set(listener.port, [listener]);
+  }
+  return [...byPort]
+    .sort(([a], [b]) => a - b)
+    .map(([port, listeners]) => {
+      const [first] = listeners;
+      const name = `${gateway.name}/port/${port}`;
+      const isHttp = first?.protocol === 'HTTP';
+      const chains = isHttp
+        ? [httpChain(name, listeners, routesOf, shadows)]
+        : listeners.map((listener) => httpsChain(gateway, listener, routesOf, shadows));
+      return { name, address: gateway.address, port, chains };
+    });
+}
+
+/** HTTP listeners of one port share everything: only the host name of a request tells them apart. */
+function httpChain(
+  routeConfigName: string,
+  listeners: readonly ListenerState[],
+  routesOf: (listener: ListenerState) => HostRoute[],
+  shadows: Shadows,
+): FilterChainIr {
+  return {
+    listenerName: listeners[0]?.name ?? '',
+    routeConfigName,
+    serverNames: [],
+    hosts: buildHosts(listeners.flatMap(routesOf), listeners, shadows),
+  };
+}
+
+function httpsChain(
+  gateway: GatewayState,
+  listener: ListenerState,
+  routesOf: (listener: ListenerState) => HostRoute[],
+  shadows: Shadows,
+): FilterChainIr {
+  return {
+    listenerName: listener.name,
+    routeConfigName: `${gateway.name}/listener/${listener.name}`,
+    serverNames: listener.hostname === '*' ? [] : [listener.hostname],
+    tls: { certificates: listener.certificates },
+    hosts: buildHosts(routesOf(listener), [listener], shadows),
+  };
+}
+
+/** A port of a Gateway that its schema refuses. */
+function isolatedListener(gateway: GatewayState, { port, index, name: listenerName }: ListenerState): ListenerIr {
+  const name = `${gateway.name}/port/${port}`;
+  const route: RouteIr = {
+    name: `${gateway.name}/rule/0/match/0`,
+    origin: { object: gateway.name, field: ['spec', 'listeners', index] },
+    match: { inference: false, headers: [], queryParams: [] },
+    action: { kind: 'respond', status: 500, message: 'this gateway is not valid' },
+  };
+  const hosts = [{ hostname: '*', routes: [route], models: [] }];
+  const chain = { listenerName, routeConfigName: name, serverNames: [], hosts };
+  return { name, address: gateway.address, port, chains: [chain] };
+}
+
+function certificatesOf({ chains }: ListenerIr): SecretRef[] {
+  return chains.flatMap(({ tls }) => tls?.certificates ?? []);
+}
+
+function uniqueSecrets(refs: readonly SecretRef[]): SecretRef[] {
+  return sortedBy(new Map(refs.map((ref) => [ref.name, ref])).values(), ({ name }) => name);
+}

@@ -1,0 +1,87 @@
+/**
+ * What the objects mean together: attachment, precedence, references. In: one ObjectSet. Out: the Ir, the secret values
+ * beside it, findings and status conditions. Pure: no clock, no I/O, and the same result for any order of objects. What
+ * is wrong is isolated: its traffic gets an error and everything else moves on. Must not know Envoy or its resources.
+ */
+
+import type { Ir, SecretValues } from '../ir/index.ts';
+import { type Finding, sortFindings } from '../lib/findings.ts';
+import type { ObjectSet } from '../resources/index.ts';
+import { readActions } from './actions.ts';
+import { readAddresses } from './addresses.ts';
+import { type Attachment, attachRoutes, countRoutes } from './attach.ts';
+import { readBackendTls } from './backend-tls.ts';
+import { readBackends } from './backends.ts';
+import { createConditions, type ListenerStatus, type StatusCondition, sortConditions } from './conditions.ts';
+import type { Context, TranslateOptions } from './context.ts';
+import { readCredentials } from './credentials.ts';
+import { buildGateway } from './emit-gateway.ts';
+import { acceptClasses } from './gateway-classes.ts';
+import { type GatewayState, readGateways } from './gateways.ts';
+import { concludeConditions, ROUTE_KINDS } from './object-conditions.ts';
+import { indexObjects } from './objects.ts';
+import { readGrants } from './references.ts';
+import { createReport } from './report.ts';
+import { readRoutes } from './routes.ts';
+import { createSecretStore } from './secrets.ts';
+import { createShadows } from './shadows.ts';
+import { readTrafficPolicies } from './traffic-policies.ts';
+
+export type { ListenerStatus, StatusCondition } from './conditions.ts';
+export type { TranslateOptions } from './context.ts';
+
+export interface Translation {
+  readonly ir: Ir;
+  /** The values of the secrets that the Ir names. Never printed. */
+  readonly secrets: SecretValues;
+  /** Of policy alone; those of reading and schemas are in the ObjectSet. */
+  readonly findings: readonly Finding[];
+  readonly conditions: readonly StatusCondition[];
+  readonly listeners: readonly ListenerStatus[];
+}
+
+/**
+ * Translates a revision. Takes any set without throwing, whatever its objects say.
+ * Source: Gateway API v1, and the kinds of Envoy AI Gateway and Envoy Gateway.
+ */
+export function translate(set: ObjectSet, options: TranslateOptions): Translation {
+  const index = indexObjects(set);
+  const report = createReport();
+  const context: Context = { index, grants: readGrants(index), report, secrets: createSecretStore(), options };
+  const conditions = createConditions();
+  acceptClasses(context, conditions);
+  const gateways = readGateways(context, conditions);
+  const routes = readRoutes(context);
+  const attachments = attachRoutes(routes, gateways, context, conditions);
+  const addresses = readAddresses(readBackendTls(context, conditions), context);
+  const backends = readBackends(addresses, readCredentials(context), context);
+  const actions = readActions(routes, backends, context);
+  const policyOf = readTrafficPolicies(gateways, routes, context, conditions);
+  const shadows = createShadows();
+  const parts = { routes, attachments, actions, policyOf, shadows };
+  const ir: Ir = { gateways: gateways.map((gateway) => buildGateway(gateway, parts, context)) };
+  shadows.report(report);
+  concludeConditions([...set.findings, ...report.findings], attachments, context, conditions);
+  return {
+    ir,
+    secrets: usedSecrets(ir, context.secrets.values),
+    findings: sortFindings(report.findings),
+    conditions: sortConditions(conditions.list),
+    listeners: gateways.flatMap((gateway) => listenerStatus(gateway, attachments)),
+  };
+}
+
+/** Keys that nothing uses are not handed on. */
+function usedSecrets({ gateways }: Ir, values: SecretValues): SecretValues {
+  const names = new Set(gateways.flatMap(({ secrets }) => secrets.map(({ name }) => name)));
+  return new Map([...values].filter(([name]) => names.has(name)).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function listenerStatus({ name, listeners }: GatewayState, attachments: readonly Attachment[]): ListenerStatus[] {
+  return listeners.map((listener) => ({
+    object: name,
+    section: listener.name,
+    attachedRoutes: countRoutes(attachments, listener),
+    supportedKinds: ROUTE_KINDS,
+  }));
+}
