@@ -2,9 +2,9 @@
 import { type Capabilities, type CompileOptions, capabilitiesOf, NEWEST_ENVOY } from '../envoy/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { type Finding, formatFinding, sortFindings } from '../lib/findings.ts';
-import type { PolicyOptions } from '../policy/index.ts';
+import type { TranslateOptions } from '../policy/index.ts';
 import type { ReadResult, Source } from '../sources/index.ts';
-import type { Logger } from '../telemetry/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
 import { createXdsServer, type NackEvent, type NodeInfo, type NodeStatus } from '../xds/index.ts';
 import {
   type CompiledView,
@@ -18,9 +18,10 @@ import {
 export interface ControlPlaneOptions {
   readonly source: Source;
   readonly logger: Logger;
-  readonly policy: PolicyOptions;
+  readonly policy: TranslateOptions;
   readonly compile: CompileOptions;
   readonly allowMassRemoval: boolean;
+  readonly metrics: Metrics;
   /** Called after each revision that is served. */
   readonly onServed?: (served: TranslatedRevision) => void;
 }
@@ -50,7 +51,7 @@ export interface ControlPlane {
 }
 
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const { source, logger } = options;
+  const { source, logger, metrics } = options;
   const views = new Map<string, CompiledView>();
   const nacks = new Map<string, Finding>();
   let served: TranslatedRevision | undefined;
@@ -79,6 +80,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       view = compileView(served, gateway, capabilities, options.compile);
       views.set(key, view);
       xds.setSnapshot(key, view.snapshot);
+      metrics.countSnapshot(gatewayKey);
       report(view.findings);
     }
     return { key, view };
@@ -99,7 +101,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     for (const [key, view] of compiled) {
       views.set(key, view);
       xds.setSnapshot(key, view.snapshot);
+      metrics.countSnapshot(view.gateway);
     }
+    metrics.countRevision('served');
     xds.reresolve();
     logger.info(
       {
@@ -145,6 +149,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   function keep(findings: readonly Finding[], why: string): void {
     staleSince ??= new Date().toISOString();
     pending = findings;
+    metrics.countRevision('refused');
     report(findings);
     logger.warn({ serving: served?.revision.hash ?? 'nothing' }, `${why}; the last good one keeps serving`);
   }
@@ -158,6 +163,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   function noteRejection(event: NackEvent): void {
     const view = views.get(event.key);
+    metrics.countNack(view?.gateway ?? event.key, event.typeUrl.replace(/^.*\./, ''));
     const { resources, message } = event.rejection;
     for (const name of resources.length > 0 ? resources : ['']) {
       const origin = view?.resources.find((resource) => resource.name === name)?.origin;
@@ -203,7 +209,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
           ...pending,
           ...nacks.values(),
         ]),
-        nodes,
+        // A proxy names about a thousand extensions; none of them says how it is.
+        nodes: nodes.map((status) => ({ ...status, node: { ...status.node, extensions: [] } })),
       };
     },
     view(gateway) {

@@ -7,7 +7,7 @@ import { TYPES } from '../envoy/names.ts';
 import { encodeMessage, typeUrl } from '../envoy/schema/index.ts';
 import type { GatewayIr, Ir, SecretValues } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
-import { type PolicyOptions, type StatusCondition, translate } from '../policy/index.ts';
+import { type StatusCondition, type TranslateOptions, translate } from '../policy/index.ts';
 import type { ObjectSet, Revision } from '../resources/index.ts';
 import { createSnapshot, type Snapshot } from '../xds/index.ts';
 
@@ -30,7 +30,7 @@ export interface CompiledView {
   readonly findings: readonly Finding[];
 }
 
-export function translateRevision(set: ObjectSet, options: PolicyOptions): TranslatedRevision {
+export function translateRevision(set: ObjectSet, options: TranslateOptions): TranslatedRevision {
   const { ir, secrets, findings, conditions } = translate(set, options);
   return { revision: set.revision, ir, secrets, conditions, findings: sortFindings([...set.findings, ...findings]) };
 }

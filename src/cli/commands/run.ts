@@ -1,0 +1,171 @@
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { GatewayError } from '../../lib/errors.ts';
+import type { EnvoyBinary } from '../../local/index.ts';
+import type { Source } from '../../sources/index.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import type { CliIo } from '../io.ts';
+import { createCliLogger, type LogFlags } from '../log-options.ts';
+import type { RunningServer } from '../server.ts';
+import {
+  acceptedSet,
+  addServerOptions,
+  openSource,
+  parseAddress,
+  type ServerFlags,
+  serverOptions,
+} from '../server-options.ts';
+import { onReload, untilTerminated } from '../signals.ts';
+import { pathFrom } from '../source-options.ts';
+
+interface RunFlags extends ServerFlags, LogFlags {
+  /** False with `--no-envoy`. */
+  readonly envoy: boolean;
+  readonly envoyFromPath?: boolean;
+  readonly envoyAdminAddress: { host: string; port: number };
+}
+
+/** The quickstart that is part of the package. */
+const QUICKSTART = fileURLToPath(new URL('../../../examples/quickstart', import.meta.url));
+
+export function registerRun(program: Command, io: CliIo): void {
+  addServerOptions(program.command('run'))
+    .description('Run a gateway here: the control plane and Envoy together')
+    .option('--no-envoy', 'leave Envoy to the user')
+    .option('--envoy-from-path', 'take the Envoy on the PATH')
+    .option('--envoy-admin-address <address>', "Envoy's own admin", parseAddress, parseAddress(':18009'))
+    .addHelpText(
+      'after',
+      `
+Without a source: the providers whose keys are in the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY,
+AZURE_OPENAI_API_KEY, each with its *_BASE_URL or endpoint), else the quickstart with two demo providers.
+
+Examples:
+  headgate run
+  headgate run config/
+  OPENAI_API_KEY=... headgate run`,
+    )
+    .action((sources: string[], flags: RunFlags, command: Command) =>
+      run(sources, { ...command.optsWithGlobals<RunFlags>(), ...flags }, io),
+    );
+}
+
+async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Promise<void> {
+  const logger = await createCliLogger(io, flags);
+  const [{ startServer }, { createDemoProviders }] = await Promise.all([
+    import('../server.ts'),
+    import('../demo-providers.ts'),
+  ]);
+  const source = await chooseSource(sources, flags, logger, io);
+  // Looking for Envoy may mean to fetch it, which takes longest: it begins first.
+  const binary = flags.envoy ? findBinary(flags, logger, io) : undefined;
+  binary?.catch(() => undefined);
+  const demo = createDemoProviders(logger);
+  const closers: (() => Promise<void>)[] = [() => demo.close()];
+  let reconcile: (() => void) | undefined;
+  try {
+    const server = await startServer({ ...serverOptions(flags, source, logger), onServed: () => reconcile?.() });
+    closers.unshift(() => server.close(flags.drainTimeout));
+    onReload(() => void source.reload());
+    const terminated = untilTerminated();
+    const abort = new AbortController();
+    void terminated.then(() => abort.abort());
+    const failed = new Promise<never>((_resolve, reject) => {
+      const keep = keepInStep({
+        server,
+        source,
+        demo,
+        flags,
+        logger,
+        io,
+        signal: abort.signal,
+        binary,
+        closers,
+        reject,
+      });
+      reconcile = keep;
+      keep();
+    });
+    const signal = await Promise.race([terminated, failed]);
+    logger.info({ signal }, 'draining');
+  } finally {
+    for (const close of closers) await close();
+  }
+}
+
+interface Running {
+  readonly server: RunningServer;
+  readonly source: Source;
+  readonly demo: { reconcile(set: NonNullable<Source['lastGood']>): Promise<void> };
+  readonly flags: RunFlags;
+  readonly logger: Logger;
+  readonly io: CliIo;
+  readonly signal: AbortSignal;
+  readonly binary: Promise<EnvoyBinary> | undefined;
+  readonly closers: (() => Promise<void>)[];
+  readonly reject: (error: unknown) => void;
+}
+
+/** Brings demo providers and Envoys in step with what is served; calls follow each other, never overlap. */
+function keepInStep(running: Running): () => void {
+  const envoys = startEnvoys(running);
+  let last: Promise<void> = Promise.resolve();
+  let live = false;
+  return () => {
+    last = last.then(async () => {
+      try {
+        if (running.source.lastGood) await running.demo.reconcile(running.source.lastGood);
+        const gateways = running.server.controlPlane.served?.ir.gateways ?? [];
+        await (await envoys)?.reconcile(gateways, running.signal);
+        live = true;
+      } catch (caught) {
+        if (running.signal.aborted) return;
+        // Once traffic is served, a change that does not work out ends nothing.
+        if (live) running.logger.error({}, GatewayError.from(caught, 'unavailable').message);
+        else running.reject(caught);
+      }
+    });
+  };
+}
+
+async function startEnvoys(running: Running) {
+  const { server, flags, logger, io, reject } = running;
+  if (running.binary === undefined) return undefined;
+  const [{ createLocalEnvoys }, { welcome }, binary] = await Promise.all([
+    import('../local-envoys.ts'),
+    import('../welcome.ts'),
+    running.binary,
+  ]);
+  const envoys = createLocalEnvoys({
+    binary,
+    xds: server.xds,
+    adminAddress: flags.envoyAdminAddress,
+    drainTimeoutMs: flags.drainTimeout,
+    logger,
+    io,
+    onLive: (gateway) => io.stdout.write(welcome(gateway)),
+    onFailed: reject,
+  });
+  // Envoy stops before the server, so that its last requests are served by the configuration it has.
+  running.closers.unshift(() => envoys.close());
+  return envoys;
+}
+
+async function findBinary(flags: RunFlags, logger: Logger, io: CliIo): Promise<EnvoyBinary> {
+  const { findEnvoy } = await import('../../local/index.ts');
+  return findEnvoy({
+    env: io.env,
+    ...(flags.envoyFromPath !== undefined && { fromPath: flags.envoyFromPath }),
+    onProgress: (message) => logger.info({ component: 'envoy' }, message),
+  });
+}
+
+async function chooseSource(sources: readonly string[], flags: RunFlags, logger: Logger, io: CliIo): Promise<Source> {
+  const named = [...sources, ...(flags.filename ?? [])].map((path) => pathFrom(io, path));
+  if (named.length > 0) return openSource(named, flags, logger, io);
+  const { createStaticSource, objectsFromEnvironment, readSources } = await import('../../sources/index.ts');
+  const text = objectsFromEnvironment(io.env);
+  if (text === undefined) return openSource([QUICKSTART], flags, logger, io);
+  const result = await readSources(['-'], { env: io.env, stdin: () => Promise.resolve(text) });
+  return createStaticSource(acceptedSet(result, io));
+}

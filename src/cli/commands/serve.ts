@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import type { CliIo } from '../io.ts';
+import { createCliLogger, type LogFlags } from '../log-options.ts';
+import { addServerOptions, openSource, type ServerFlags, serverOptions } from '../server-options.ts';
+import { onReload, untilTerminated } from '../signals.ts';
+import { sourcePaths } from '../source-options.ts';
+
+export function registerServe(program: Command, io: CliIo): void {
+  addServerOptions(program.command('serve'))
+    .description('Serve a fleet: the control plane alone (ADS and the admin API)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headgate serve config/\n  headgate serve config/ --xds-address 10.0.0.5:18000',
+    )
+    .action((sources: string[], flags: ServerFlags, command: Command) =>
+      runServe(sources, { ...command.optsWithGlobals<ServerFlags & LogFlags>(), ...flags }, io),
+    );
+}
+
+async function runServe(sources: readonly string[], flags: ServerFlags & LogFlags, io: CliIo): Promise<void> {
+  const { startServer } = await import('../server.ts');
+  const logger = await createCliLogger(io, flags);
+  const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
+  const server = await startServer(serverOptions(flags, source, logger));
+  onReload(() => void source.reload());
+  const signal = await untilTerminated();
+  logger.info({ signal }, 'draining');
+  await server.close(flags.drainTimeout);
+}

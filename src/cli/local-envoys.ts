@@ -1,0 +1,110 @@
+import { emitBootstrap } from '../envoy/bootstrap.ts';
+import type { GatewayIr } from '../ir/index.ts';
+import { assertPortFree, createEnvoyProcess, type EnvoyBinary, type EnvoyProcess } from '../local/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+import type { CliIo } from './io.ts';
+import type { Address } from './server.ts';
+
+export interface LocalEnvoysOptions {
+  readonly binary: EnvoyBinary;
+  readonly xds: Address;
+  /** Admin address of the first gateway's Envoy; the others take free ports. */
+  readonly adminAddress: Address;
+  readonly drainTimeoutMs: number;
+  readonly logger: Logger;
+  readonly io: CliIo;
+  /** Called when an Envoy serves for the first time. */
+  readonly onLive: (gateway: GatewayIr) => void;
+  /** Called when an Envoy is given up. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** One Envoy for each gateway, kept in step with the gateways. */
+export interface LocalEnvoys {
+  /** Errors: GatewayError `port_in_use` (a listener's port belongs to somebody else), `envoy_died`, `timeout`. */
+  reconcile(gateways: readonly GatewayIr[], signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
+  const running = new Map<string, { process: EnvoyProcess; ports: Set<string> }>();
+  let adminTaken = false;
+
+  async function start(gateway: GatewayIr, signal: AbortSignal | undefined): Promise<void> {
+    const ports = new Set<string>();
+    for (const listener of gateway.listeners) {
+      // Envoy shares ports (SO_REUSEPORT): a second gateway on this one would silently take half of the traffic.
+      await assertPortFree(listener.address, listener.port, `listener of Gateway ${gateway.key}`);
+      ports.add(`${listener.address}:${listener.port}`);
+    }
+    const envoy = createEnvoyProcess({
+      binary: options.binary.path,
+      bootstrap: {
+        ...emitBootstrap({
+          gateway: gateway.key,
+          nodeId: `run-${process.pid}-${gateway.key.replace('/', '-')}`,
+          xds: options.xds,
+          delta: true,
+        }),
+        admin: {
+          address: {
+            socket_address: {
+              address: options.adminAddress.host,
+              port_value: adminTaken ? 0 : options.adminAddress.port,
+            },
+          },
+        },
+      },
+      drainTimeoutMs: options.drainTimeoutMs,
+      logLevel: 'warn',
+      onLog: (entry) =>
+        options.logger[entry.level === 'fatal' ? 'error' : entry.level === 'trace' ? 'debug' : entry.level](
+          { component: 'envoy' },
+          entry.message,
+        ),
+      onOutputLine: (line) => options.io.stdout.write(`${line}\n`),
+      onEvent: (event) => {
+        if (event.kind === 'died') {
+          const { how, reason, restartInMs } = event;
+          options.logger.warn({ component: 'envoy', how, restartInMs }, `Envoy died: ${reason}; it is started again`);
+        } else if (event.kind === 'address-taken') {
+          options.logger.error({ component: 'envoy' }, `the address ${event.address} is in use by another process`);
+        }
+      },
+    });
+    adminTaken = true;
+    running.set(gateway.key, { process: envoy, ports });
+    await envoy.start(signal);
+    envoy.finished.catch(options.onFailed);
+    options.onLive(gateway);
+  }
+
+  return {
+    async reconcile(gateways, signal) {
+      const wanted = new Set(gateways.map((gateway) => gateway.key));
+      for (const [key, { process: envoy }] of running) {
+        if (wanted.has(key)) continue;
+        running.delete(key);
+        await envoy.stop();
+      }
+      for (const gateway of gateways) {
+        const known = running.get(gateway.key);
+        if (known === undefined) await start(gateway, signal);
+        else await checkNewPorts(gateway, known.ports);
+      }
+    },
+    async close() {
+      await Promise.all([...running.values()].map(({ process: envoy }) => envoy.stop()));
+    },
+  };
+}
+
+/** A listener that was added while Envoy runs has its port checked too. */
+async function checkNewPorts(gateway: GatewayIr, ports: Set<string>): Promise<void> {
+  for (const { address, port } of gateway.listeners) {
+    const text = `${address}:${port}`;
+    if (ports.has(text)) continue;
+    ports.add(text);
+    await assertPortFree(address, port, `listener of Gateway ${gateway.key}`);
+  }
+}

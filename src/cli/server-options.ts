@@ -1,0 +1,96 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { GatewayError } from '../lib/errors.ts';
+import { formatFinding } from '../lib/findings.ts';
+import { parseDurationMs } from '../lib/units.ts';
+import { DEFAULT_POLICY_OPTIONS } from '../policy/options.ts';
+import type { ObjectSet } from '../resources/index.ts';
+import type { ReadResult, Source } from '../sources/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+import { type CliIo, readStdin } from './io.ts';
+import type { Address, ServerOptions } from './server.ts';
+import {
+  addPolicyOptions,
+  addSourceOptions,
+  type PolicyFlags,
+  policyOptionsOf,
+  type SourceFlags,
+} from './source-options.ts';
+
+/** Values of the flags that `serve` and `run` share. */
+export interface ServerFlags extends SourceFlags, PolicyFlags {
+  readonly xdsAddress: Address;
+  readonly adminAddress: Address;
+  readonly sentinelPort: number;
+  readonly allowMassRemoval?: boolean;
+  readonly drainTimeout: number;
+}
+
+export function addServerOptions(command: Command): Command {
+  addPolicyOptions(addSourceOptions(command));
+  return command
+    .option('--xds-address <address>', 'where Envoys connect (ADS)', parseAddress, parseAddress(':18000'))
+    .option('--admin-address <address>', 'health, metrics and status', parseAddress, parseAddress(':18001'))
+    .option('--sentinel-port <port>', 'loopback port of Envoys for providers without endpoints', parsePort, 18_008)
+    .option('--allow-mass-removal', 'serve a revision even if it removes more than half of the routes or clusters')
+    .option('--drain-timeout <duration>', 'how long streams and requests may go on at the end', parseDuration, 30_000);
+}
+
+export function serverOptions(flags: ServerFlags, source: Source, logger: Logger): Omit<ServerOptions, 'onServed'> {
+  return {
+    source,
+    logger,
+    policy: policyOptionsOf(flags, DEFAULT_POLICY_OPTIONS),
+    xdsAddress: flags.xdsAddress,
+    adminAddress: flags.adminAddress,
+    sentinelPort: flags.sentinelPort,
+    allowMassRemoval: flags.allowMassRemoval ?? false,
+  };
+}
+
+/** Files and directories are watched; standard input is read once. */
+export async function openSource(
+  paths: readonly string[],
+  flags: SourceFlags,
+  logger: Logger,
+  io: CliIo,
+): Promise<Source> {
+  const { createDirectorySource, createStaticSource, readSources } = await import('../sources/index.ts');
+  const options = {
+    env: io.env,
+    stdin: () => readStdin(io),
+    ...(flags.strict !== undefined && { strict: flags.strict }),
+    ...(flags.ignoreUnknown !== undefined && { ignoreUnknown: flags.ignoreUnknown }),
+  };
+  if (paths.includes('-')) return createStaticSource(acceptedSet(await readSources(paths, options), io));
+  return createDirectorySource(paths, {
+    ...options,
+    onTrouble: (message) => logger.warn({ component: 'source' }, `changes are polled for: ${String(message)}`),
+  });
+}
+
+/** The objects of a source that is read once. Errors: GatewayError `invalid_input`, its findings printed. */
+export function acceptedSet(result: ReadResult, io: CliIo): ObjectSet {
+  if (result.ok) return result.set;
+  for (const finding of result.findings) io.stderr.write(`${formatFinding(finding)}\n`);
+  throw new GatewayError('invalid_input', 'the input is refused');
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError('It must be a port.');
+  return port;
+}
+
+function parseDuration(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s.');
+  return ms;
+}
+
+/** Shape: `HOST:PORT`, or `:PORT` for loopback. */
+export function parseAddress(text: string): Address {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) throw new InvalidArgumentError('It must be HOST:PORT or :PORT.');
+  return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
+}

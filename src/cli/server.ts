@@ -1,0 +1,105 @@
+/** The control plane with its admin API, as `serve` and `run` start it. */
+import { createAdminServer } from '../admin/index.ts';
+import { configDump } from '../envoy/config-dump.ts';
+import { DEFAULT_COMPILE_OPTIONS } from '../envoy/index.ts';
+import { API_VERSION } from '../envoy/schema/index.ts';
+import type { Finding } from '../lib/findings.ts';
+import type { TranslateOptions } from '../policy/index.ts';
+import type { Source } from '../sources/index.ts';
+import { createMetrics, type Logger } from '../telemetry/index.ts';
+import { type ControlPlane, createControlPlane } from './control-plane.ts';
+import type { CompiledView, TranslatedRevision } from './revisions.ts';
+import { VERSION } from './version.ts';
+
+export interface ServerOptions {
+  readonly source: Source;
+  readonly logger: Logger;
+  readonly xdsAddress: Address;
+  readonly adminAddress: Address;
+  readonly policy: TranslateOptions;
+  readonly sentinelPort: number;
+  readonly allowMassRemoval: boolean;
+  readonly onServed?: (served: TranslatedRevision) => void;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface RunningServer {
+  readonly controlPlane: ControlPlane;
+  readonly xds: Address;
+  readonly admin: Address;
+  close(drainMs: number): Promise<void>;
+}
+
+/** Errors: GatewayError `port_in_use` naming the address. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { logger } = options;
+  const version = VERSION;
+  const metrics = createMetrics({ version, envoyApi: API_VERSION }, () => {
+    const { nodes, staleSince, findings } = controlPlane.status();
+    const ofLevel = (level: Finding['level']): number => findings.filter((finding) => finding.level === level).length;
+    return {
+      clients: nodes.length,
+      waiting: nodes.filter((node) => node.waiting).length,
+      staleSeconds: staleSince === undefined ? 0 : (Date.now() - Date.parse(staleSince)) / 1000,
+      findings: { error: ofLevel('error'), warning: ofLevel('warning'), info: ofLevel('info') },
+    };
+  });
+  const controlPlane = createControlPlane({
+    source: options.source,
+    logger,
+    policy: options.policy,
+    compile: { ...DEFAULT_COMPILE_OPTIONS, sentinelPort: options.sentinelPort },
+    allowMassRemoval: options.allowMassRemoval,
+    metrics,
+    ...(options.onServed && { onServed: options.onServed }),
+  });
+  let xds: Address | undefined;
+  const admin = createAdminServer({
+    status: () => ({ version, ...controlPlane.status() }),
+    readiness: () => [
+      { name: 'source', ok: controlPlane.served !== undefined, message: sourceMessage(controlPlane) },
+      { name: 'xds', ok: xds !== undefined, message: xds === undefined ? 'not listening' : formatAddress(xds) },
+    ],
+    configDump: (of) => {
+      const view = of.node === undefined ? controlPlane.view(of.gateway ?? '') : controlPlane.viewOfNode(of.node);
+      return view && dumpView(view);
+    },
+    metrics: () => metrics.expose(),
+  });
+  const adminAddress = await admin.listen(options.adminAddress);
+  try {
+    xds = await controlPlane.start(options.xdsAddress);
+  } catch (caught) {
+    await admin.close();
+    throw caught;
+  }
+  logger.info({ xds: formatAddress(xds), admin: formatAddress(adminAddress) }, 'listening');
+  return {
+    controlPlane,
+    xds,
+    admin: adminAddress,
+    async close(drainMs) {
+      xds = undefined;
+      await controlPlane.close(drainMs);
+      await admin.close();
+    },
+  };
+}
+
+export function dumpView(view: CompiledView, showSecrets = false): object {
+  return configDump(view.resources, { showSecrets });
+}
+
+function sourceMessage(controlPlane: ControlPlane): string {
+  const { served, staleSince } = controlPlane.status();
+  if (served === undefined) return 'no revision is served yet';
+  return `revision ${served.hash}${staleSince === undefined ? '' : `, stale since ${staleSince}`}`;
+}
+
+export function formatAddress(address: Address): string {
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}
