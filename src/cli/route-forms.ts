@@ -1,0 +1,94 @@
+import type { EnvoyResource } from '../envoy/index.ts';
+import type { GatewayIr } from '../ir/index.ts';
+
+/** How Envoys of one version serve a rule. */
+export interface RouteForm {
+  readonly gateway: string;
+  readonly listener: string;
+  readonly host: string;
+  /** `KIND/NAMESPACE/NAME/rule/N`. */
+  readonly rule: string;
+  readonly envoyVersion: string;
+  /** `native`: Envoy alone serves it. `501`: what it needs is not there. `500`: its configuration is not usable. */
+  readonly form: 'native' | '501' | '500';
+  /** APIs that it serves natively; empty for plain HTTP rules. */
+  readonly apis: readonly string[];
+  /** APIs that get 501 instead. */
+  readonly refusedApis: readonly string[];
+}
+
+/** A route as it was compiled: `api` is the key of the map it stands in, `*` where it stands in none. */
+interface CompiledRoute {
+  readonly name: string;
+  readonly api: string;
+  readonly status?: number;
+}
+
+/** The forms of a gateway's rules, read from what they were compiled to. */
+export function routeForms(gateway: GatewayIr, resources: readonly EnvoyResource[], envoyVersion: string): RouteForm[] {
+  const forms = new Map<string, RouteForm>();
+  for (const listener of gateway.listeners) {
+    for (const chain of listener.chains) {
+      const config = resources.find(({ type, name }) => type === 'route' && name === chain.routeConfigName);
+      const hosts = (config?.message as { virtual_hosts?: readonly { name: string; matcher?: unknown }[] } | undefined)
+        ?.virtual_hosts;
+      for (const host of chain.hosts) {
+        const compiled = byRoute(hosts?.find(({ name }) => name === host.hostname)?.matcher);
+        for (const route of host.routes) {
+          const rule = route.name.replace(/\/match\/\d+$/, '');
+          const place = { gateway: gateway.key, listener: chain.listenerName, host: host.hostname, rule, envoyVersion };
+          const key = `${place.listener}\n${place.host}\n${rule}`;
+          // All matches of a rule lead to the same action.
+          if (!forms.has(key)) forms.set(key, { ...place, ...formOf(route.name, compiled) });
+        }
+      }
+    }
+  }
+  return [...forms.values()];
+}
+
+function formOf(
+  name: string,
+  compiled: ReadonlyMap<string, readonly CompiledRoute[]>,
+): Pick<RouteForm, 'form' | 'apis' | 'refusedApis'> {
+  const routes = compiled.get(name) ?? [];
+  const apis = routes.filter(({ status, api }) => status === undefined && api !== '*').map(({ api }) => api);
+  const refusedApis = routes.filter(({ status, api }) => status === 501 && api !== '*').map(({ api }) => api);
+  const isNative = routes.some(({ status }) => status === undefined);
+  const form = isNative ? 'native' : routes.some(({ status }) => status === 501) ? '501' : '500';
+  return { form, apis, refusedApis };
+}
+
+/** Compiled routes by the name of the route they come from; one that answers 501 has its API behind the name. */
+function byRoute(matcher: unknown): Map<string, CompiledRoute[]> {
+  const found = new Map<string, CompiledRoute[]>();
+  visit(matcher, '*', (route) => {
+    const name =
+      route.api !== '*' && route.name.endsWith(`/${route.api}`)
+        ? route.name.slice(0, -route.api.length - 1)
+        : route.name;
+    found.set(name, [...(found.get(name) ?? []), route]);
+  });
+  return found;
+}
+
+function visit(value: unknown, api: string, add: (route: CompiledRoute) => void): void {
+  if (Array.isArray(value)) {
+    for (const item of value) visit(item, '*', add);
+    return;
+  }
+  if (typeof value !== 'object' || value === null) return;
+  const { '@type': type, name, direct_response: answer } = value as Record<string, unknown>;
+  if (type === 'type.googleapis.com/envoy.config.route.v3.Route' && typeof name === 'string') {
+    const status = (answer as { status?: number } | undefined)?.status;
+    add({ name, api, ...(status !== undefined && { status }) });
+    return;
+  }
+  for (const [key, item] of Object.entries(value)) {
+    if (key === 'map' && typeof item === 'object' && item !== null) {
+      for (const [entry, target] of Object.entries(item)) visit(target, entry, add);
+    } else {
+      visit(item, key === 'action' || key === 'typed_config' ? api : '*', add);
+    }
+  }
+}
