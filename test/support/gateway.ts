@@ -1,0 +1,81 @@
+import { type ControlPlane, createControlPlane } from '../../src/cli/control-plane.ts';
+import { emitBootstrap } from '../../src/envoy/bootstrap.ts';
+import { DEFAULT_COMPILE_OPTIONS } from '../../src/envoy/index.ts';
+import { formatFinding } from '../../src/lib/findings.ts';
+import { DEFAULT_POLICY_OPTIONS, type TranslateOptions } from '../../src/policy/index.ts';
+import { createStaticSource, type ReadResult, readSources, type StaticSource } from '../../src/sources/index.ts';
+import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
+import { type EnvoyProcess, startEnvoy } from './envoy.ts';
+import { freePort } from './ports.ts';
+
+export interface GatewayOptions {
+  /** All objects as YAML. The Gateway is `default/gw` unless `gateway` says otherwise. */
+  readonly yaml: string;
+  readonly gateway?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly delta?: boolean;
+  readonly concurrency?: number;
+  readonly envoyVersion?: string;
+  readonly policy?: Partial<TranslateOptions>;
+}
+
+/** A control plane and a real Envoy that serves what it compiles. */
+export interface TestGateway {
+  readonly envoy: EnvoyProcess;
+  readonly controlPlane: ControlPlane;
+  readonly source: StaticSource;
+  /** Findings of what is served, as the CLI prints them. */
+  readonly findings: () => string[];
+  /** Puts other YAML in place. It is compiled when this returns; Envoy gets it at once. */
+  apply(yaml: string): Promise<ReadResult>;
+  stop(): Promise<void>;
+}
+
+/** Starts control plane and Envoy on free ports; the ports of listeners stand in the YAML. */
+export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
+  const env = options.env ?? {};
+  const read = (yaml: string): Promise<ReadResult> => readSources(['-'], { env, stdin: async () => yaml });
+  const first = await read(options.yaml);
+  if (!first.ok) throw new Error(first.findings.map(formatFinding).join('\n'));
+  const source = createStaticSource(first.set);
+  const controlPlane = createControlPlane({
+    source,
+    logger: silentLogger,
+    policy: { ...DEFAULT_POLICY_OPTIONS, ...options.policy },
+    compile: { ...DEFAULT_COMPILE_OPTIONS, sentinelPort: await freePort() },
+    allowMassRemoval: true,
+    metrics: createMetrics({ version: 'test', envoyApi: 'test' }, () => ({
+      clients: 0,
+      waiting: 0,
+      staleSeconds: 0,
+      findings: { error: 0, warning: 0, info: 0 },
+    })),
+  });
+  const xds = await controlPlane.start({ host: '127.0.0.1', port: 0 });
+  const bootstrap = emitBootstrap({
+    gateway: options.gateway ?? 'default/gw',
+    nodeId: 'test',
+    xds,
+    delta: options.delta ?? true,
+  });
+  const envoy = await startEnvoy({
+    bootstrap: { ...bootstrap },
+    ...(options.envoyVersion !== undefined && { version: options.envoyVersion }),
+    ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
+  });
+  return {
+    envoy,
+    controlPlane,
+    source,
+    findings: () => controlPlane.status().findings.map(formatFinding),
+    async apply(yaml) {
+      const result = await read(yaml);
+      source.replace(result);
+      return result;
+    },
+    async stop() {
+      await envoy.stop();
+      await controlPlane.close(0);
+    },
+  };
+}
