@@ -49,18 +49,23 @@ function readEndpoints(loaded: LoadedObject<Backend>, { report }: Context): Endp
     const hostname = endpoint.hostname === undefined ? {} : { hostname: endpoint.hostname };
     const bad = (message: string): void => report.error('HG0305', loaded, ['spec', 'endpoints', index], message);
     if ((fqdn ?? ip)?.port === 0) bad('port 0 cannot be connected to');
-    else if (fqdn) out.push(fqdnEndpoint(fqdn));
+    else if (fqdn) out.push({ kind: 'fqdn', ...fqdn });
     else if (ip && isIP(ip.address) === 0) bad(`${JSON.stringify(ip.address)} is not an IP address`);
     else if (ip) out.push({ kind: 'ip', address: ip.address, port: ip.port, ...hostname });
     else if (unix && unix.path !== '') out.push({ kind: 'unix', path: unix.path, ...hostname });
     else bad('the endpoint has no address');
   }
-  return out;
+  return asAddresses(out);
 }
 
-/** An address in the place of a host name is an address: Envoy would ask DNS for it. */
-function fqdnEndpoint({ hostname, port }: { readonly hostname: string; readonly port: number }): EndpointIr {
-  return isIP(hostname) === 0 ? { kind: 'fqdn', hostname, port } : { kind: 'ip', address: hostname, port };
+/** Where all host names are addresses in truth, nothing is left to ask DNS for. */
+function asAddresses(endpoints: readonly EndpointIr[]): EndpointIr[] {
+  const addresses = endpoints.flatMap((endpoint): EndpointIr[] => {
+    if (endpoint.kind !== 'fqdn') return [endpoint];
+    const { hostname, port } = endpoint;
+    return isIP(hostname) === 0 ? [] : [{ kind: 'ip', address: hostname, port }];
+  });
+  return addresses.length === endpoints.length ? addresses : [...endpoints];
 }
 
 function readProtocol(protocols: readonly string[]): BackendIr['protocol'] {

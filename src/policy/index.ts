@@ -20,6 +20,7 @@ import { acceptClasses } from './gateway-classes.ts';
 import { type GatewayState, readGateways } from './gateways.ts';
 import { concludeConditions, ROUTE_KINDS } from './object-conditions.ts';
 import { indexObjects } from './objects.ts';
+import { checkQuotas } from './quotas.ts';
 import { readGrants } from './references.ts';
 import { createReport } from './report.ts';
 import { readRoutes } from './routes.ts';
@@ -29,6 +30,7 @@ import { readTrafficPolicies } from './traffic-policies.ts';
 
 export type { ListenerStatus, StatusCondition } from './conditions.ts';
 export type { TranslateOptions } from './context.ts';
+export { DEFAULT_POLICY_OPTIONS } from './options.ts';
 
 export interface Translation {
   readonly ir: Ir;
@@ -56,7 +58,8 @@ export function translate(set: ObjectSet, options: TranslateOptions): Translatio
   const addresses = readAddresses(readBackendTls(context, conditions), context);
   const backends = readBackends(addresses, readCredentials(context), context);
   const actions = readActions(routes, backends, context);
-  const policyOf = readTrafficPolicies(gateways, routes, context, conditions);
+  const policyOf = readTrafficPolicies({ gateways, routes, attachments }, context, conditions);
+  checkQuotas(context);
   const shadows = createShadows();
   const parts = { routes, attachments, actions, policyOf, shadows };
   const ir: Ir = { gateways: gateways.map((gateway) => buildGateway(gateway, parts, context)) };

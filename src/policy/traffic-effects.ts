@@ -78,8 +78,9 @@ const CONNECTION_PARTS: Readonly<Record<string, (spec: TrafficSpec) => unknown>>
 };
 
 /**
- * Connection settings of a backend that rules with different policies share in one gateway. Part by part, the oldest
- * policy (then namespace and name) that sets it decides; another one that sets it differently has a warning.
+ * Connection settings of a backend that rules with different policies share in one gateway. Part by part, the policy
+ * decides whose target is nearest to a rule (the rule, then its route, listener, Gateway), then the oldest, then the
+ * first by namespace and name. One that is not heard is told: with a warning when its target is as near as the winner's.
  */
 export function connectionOf(
   backend: LoadedObject,
@@ -87,7 +88,9 @@ export function connectionOf(
   scope: string,
   report: Report,
 ): ConnectionIr {
-  const sorted = [...policies].sort((a, b) => byAge(a.loaded, b.loaded) || (a.key < b.key ? -1 : 1));
+  const sorted = [...policies].sort(
+    (a, b) => a.distance - b.distance || byAge(a.loaded, b.loaded) || (a.key < b.key ? -1 : 1),
+  );
   const chosen = new Map<string, EffectivePolicy>();
   for (const [part, read] of Object.entries(CONNECTION_PARTS)) {
     for (const policy of sorted) {
@@ -98,7 +101,8 @@ export function connectionOf(
       else if (canonicalJson(read(first.spec)) !== canonicalJson(value)) {
         const message = `${part} of ${backend.id.kind} ${backend.id.name} is already set by BackendTrafficPolicy ${first.loaded.id.name}`;
         const hint = 'connections to one backend are shared by all routes of a Gateway';
-        report.warning('HG0206', policy.loaded, ['spec', ...part.split('.')], message, { hint, scope });
+        const tell = policy.distance > first.distance ? report.info : report.warning;
+        tell('HG0206', policy.loaded, ['spec', ...part.split('.')], message, { hint, scope });
       }
     }
   }

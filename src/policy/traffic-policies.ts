@@ -1,26 +1,28 @@
 import {
   type BackendTrafficPolicy,
   backendTrafficPolicyKind,
-  gatewayKind,
   isValidOf,
   type LoadedObject,
 } from '../resources/index.ts';
 import type { Conditions } from './conditions.ts';
 import type { Context } from './context.ts';
 import type { GatewayState } from './gateways.ts';
-import { matchesLabels } from './labels.ts';
 import type { ListenerState } from './listeners.ts';
+import { keyOf } from './objects.ts';
 import type { RouteSource, RuleSource } from './routes.ts';
 import { warnLaterFields } from './traffic-later.ts';
+import { findTarget, type TargetObjects, targetsOf } from './traffic-targets.ts';
 
 export type TrafficSpec = BackendTrafficPolicy['spec'];
 
 /** What one or two policies say together about one rule on one listener. */
 export interface EffectivePolicy {
-  /** Equal for equal content. */
+  /** Policies with the same key are the same. */
   readonly key: string;
   /** The most specific policy, which is named where two do not agree. */
   readonly loaded: LoadedObject<BackendTrafficPolicy>;
+  /** How far its target is from the rule: 0 the rule itself, 1 the route, 2 the listener, 3 the Gateway. */
+  readonly distance: number;
   readonly spec: TrafficSpec;
 }
 
@@ -33,39 +35,42 @@ export type TrafficPolicyOf = (
 ) => EffectivePolicy | undefined;
 
 type Policy = LoadedObject<BackendTrafficPolicy>;
+type Near = { readonly policy: Policy; readonly distance: number };
 
 /** Attaches all BackendTrafficPolicies. An AIGatewayRoute is targeted as the HTTPRoute of its name. */
-export function readTrafficPolicies(
-  gateways: readonly GatewayState[],
-  routes: readonly RouteSource[],
-  context: Context,
-  conditions: Conditions,
-): TrafficPolicyOf {
+export function readTrafficPolicies(objects: TargetObjects, context: Context, conditions: Conditions): TrafficPolicyOf {
   const owners = new Map<string, Policy>();
   for (const policy of context.index.all(backendTrafficPolicyKind)) {
-    if (!isValidOf(policy, backendTrafficPolicyKind)) continue;
-    warnLaterFields(policy, context.report);
-    attachPolicy(policy, owners, gateways, routes, context, conditions);
+    if (isValidOf(policy, backendTrafficPolicyKind)) {
+      warnLaterFields(policy, context.report);
+      attachPolicy(policy, owners, objects, context, conditions);
+    } else {
+      conditions.add(policy, 'Accepted', false, 'Invalid', 'the policy does not match its schema');
+    }
   }
   return (gateway, listener, route, rule) => {
-    const { namespace, name } = route.loaded.id;
-    const target = `HTTPRoute/${namespace}/${name}`;
-    const ofRoute =
-      (rule.name === undefined ? undefined : owners.get(`${target}/${rule.name}`)) ?? owners.get(`${target}/`);
-    const ofGateway = owners.get(`${gateway.name}/${listener.name}`) ?? owners.get(`${gateway.name}/`);
+    const target = `HTTPRoute/${keyOf(route.loaded)}`;
+    const keys = [`${target}/${rule.name ?? ''}`, `${target}/`, `${gateway.name}/${listener.name}`, `${gateway.name}/`];
+    const found = keys.flatMap((key, distance): Near[] => {
+      const policy = owners.get(key);
+      return policy ? [{ policy, distance }] : [];
+    });
+    const ofRoute = found.find(({ distance }) => distance < 2);
+    const ofGateway = found.find(({ distance }) => distance >= 2);
     return combine(ofRoute, ofGateway);
   };
 }
 
-function combine(ofRoute: Policy | undefined, ofGateway: Policy | undefined): EffectivePolicy | undefined {
-  const loaded = ofRoute ?? ofGateway;
-  if (!loaded) return undefined;
-  const name = (policy: Policy): string => `${policy.id.namespace}/${policy.id.name}`;
-  if (!ofRoute || !ofGateway || ofRoute.object.spec.mergeType === undefined) {
-    return { key: name(loaded), loaded, spec: loaded.object.spec };
+function combine(ofRoute: Near | undefined, ofGateway: Near | undefined): EffectivePolicy | undefined {
+  const nearest = ofRoute ?? ofGateway;
+  if (!nearest) return undefined;
+  const { policy: loaded, distance } = nearest;
+  const key = `${distance}:${keyOf(loaded)}`;
+  if (!ofRoute || !ofGateway || loaded.object.spec.mergeType === undefined) {
+    return { key, loaded, distance, spec: loaded.object.spec };
   }
-  const spec = merge(ofGateway.object.spec, ofRoute.object.spec) as TrafficSpec;
-  return { key: `${name(ofRoute)}+${name(ofGateway)}`, loaded, spec };
+  const spec = merge(ofGateway.policy.object.spec, loaded.object.spec) as TrafficSpec;
+  return { key: `${key}+${keyOf(ofGateway.policy)}`, loaded, distance, spec };
 }
 
 /** JSON merge: objects field by field, everything else replaced. */
@@ -80,105 +85,34 @@ function merge(under: unknown, over: unknown): unknown {
   return out;
 }
 
-interface Target {
-  readonly path: (string | number)[];
-  readonly kind: string;
-  readonly name: string;
-  readonly section: string;
-}
-
 function attachPolicy(
   policy: Policy,
   owners: Map<string, Policy>,
-  gateways: readonly GatewayState[],
-  routes: readonly RouteSource[],
+  objects: TargetObjects,
   context: Context,
   conditions: Conditions,
 ): void {
-  let status: readonly [boolean, string, string] = [false, 'TargetNotFound', 'no target was found'];
-  for (const { path, kind, name, section } of targetsOf(policy, gateways, routes, context)) {
-    const problem = missingTarget(policy, kind, name, section, gateways, routes, context);
+  const ancestors = new Set<string>();
+  let problem: readonly [reason: string, message: string] = ['TargetNotFound', 'no target was found'];
+  for (const target of targetsOf(policy, objects, context)) {
+    const { path, kind, name, section } = target;
+    const found = findTarget(policy, target, objects, context);
     const key = `${kind}/${policy.id.namespace}/${name}/${section}`;
     const owner = owners.get(key);
-    if (problem === 'foreign') continue;
-    if (problem) {
-      context.report.warning(problem.code, policy, path, problem.message, { hint: problem.hint });
-      if (!status[0]) status = [false, 'TargetNotFound', problem.message];
+    if (found === 'foreign') continue;
+    if ('code' in found) {
+      context.report.warning(found.code, policy, path, found.message, { hint: found.hint });
+      problem = ['TargetNotFound', found.message];
     } else if (owner && owner !== policy) {
       const message = `${kind} ${name} already has BackendTrafficPolicy ${owner.id.name}`;
-      context.report.warning('HG0206', policy, path, message, {
-        hint: 'the older policy wins, then the first by name',
-      });
-      if (!status[0]) status = [false, 'Conflicted', message];
+      const hint = 'the older policy wins, then the first by name';
+      context.report.warning('HG0206', policy, path, message, { hint });
+      problem = ['Conflicted', message];
     } else {
       owners.set(key, policy);
-      status = [true, 'Accepted', ''];
+      for (const gateway of found.gateways) ancestors.add(gateway);
     }
   }
-  conditions.add(policy, 'Accepted', ...status);
-}
-
-function targetsOf(
-  policy: Policy,
-  gateways: readonly GatewayState[],
-  routes: readonly RouteSource[],
-  { report }: Context,
-): Target[] {
-  const { targetRef, targetRefs = [], targetSelectors = [] } = policy.object.spec;
-  const named = [
-    ...(targetRef ? [{ ref: targetRef, path: ['spec', 'targetRef'] }] : []),
-    ...targetRefs.map((ref, i) => ({ ref, path: ['spec', 'targetRefs', i] })),
-  ];
-  const out: Target[] = named.map(({ ref, path }) => ({
-    path,
-    kind: ref.kind,
-    name: ref.name,
-    section: ref.sectionName ?? '',
-  }));
-  for (const [i, selector] of targetSelectors.entries()) {
-    const path = ['spec', 'targetSelectors', i];
-    if (selector.namespaces !== undefined && selector.namespaces.from !== 'Same') {
-      report.warning('HG0111', policy, [...path, 'namespaces'], 'only targets of the same namespace are selected');
-    }
-    const candidates =
-      selector.kind === 'Gateway' ? gateways.map(({ loaded }) => loaded) : routes.map(({ loaded }) => loaded);
-    for (const { id, object } of candidates) {
-      if (id.namespace !== policy.id.namespace || !matchesLabels(selector, object.metadata.labels ?? {})) continue;
-      out.push({ path, kind: selector.kind, name: id.name, section: '' });
-    }
-  }
-  return out;
-}
-
-type Problem = { readonly code: 'HG0205' | 'HG0207'; readonly message: string; readonly hint?: string | undefined };
-
-function missingTarget(
-  policy: Policy,
-  kind: string,
-  name: string,
-  section: string,
-  gateways: readonly GatewayState[],
-  routes: readonly RouteSource[],
-  { index }: Context,
-): Problem | 'foreign' | undefined {
-  const { namespace } = policy.id;
-  const isSame = ({ id }: LoadedObject): boolean => id.namespace === namespace && id.name === name;
-  if (kind === 'Gateway') {
-    const gateway = gateways.find(({ loaded }) => isSame(loaded));
-    if (gateway) {
-      const has = section === '' || gateway.listeners.some((listener) => listener.name === section);
-      return has ? undefined : { code: 'HG0205', message: `Gateway ${name} has no listener ${section}` };
-    }
-    if (index.find(gatewayKind, namespace, name)) return 'foreign';
-    return {
-      code: 'HG0205',
-      message: `no Gateway ${JSON.stringify(name)}`,
-      hint: index.hint(gatewayKind, namespace, name),
-    };
-  }
-  if (kind !== 'HTTPRoute') return { code: 'HG0207', message: `targets of kind ${kind} are not supported` };
-  const found = routes.filter(({ loaded }) => isSame(loaded));
-  if (found.length === 0) return { code: 'HG0205', message: `no HTTPRoute or AIGatewayRoute ${JSON.stringify(name)}` };
-  const has = section === '' || found.some(({ rules }) => rules.some((rule) => rule.name === section));
-  return has ? undefined : { code: 'HG0205', message: `route ${name} has no rule ${section}` };
+  if (ancestors.size === 0) conditions.add(policy, 'Accepted', false, ...problem);
+  for (const parent of ancestors) conditions.add(policy, 'Accepted', true, 'Accepted', '', { parent });
 }

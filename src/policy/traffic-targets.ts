@@ -1,0 +1,97 @@
+import { type BackendTrafficPolicy, gatewayKind, type LoadedObject } from '../resources/index.ts';
+import type { Attachment } from './attach.ts';
+import type { Context } from './context.ts';
+import type { GatewayState } from './gateways.ts';
+import { matchesLabels } from './labels.ts';
+import type { RouteSource } from './routes.ts';
+
+/** What traffic policies can target. */
+export interface TargetObjects {
+  readonly gateways: readonly GatewayState[];
+  readonly routes: readonly RouteSource[];
+  readonly attachments: readonly Attachment[];
+}
+
+/** One target that a policy asks for. */
+export interface Target {
+  readonly path: (string | number)[];
+  readonly kind: string;
+  readonly name: string;
+  /** Empty for the whole object. */
+  readonly section: string;
+}
+
+type Policy = LoadedObject<BackendTrafficPolicy>;
+
+/** The targets of a policy, selected ones included. */
+export function targetsOf(policy: Policy, { gateways, routes }: TargetObjects, { report }: Context): Target[] {
+  const { targetRef, targetRefs = [], targetSelectors = [] } = policy.object.spec;
+  const named = [
+    ...(targetRef ? [{ ref: targetRef, path: ['spec', 'targetRef'] }] : []),
+    ...targetRefs.map((ref, i) => ({ ref, path: ['spec', 'targetRefs', i] })),
+  ];
+  const out: Target[] = named.map(({ ref, path }) => {
+    const { kind, name, sectionName: section = '' } = ref;
+    return { path, kind, name, section };
+  });
+  for (const [i, selector] of targetSelectors.entries()) {
+    const path = ['spec', 'targetSelectors', i];
+    if (selector.namespaces !== undefined && selector.namespaces.from !== 'Same') {
+      report.warning('HG0111', policy, [...path, 'namespaces'], 'only targets of the same namespace are selected');
+    }
+    const candidates = selector.kind === 'Gateway' ? gateways : selector.kind === 'HTTPRoute' ? routes : [];
+    const names = candidates
+      .map(({ loaded }) => loaded)
+      .filter(({ id }) => id.namespace === policy.id.namespace)
+      .filter(({ object }) => matchesLabels(selector, object.metadata.labels ?? {}))
+      .map(({ id }) => id.name);
+    // An AIGatewayRoute and an HTTPRoute of one name are one target.
+    for (const name of new Set(names)) out.push({ path, kind: selector.kind, name, section: '' });
+  }
+  return out;
+}
+
+/** A target that is there, or what is wrong with it. */
+export type Found =
+  | { readonly gateways: readonly string[] }
+  | { readonly code: 'HG0205' | 'HG0207'; readonly message: string; readonly hint?: string | undefined };
+
+/** Finds a target. `foreign`: a Gateway of another controller. */
+export function findTarget(
+  policy: Policy,
+  target: Target,
+  objects: TargetObjects,
+  context: Context,
+): Found | 'foreign' {
+  if (target.kind === 'Gateway') return findGateway(policy, target, objects, context);
+  if (target.kind === 'HTTPRoute') return findRoute(policy, target, objects);
+  return { code: 'HG0207', message: `targets of kind ${target.kind} are not supported` };
+}
+
+function findGateway(
+  { id: { namespace } }: Policy,
+  { name, section }: Target,
+  { gateways }: TargetObjects,
+  { index }: Context,
+): Found | 'foreign' {
+  const gateway = gateways.find(({ key }) => key === `${namespace}/${name}`);
+  if (gateway) {
+    const isThere = section === '' || gateway.listeners.some((listener) => listener.name === section);
+    if (isThere) return { gateways: [gateway.name] };
+    return { code: 'HG0205', message: `Gateway ${name} has no listener ${section}` };
+  }
+  if (index.find(gatewayKind, namespace, name)) return 'foreign';
+  const hint = index.hint(gatewayKind, namespace, name);
+  return { code: 'HG0205', message: `no Gateway ${JSON.stringify(name)}`, hint };
+}
+
+function findRoute({ id }: Policy, { name, section }: Target, { routes, attachments }: TargetObjects): Found {
+  const isSame = ({ loaded }: RouteSource): boolean => loaded.id.namespace === id.namespace && loaded.id.name === name;
+  const found = routes.filter(isSame);
+  if (found.length === 0) {
+    return { code: 'HG0205', message: `no HTTPRoute or AIGatewayRoute ${JSON.stringify(name)}` };
+  }
+  const isThere = section === '' || found.some(({ rules }) => rules.some((rule) => rule.name === section));
+  if (!isThere) return { code: 'HG0205', message: `route ${name} has no rule ${section}` };
+  return { gateways: attachments.filter(({ route }) => isSame(route)).map(({ gateway }) => gateway.name) };
+}
