@@ -1,6 +1,6 @@
 /**
- * The facts that lua/gateway.lua is told, as protobuf Structs. Each set travels as `{version, facts}`; the version is a
- * content hash, so the script converts a set once a worker.
+ * The facts that lua/gateway.lua is told. Each set travels as a Struct `{version, facts}`: the facts are canonical JSON
+ * text and the version its hash, so the script reads a set once a worker.
  */
 
 /** Filter context of the script in a connection manager. */

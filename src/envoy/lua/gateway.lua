@@ -7,6 +7,10 @@
 -- the next request of that worker knows. Facts about routes and backends come as metadata and are kept by their version.
 -- A script error would let a request pass unchanged, so both roles fail closed.
 
+-- Only the scanner is worth compiling: around every call into Envoy a trace ends, which costs more than interpreting.
+local jit = require('jit')
+jit.off(true, true)
+
 local ffi = require('ffi')
 local find, sub, gsub, byte, lower, match, gmatch = string.find, string.sub, string.gsub, string.byte, string.lower, string.match, string.gmatch
 local concat, floor, random = table.concat, math.floor, math.random
@@ -87,11 +91,12 @@ local LITERALS = { [116] = 'true', [102] = 'false', [110] = 'null' }
 local VALUE, FIRST_KEY, KEY, COLON, AFTER, FIRST_ITEM = 0, 1, 2, 3, 4, 5
 
 -- One strict pass over a JSON object. Returns a list of {key, key start, value start, value end} of its top level
--- (1-based, inclusive) and the position of the closing brace, or nil and what is wrong.
-local function scan_object(s)
+-- (1-based, inclusive) and the position of the closing brace, or nil and what is wrong. With `from` the object opens
+-- there and other text may follow it.
+local function scan_object(s, from)
   local n = #s
   local buf = ffi.cast(bytes_t, s)
-  local p, state, depth = 0, VALUE, 0
+  local p, state, depth = from and from - 1 or 0, VALUE, 0
   local members, key, key_start, value_start = {}, nil, 0, 0
   while p < n do
     local c = buf[p]
@@ -105,8 +110,7 @@ local function scan_object(s)
         depth = depth - 1
         p = p + 1
         if depth == 0 then
-          local rest = find(s, '[^ \t\r\n]', p + 1)
-          if rest then return nil, 'text follows the JSON object' end
+          if not from and find(s, '[^ \t\r\n]', p + 1) then return nil, 'text follows the JSON object' end
           return members, p
         end
         if depth == 1 then members[#members + 1] = { key, key_start, value_start, p } end
@@ -156,6 +160,8 @@ local function scan_object(s)
   return nil, n == 0 and 'the body is empty' or 'the JSON text ends too early'
 end
 
+for _, compiled in ipairs({ is_hex, skip_string, skip_digits, skip_number, scan_object }) do jit.on(compiled) end
+
 local ESCAPES = { b = '\b', f = '\f', n = '\n', r = '\r', t = '\t', ['"'] = '"', ['\\'] = '\\', ['/'] = '/' }
 
 local function utf8(code)
@@ -194,6 +200,28 @@ local function unescape(text)
   return concat(parts)
 end
 
+-- Value of the JSON text at a position (1-based), and the position behind it; of text that is known to be valid JSON
+-- without blanks.
+local function decode(s, p)
+  local c = byte(s, p)
+  if c == 123 or c == 91 then
+    local value, key = {}, nil
+    p = p + 1
+    while byte(s, p) ~= 125 and byte(s, p) ~= 93 do
+      if byte(s, p) == 44 then p = p + 1 end
+      if c == 123 then key, p = decode(s, p) else key, p = #value + 1, p - 1 end
+      value[key], p = decode(s, p + 1)
+    end
+    return value, p + 1
+  elseif c == 34 then
+    local e = skip_string(ffi.cast(bytes_t, s), p - 1, #s)
+    return unescape(sub(s, p + 1, e - 1)), e + 1
+  end
+  local word = match(s, '^[^,%]}]+', p)
+  if LITERALS[c] then return c == 116, p + #word end
+  return tonumber(word), p + #word
+end
+
 local QUOTED = {}
 for code = 0, 31 do QUOTED[string.char(code)] = string.format('\\u%04x', code) end
 QUOTED['"'], QUOTED['\\'] = '\\"', '\\\\'
@@ -204,7 +232,8 @@ end
 
 -- ------------------------------------------------------------------------------------------------- facts by version
 
--- Facts never change under one version, so they are converted out of protobuf once a worker.
+-- Facts never change under one version, so they are read once a worker. They come as JSON text: Envoy copies the whole
+-- filter context for each request, and a text is copied much faster than a Struct.
 local known, known_count = {}, 0
 
 local function facts_of(map)
@@ -213,7 +242,7 @@ local function facts_of(map)
   local facts = known[version]
   if facts then return facts end
   if known_count >= 4096 then known, known_count = {}, 0 end
-  facts = map:get('facts')
+  facts = decode(map:get('facts'), 1)
   facts.version = version
   for i = 1, facts.costs and #facts.costs or 0 do
     local cost = facts.costs[i]
@@ -503,75 +532,65 @@ local function count(s, member)
   return tonumber(match(sub(s, member[3], member[4]), '^%d+$'))
 end
 
-local function read_usage(s, usage)
-  local members = scan_object(s)
-  for i = 1, members and #members or 0 do
+-- Reads the usage object that opens at a position; false where there is none.
+local function read_usage(s, from, usage)
+  local members = scan_object(s, from)
+  if not members then return false end
+  for i = 1, #members do
     local m = members[i]
     local name = COUNTS[m[1]]
     if name then
       usage[name] = count(s, m) or usage[name]
     elseif DETAILS[m[1]] then
-      local inner = sub(s, m[3], m[4])
-      local details = scan_object(inner)
+      local details = scan_object(s, m[3])
       for j = 1, details and #details or 0 do
         local detail = DETAIL_COUNTS[details[j][1]]
-        if detail then usage[detail] = count(inner, details[j]) or usage[detail] end
+        if detail then usage[detail] = count(s, details[j]) or usage[detail] end
       end
     end
   end
   usage.found = true
+  return true
 end
 
 -- Where usage stands inside an answer or an event, other than at its top.
 local HOLDERS = { message = true, response = true, meta = true }
 
--- Reads a whole answer or event by its structure.
-local function scan_answer(s, usage, is_inside)
-  local members = scan_object(s)
+-- Reads an answer or event by its structure.
+local function scan_answer(s, usage, from)
+  local members = scan_object(s, from)
   local billed, tokens
   for i = 1, members and #members or 0 do
     local m = members[i]
     local key, is_object = m[1], byte(s, m[3]) == 123
     if key == 'usage' and is_object then
-      read_usage(sub(s, m[3], m[4]), usage)
+      read_usage(s, m[3], usage)
     elseif key == 'model' and byte(s, m[3]) == 34 then
       usage.model = unescape(sub(s, m[3] + 1, m[4] - 1))
-    elseif is_inside and is_object and key == 'tokens' then
-      tokens = sub(s, m[3], m[4])
-    elseif is_inside and is_object and key == 'billed_units' then
-      billed = sub(s, m[3], m[4])
-    elseif not is_inside and is_object and HOLDERS[key] then
-      scan_answer(sub(s, m[3], m[4]), usage, true)
+    elseif from and is_object and key == 'tokens' then
+      tokens = m[3]
+    elseif from and is_object and key == 'billed_units' then
+      billed = m[3]
+    elseif not from and is_object and HOLDERS[key] then
+      scan_answer(s, usage, m[3])
     end
   end
-  if tokens or billed then read_usage(tokens or billed, usage) end
+  if tokens or billed then read_usage(s, tokens or billed, usage) end
 end
 
-local ALL_COUNTS = {}
-for key, name in pairs(COUNTS) do ALL_COUNTS[key] = name end
-for key, name in pairs(DETAIL_COUNTS) do ALL_COUNTS[key] = name end
-
--- Reads an answer or event. Nearly all name usage once, and then what follows the name is it: a key or a text of the
--- model cannot look like that, since the quotes in a JSON string are escaped. Everything else is read by its structure.
+-- Reads an answer or event. Nearly all name usage once, and then what follows the name is it: a text of the model cannot
+-- look like that, since the quotes in a JSON string are escaped. Everything else is read by its structure.
 local function read_answer(s, usage)
   local at = find(s, '"usage"', 1, true)
   if at and not find(s, '"usage"', at + 7, true) then
-    local object = match(s, '^%s*:%s*(%b{})', at + 7)
-    if object and not find(object, '[:{,]%s*"[^"]*[{}\\]') then -- a brace inside a string would mislead
-      local seen = {}
-      for key, value in gmatch(object, '"([%w_]+)"%s*:%s*(%d+)') do
-        local name = ALL_COUNTS[key]
-        if name and not seen[name] then
-          seen[name] = true
-          usage[name] = tonumber(value)
-        end
-      end
-      usage.found = true
-      usage.model = usage.model or match(s, '"model"%s*:%s*"([^"\\]*)"')
+    local from = match(s, '^%s*:%s*(){', at + 7)
+    if from and read_usage(s, from, usage) then
+      local named = not usage.model and find(s, '"model"', 1, true)
+      if named then usage.model = match(s, '^%s*:%s*"([^"\\]*)"', named + 7) end
       return
     end
   end
-  scan_answer(s, usage, false)
+  scan_answer(s, usage)
 end
 
 -- True where a text names usage with a value: most events of a stream say `"usage":null` or nothing.
@@ -592,7 +611,7 @@ local function read_lines(text, usage)
       read_answer(line, usage)
     elseif not usage.model and usage.looked < 4 then
       usage.looked = usage.looked + 1
-      scan_answer(line, usage, false)
+      scan_answer(line, usage)
       if usage.model then usage.looked = 4 end
     end
   end
@@ -609,19 +628,17 @@ local function watch_stream(handle, usage)
       usage.first = usage.first or now_ms(handle)
       local text = chunk:getBytes(0, length)
       local last = byte(text, length)
-      local ends = (last == 10 or last == 13) and length or match(text, '^.*[\r\n]()')
-      if ends then
-        if ends ~= length then ends = ends - 1 end
+      local ends = (last == 10 or last == 13) and length or (match(text, '^.*[\r\n]()') or 1) - 1
+      if ends > 0 then -- where the last whole line ends
         local lines = ends == length and text or sub(text, 1, ends)
         if held_size > 0 then lines = concat(held) .. lines end
         if is_skipping then lines = sub(lines, (find(lines, '[\r\n]'))) end
         read_lines(lines, usage)
         held, held_size, is_skipping = {}, 0, false
-        text = sub(text, ends + 1)
       end
-      if not is_skipping and text ~= '' and ends ~= length then
-        held[#held + 1] = text
-        held_size = held_size + #text
+      if ends < length and not is_skipping then
+        held[#held + 1] = sub(text, ends + 1)
+        held_size = held_size + length - ends
         if held_size > MAX_EVENT_BYTES then held, held_size, is_skipping = {}, 0, true end
       end
     end
@@ -720,34 +737,7 @@ local function listener_request(handle, listener)
   handle:clearRouteCache()
 end
 
-local function listener_response(handle)
-  local metadata = handle:streamInfo():dynamicMetadata()
-  local notes = metadata:get(NS)
-  local text = notes and notes.request
-  if not text then return end
-  local headers = handle:headers()
-  local backend = notes.tried and match(notes.tried, '([^,=]+)=%d+$')
-  if backend then headers:replace('x-headgate-backend', backend) end
-  if notes.tried then headers:replace('x-headgate-tried', notes.tried) end
-  if not backend or headers:get(':status') ~= '200' then return end
-
-  local note = read_note(text)
-  local route = known[note.route]
-  if not route then return end
-  local content_type = headers:get('content-type') or ''
-  local streaming = find(content_type, 'text/event-stream', 1, true) ~= nil
-  if not streaming and not find(content_type, 'json', 1, true) then return end
-  local usage = {}
-  if streaming then watch_stream(handle, usage) else watch_unary(handle, usage) end
-  metadata = handle:streamInfo():dynamicMetadata()
-  if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
-  if usage.first then metadata:set(COST_NS, 'token_latency_ttft', usage.first - note.started) end
-  if not usage.found then return end
-  local counts = settle_usage(usage)
-  metadata:set(NS, 'usage', counts)
-  if usage.first and counts.output > 1 then
-    metadata:set(COST_NS, 'token_latency_itl', (usage.last - usage.first) / (counts.output - 1))
-  end
+local function set_costs(handle, metadata, route, counts, note, backend)
   for i = 1, route.costs and #route.costs or 0 do
     local cost = route.costs[i]
     local value
@@ -755,10 +745,46 @@ local function listener_response(handle)
       local ok, result = pcall(cost.compute, counts, note.model, backend, route.name)
       if ok then value = result else handle:logWarn('headgate: cost ' .. cost.key .. ': ' .. tostring(result)) end
     else
-      value = counts[cost.count]
+      value = counts[cost.count] or 0
     end
     if value then metadata:set(COST_NS, cost.key, value) end
   end
+end
+
+local function listener_response(handle)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local notes = metadata:get(NS)
+  local tried = notes and notes.tried
+  if not tried then return end
+  local headers = handle:headers()
+  local status = headers:get(':status')
+  if byte(status) < 52 then
+    tried = tried .. '=' .. status
+    metadata:set(NS, 'tried', tried)
+  end
+  local others, backend = match(tried, '^(.-)([^,=]+)=%d+$')
+  if backend then headers:replace('x-headgate-backend', backend) end
+  if others ~= '' then headers:replace('x-headgate-tried', tried) end
+  if not backend or status ~= '200' then return end
+
+  local content_type = headers:get('content-type') or ''
+  local streaming = find(content_type, 'text/event-stream', 1, true)
+  if not streaming and not find(content_type, 'json', 1, true) then return end
+  local usage = {}
+  if streaming then watch_stream(handle, usage) else watch_unary(handle, usage) end
+  if not usage.found and not usage.model then return end
+  metadata = handle:streamInfo():dynamicMetadata()
+  if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
+  local note = read_note(notes.request)
+  if usage.first then metadata:set(COST_NS, 'token_latency_ttft', usage.first - note.started) end
+  if not usage.found then return end
+  local counts = settle_usage(usage)
+  metadata:set(NS, 'usage', counts)
+  if usage.first and counts.output > 1 then
+    metadata:set(COST_NS, 'token_latency_itl', (usage.last - usage.first) / (counts.output - 1))
+  end
+  local route = known[note.route] or facts_of(handle:metadata())
+  if route then set_costs(handle, metadata, route, counts, note, backend) end
 end
 
 -- -------------------------------------------------------------------------------------------------------- backend role
@@ -893,12 +919,14 @@ local function backend_request(handle, backend)
   if ref.model or ref.body or note.options ~= '' then edit_body(handle, note, ref, ref.model) end
 end
 
+-- Notes why an attempt failed. Of one that succeeded the listener's response tells.
 local function backend_response(handle, backend)
   local headers = handle:headers()
   local status = headers:get(':status')
+  if byte(status) < 52 then return end -- below 400
   local metadata = handle:streamInfo():dynamicMetadata()
   local tried = metadata:get(NS).tried
-  if headers:get('x-headgate-sentinel') then
+  if status == '503' and headers:get('x-headgate-sentinel') then
     metadata:set(NS, 'tried', tried .. '=no-endpoint')
     return
   end

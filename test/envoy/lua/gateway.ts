@@ -100,7 +100,11 @@ export function gatewayBootstrap(options: GatewayOptions): Record<string, unknow
 function script(source: string, version: string, facts: unknown): object {
   const config = {
     ...{ '@type': type('extensions.filters.http.lua.v3.Lua'), default_source_code: { inline_string: source } },
-    ...{ filter_context: { version, facts }, shared_vm_id: 'headgate', clear_route_cache: false },
+    ...{
+      filter_context: { version, facts: JSON.stringify(facts) },
+      shared_vm_id: 'headgate',
+      clear_route_cache: false,
+    },
   };
   return { name: LUA, typed_config: config };
 }
@@ -145,7 +149,9 @@ function virtualHost(options: GatewayOptions): object {
       match: { prefix: '/' },
       route: { cluster: 'none', cluster_not_found_response_code: 'NOT_FOUND' },
     },
-    metadata: { filter_metadata: { [LUA]: { version: 'none', facts: { name: 'none', not_found: true } } } },
+    metadata: {
+      filter_metadata: { [LUA]: { version: 'none', facts: JSON.stringify({ name: 'none', not_found: true }) } },
+    },
   };
   return {
     ...{ name: 'all', domains: ['*'], request_body_buffer_limit: options.bodyLimit ?? 33_554_432 },
@@ -182,7 +188,7 @@ function routeOf(route: TestRoute): object {
     members === undefined ? { cluster: clusters[0] } : { inline_cluster_specifier_plugin: priorities(clusters) };
   return {
     ...{ name: route.model, match: { prefix: '/' }, route: { ...target, timeout: '20s', retry_policy: retry } },
-    metadata: { filter_metadata: { [LUA]: { version: `route-${route.model}`, facts } } },
+    metadata: { filter_metadata: { [LUA]: { version: `route-${route.model}`, facts: JSON.stringify(facts) } } },
   };
 }
 

@@ -10,6 +10,31 @@ import { startGateway, type TestGateway } from './gateway.ts';
  */
 const TEXTS_IN_ONE_REQUEST = `
 local on_request = envoy_on_request
+-- The usage of a stream that comes in three pieces, cut at any two places; returns how often it came out different.
+local function differences(text)
+  local function read(i, j)
+    local pieces = { string.sub(text, 1, i), string.sub(text, i + 1, j), string.sub(text, j + 1) }
+    local at, usage = 0, {}
+    watch_stream({
+      timestamp = function() return 1 end,
+      bodyChunks = function()
+        return function()
+          at = at + 1
+          local piece = pieces[at]
+          return piece and { length = function() return #piece end, getBytes = function() return piece end }
+        end
+      end,
+    }, usage)
+    return string.format('%s %s %s', tostring(usage.model), tostring(usage.input), tostring(usage.output))
+  end
+  local whole, different = read(0, 0), 0
+  for i = 0, #text do
+    for j = i, #text do
+      if read(i, j) ~= whole then different = different + 1 end
+    end
+  end
+  return whole .. ' ' .. different
+end
 local function verdict(text)
   local asked, wrong = read_json(text)
   local members = scan_object(text)
@@ -23,6 +48,7 @@ function envoy_on_request(handle)
   if handle:headers():get(':path') ~= '/scan' then return on_request(handle) end
   local body = handle:body(true)
   local text = body:getBytes(0, body:length())
+  if handle:headers():get('x-events') then return handle:respond({ [':status'] = '200' }, differences(text)) end
   local lines, at = {}, 1
   while at <= #text do
     local e = string.find(text, '\\n', at, true)
@@ -191,6 +217,27 @@ describe('script: JSON scanner', () => {
       { numRuns: 150 },
     );
   }).timeout(60_000);
+
+  it('reads a stream alike wherever it is cut', async () => {
+    const first = '{"model":"m","message":{"usage":{"input_tokens":3}}}';
+    const events = (end: string): string =>
+      [
+        `event: a${end}data: ${first}`,
+        ': ping',
+        'data: {"usage":null}',
+        'data: {"usage":{"output_tokens":5}}',
+        'data: [DONE]',
+        '',
+      ]
+        .map((line) => line + end + end)
+        .join('');
+    for (const end of ['\n', '\r\n', '\r']) {
+      const response = await request({
+        ...{ port: gateway.port, method: 'POST', path: '/scan', body: events(end), headers: { 'x-events': '1' } },
+      });
+      expect(response.text, JSON.stringify(end)).to.equal('m 3 5 0');
+    }
+  });
 
   it('decides the limits of depth alike at any size', async () => {
     const nested = (depth: number, open: string, close: string): string =>
