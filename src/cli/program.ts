@@ -1,6 +1,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import { GatewayError, InvariantError } from '../lib/errors.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
+import { registerCrds } from './commands/crds.ts';
+import { registerDiff } from './commands/diff.ts';
+import { registerExplain } from './commands/explain.ts';
 import { registerRun } from './commands/run.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerTranslate } from './commands/translate.ts';
@@ -46,7 +49,10 @@ function createProgram(io: CliIo): Command {
   registerServe(program, io);
   registerValidate(program, io);
   registerTranslate(program, io);
+  registerDiff(program, io);
+  registerExplain(program, io);
   registerBootstrap(program, io);
+  registerCrds(program, io);
   registerVersion(program, io);
   return program;
 }
@@ -86,7 +92,8 @@ function reportFailure(caught: unknown, command: Command, io: CliIo): void {
     if (logLevel === 'debug' && caught instanceof Error) io.stderr.write(`${caught.stack ?? ''}\n`);
     else io.stderr.write('(--log-level debug shows where)\n');
   }
-  io.setExitCode(exitCodeOf(error));
+  // For diff 1 means that something differs.
+  io.setExitCode(command.name() === 'diff' ? 2 : exitCodeOf(error));
 }
 
 function exitCodeOf(error: GatewayError | undefined): ExitCode {

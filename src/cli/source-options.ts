@@ -29,8 +29,14 @@ export function collect(value: string, previous: readonly string[] | undefined):
 
 /** `SOURCE...`, `-f`, and how to read them. */
 export function addSourceOptions(command: Command): Command {
+  return addSourceFlags(
+    command.argument('[source...]', 'files, directories (read recursively), or - for standard input'),
+  );
+}
+
+/** `addSourceOptions` without the arguments. */
+export function addSourceFlags(command: Command): Command {
   return command
-    .argument('[source...]', 'files, directories (read recursively), or - for standard input')
     .option('-f, --filename <source>', 'a source, the same as the argument; repeatable', collect)
     .option('--strict', 'every error refuses all of the input, instead of isolating its object')
     .option('--ignore-unknown', 'unknown fields are warnings');

@@ -1,0 +1,265 @@
+import { API_CLASSES, classOf, servesClass } from '../../envoy/api-classes.ts';
+import { clusterName } from '../../envoy/inference-route.ts';
+import type {
+  ApiEndpoint,
+  BackendIr,
+  CostIr,
+  CredentialIr,
+  EndpointIr,
+  ForwardIr,
+  HeaderEditIr,
+  InferenceBackendIr,
+  InferenceRuleIr,
+  RedirectIr,
+  RetryIr,
+  RouteIr,
+} from '../../ir/index.ts';
+import { sortedBy } from '../../lib/compare.ts';
+import { formatFieldPath } from '../../lib/findings.ts';
+import { protoDuration } from '../../lib/units.ts';
+import { nativePath } from '../../providers/index.ts';
+import type { BackendExplanation, ExplainedGateway, Outcome } from './explanation.ts';
+import type { ClientRequest } from './request.ts';
+
+/** What was read of an inference request. */
+interface Asked {
+  readonly endpoint: ApiEndpoint | undefined;
+  readonly model: string | undefined;
+}
+
+/** What a route does with a request that it matches. */
+export function explainAction(
+  route: RouteIr,
+  explained: ExplainedGateway,
+  request: ClientRequest,
+  asked: Asked,
+): Outcome {
+  const { action } = route;
+  switch (action.kind) {
+    case 'respond':
+      return { kind: 'answer', status: action.status, message: action.message };
+    case 'redirect':
+      return { kind: 'redirect', status: action.redirect.statusCode, to: describeRedirect(action.redirect, request) };
+    case 'forward':
+      return explainForward(action.forward, explained, request);
+    case 'inference':
+      return lacking(route, explained) ?? explainInference(action.rule, explained, asked);
+  }
+}
+
+/** What the compiler says this Envoy cannot do. */
+function lacking({ origin }: RouteIr, { findings }: ExplainedGateway): Outcome | undefined {
+  const field = formatFieldPath(origin.field);
+  const found = findings.find((f) => f.code === 'HG0601' && f.object === origin.object && f.field === field);
+  return found && { kind: 'answer', status: 501, message: found.message };
+}
+
+function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, asked: Asked): Outcome {
+  const { endpoint, model } = asked;
+  const apiClass = API_CLASSES.find(({ name }) => endpoint && name === classOf(endpoint));
+  const refs = rule.backends.map((ref) => ({
+    ref,
+    backend: gateway.backends.find(({ name }) => name === ref.backend),
+  }));
+  const serving = refs.filter(
+    ({ backend }) => apiClass && backend?.provider && servesClass(backend.provider, apiClass),
+  );
+  const skipped = refs
+    .filter((entry) => !serving.includes(entry))
+    .map(({ ref, backend }) => ({
+      backend: backend?.displayName ?? ref.backend,
+      reason: `speaks ${backend?.provider?.schema ?? 'no AI schema'}; translation is not available`,
+    }));
+  if (serving.length === 0) {
+    const names = skipped.map(({ backend, reason }) => `${backend} ${reason}`).join('; ');
+    return {
+      kind: 'answer',
+      status: 501,
+      message: `no backend of this rule serves ${endpoint?.path ?? 'this'}: ${names}`,
+    };
+  }
+  const ordered = sortedBy(serving, ({ ref }) => ref.priority);
+  return {
+    kind: 'backends',
+    backends: ordered.map(({ ref, backend }) =>
+      explainBackend(
+        rule,
+        ref,
+        backend,
+        refs.map((entry) => entry.ref),
+        endpoint,
+        model,
+      ),
+    ),
+    skipped,
+    timeouts: [
+      `request ${duration(rule.requestTimeoutMs)}`,
+      ...(rule.streamIdleTimeoutMs === undefined
+        ? []
+        : [`silence of an attempt ${duration(rule.streamIdleTimeoutMs)}`]),
+    ],
+    retry: describeRetry(rule.retry, serving.length),
+    costs: rule.costs.map((cost) => ({ key: cost.metadataKey, value: describeCost(cost) })),
+    changes: [],
+  };
+}
+
+function explainBackend(
+  rule: InferenceRuleIr,
+  ref: InferenceBackendIr,
+  backend: BackendIr | undefined,
+  all: readonly InferenceBackendIr[],
+  endpoint: ApiEndpoint | undefined,
+  model: string | undefined,
+): BackendExplanation {
+  const sent = ref.modelOverride ?? model;
+  const path = backend?.provider && endpoint && nativePath(endpoint.name, backend.provider);
+  const total = all.filter(({ priority }) => priority === ref.priority).reduce((sum, { weight }) => sum + weight, 0);
+  return {
+    ...(backend ? describeBackend(backend) : { backend: ref.backend, endpoints: [] }),
+    cluster: clusterName(rule, ref),
+    priority: ref.priority,
+    percent: share(ref.weight, total),
+    ...(path !== undefined && { path: path.replace('{model}', encodeURIComponent(sent ?? '')) }),
+    ...(sent !== undefined && { model: sent }),
+    changes: mutations(ref),
+  };
+}
+
+/** Values may hold credentials: names alone. */
+function mutations({ headerMutation, bodyMutation }: InferenceBackendIr): string[] {
+  return [
+    ...(headerMutation?.set ?? []).map(({ name }) => `sets header ${name}`),
+    ...(headerMutation?.remove ?? []).map((name) => `removes header ${name}`),
+    ...(bodyMutation?.set ?? []).map(({ path }) => `sets body field ${path}`),
+    ...(bodyMutation?.remove ?? []).map((path) => `removes body field ${path}`),
+  ];
+}
+
+function describeBackend(
+  backend: BackendIr,
+): Pick<BackendExplanation, 'backend' | 'schema' | 'endpoints' | 'tls' | 'credential'> {
+  const { tls, credential } = backend;
+  const ca =
+    tls && (typeof tls.ca === 'object' ? tls.ca.name : tls.ca === 'none' ? 'not verified' : 'system authorities');
+  return {
+    backend: backend.displayName,
+    ...(backend.provider && { schema: backend.provider.schema }),
+    endpoints: backend.endpoints.map(describeEndpoint),
+    ...(tls && { tls: `${tls.sni} (${ca})` }),
+    ...(credential && { credential: describeCredential(credential) }),
+  };
+}
+
+function describeEndpoint(endpoint: EndpointIr): string {
+  switch (endpoint.kind) {
+    case 'ip':
+      return endpoint.address.includes(':')
+        ? `[${endpoint.address}]:${endpoint.port}`
+        : `${endpoint.address}:${endpoint.port}`;
+    case 'fqdn':
+      return `${endpoint.hostname}:${endpoint.port}`;
+    case 'unix':
+      return `unix:${endpoint.path}`;
+  }
+}
+
+function describeCredential({ header, prefix, secret, override }: CredentialIr): string {
+  const own = [
+    ...(override?.requestHeader === undefined ? [] : [`request header ${override.requestHeader}`]),
+    ...(override?.dynamicMetadata
+      ? [`metadata ${override.dynamicMetadata.namespace} ${override.dynamicMetadata.key}`]
+      : []),
+  ];
+  const configured = secret && (override?.fallbackToConfigured ?? true) ? [secret.name] : [];
+  return `${header}: ${prefix}<${[...own, ...configured].join(', else ')}>`;
+}
+
+function describeRetry(retry: RetryIr, backends: number): string[] {
+  const { attemptsPerBackend, numRetries, statusCodes, triggers, perTryTimeoutMs } = retry;
+  const attempts = 1 + (numRetries ?? backends * attemptsPerBackend - 1);
+  return [
+    `up to ${attempts} attempt${attempts === 1 ? '' : 's'}${backends > 1 ? `, ${attemptsPerBackend} at each backend` : ''}`,
+    ...(attempts === 1 ? [] : [`on ${[...triggers, ...statusCodes.map(String)].join(', ')}`]),
+    ...(perTryTimeoutMs === undefined ? [] : [`${duration(perTryTimeoutMs)} an attempt`]),
+  ];
+}
+
+function describeCost({ value }: CostIr): string {
+  return value.kind === 'count' ? `${value.count} tokens` : value.expression;
+}
+
+function explainForward(forward: ForwardIr, { gateway }: ExplainedGateway, request: ClientRequest): Outcome {
+  const total = forward.backends.reduce((sum, { weight }) => sum + weight, 0) + forward.invalidWeight;
+  if (forward.backends.length === 0 || total === 0) {
+    return { kind: 'answer', status: 500, message: 'the rule has no backend that exists' };
+  }
+  const backends = forward.backends.map((ref): BackendExplanation => {
+    const backend = gateway.backends.find(({ name }) => name === ref.backend);
+    return {
+      ...(backend ? describeBackend(backend) : { backend: ref.backend, endpoints: [] }),
+      cluster: ref.backend,
+      priority: 0,
+      percent: share(ref.weight, total),
+      path: rewrittenPath(forward, request.path),
+      changes: [...edits('request', ref.requestHeaders), ...edits('response', ref.responseHeaders)],
+    };
+  });
+  const { requestTimeoutMs, backendRequestTimeoutMs, rewrite, retry } = forward;
+  return {
+    kind: 'backends',
+    backends,
+    skipped:
+      forward.invalidWeight === 0
+        ? []
+        : [{ backend: `${share(forward.invalidWeight, total)}%`, reason: 'gets 500: its reference does not resolve' }],
+    timeouts: [
+      `request ${duration(requestTimeoutMs)}`,
+      ...(backendRequestTimeoutMs === undefined ? [] : [`an attempt ${duration(backendRequestTimeoutMs)}`]),
+    ],
+    retry: retry ? describeRetry(retry, 1) : [],
+    costs: [],
+    changes: [
+      ...edits('request', forward.requestHeaders),
+      ...edits('response', forward.responseHeaders),
+      ...(rewrite?.hostname === undefined ? [] : [`sets host ${rewrite.hostname}`]),
+      ...forward.mirrors.map(({ backend, percent }) => `mirrors ${percent}% to ${backend}`),
+    ],
+  };
+}
+
+function edits(side: string, edit: HeaderEditIr | undefined): string[] {
+  return [
+    ...(edit?.set ?? []).map(({ name }) => `sets ${side} header ${name}`),
+    ...(edit?.add ?? []).map(({ name }) => `adds ${side} header ${name}`),
+    ...(edit?.remove ?? []).map((name) => `removes ${side} header ${name}`),
+  ];
+}
+
+function rewrittenPath({ rewrite }: ForwardIr, path: string): string {
+  return replacePath(rewrite?.path, path);
+}
+
+function replacePath(change: NonNullable<ForwardIr['rewrite']>['path'], path: string): string {
+  if (change === undefined) return path;
+  if (change.kind === 'full') return change.value;
+  const rest = path.slice(change.matched.replace(/\/+$/, '').length).replace(/^\/+/, '/');
+  const value = change.value.replace(/\/+$/, '');
+  return value === '' ? `/${rest.replace(/^\//, '')}` : `${value}${rest}`;
+}
+
+function describeRedirect(redirect: RedirectIr, request: ClientRequest): string {
+  const scheme = redirect.scheme ?? request.scheme ?? 'http';
+  const host = redirect.hostname ?? (request.host || 'HOST');
+  const port = redirect.port ?? (redirect.scheme === undefined ? request.port : undefined);
+  const isUsual = port === undefined || port === (scheme === 'https' ? 443 : 80);
+  return `${scheme}://${host}${isUsual ? '' : `:${port}`}${replacePath(redirect.path, request.path)}`;
+}
+
+function share(weight: number, total: number): number {
+  return total === 0 ? 0 : Math.round((weight * 1000) / total) / 10;
+}
+
+function duration(ms: number): string {
+  return ms === 0 ? 'unlimited' : protoDuration(ms);
+}
