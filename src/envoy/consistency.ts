@@ -152,7 +152,8 @@ function scriptClusters(metadata: unknown): string[] {
   const filters = isObject(metadata) ? metadata.filter_metadata : undefined;
   const script = isObject(filters) ? filters[LUA_FILTER] : undefined;
   const facts = isObject(script) ? script.facts : undefined;
-  const refs = isObject(facts) ? facts.refs : undefined;
+  // They travel as text (see lua.ts).
+  const refs = typeof facts === 'string' ? (JSON.parse(facts) as Json).refs : undefined;
   return isObject(refs) ? Object.keys(refs) : [];
 }
 
