@@ -42,6 +42,11 @@ function readGateway(
   const isValid = isValidOf(loaded, gatewayKind);
   const key = keyOf(loaded);
   const listeners = readListeners(loaded, context, conditions);
+  if (isValid && loaded.object.spec.tls?.backend !== undefined) {
+    context.report.warning('HG0111', loaded, ['spec', 'tls', 'backend'], 'is accepted, but has no effect yet', {
+      hint: 'set clientCertificateRef in the tls of the Backend',
+    });
+  }
   if (!isValid) conditions.add(loaded, 'Accepted', false, 'Invalid', 'the Gateway does not match its schema');
   else if (listeners.some((listener) => listener.isServed)) conditions.add(loaded, 'Accepted', true, 'Accepted', '');
   else conditions.add(loaded, 'Accepted', false, 'ListenersNotValid', 'no listener can be served');

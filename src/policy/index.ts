@@ -27,6 +27,7 @@ import { readRoutes } from './routes.ts';
 import { createSecretStore } from './secrets.ts';
 import { createShadows } from './shadows.ts';
 import { readTrafficPolicies } from './traffic-policies.ts';
+import { indexTargets } from './traffic-targets.ts';
 
 export type { ListenerStatus, StatusCondition } from './conditions.ts';
 export type { TranslateOptions } from './context.ts';
@@ -58,7 +59,7 @@ export function translate(set: ObjectSet, options: TranslateOptions): Translatio
   const addresses = readAddresses(readBackendTls(context, conditions), context);
   const backends = readBackends(addresses, readCredentials(context), context);
   const actions = readActions(routes, backends, context);
-  const policyOf = readTrafficPolicies({ gateways, routes, attachments }, context, conditions);
+  const policyOf = readTrafficPolicies(indexTargets(gateways, routes, attachments), context, conditions);
   checkQuotas(context);
   const shadows = createShadows();
   const parts = { routes, attachments, actions, policyOf, shadows };

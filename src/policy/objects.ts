@@ -30,23 +30,28 @@ export function indexObjects(set: ObjectSet): ObjectIndex {
   }
   for (const list of byKind.values()) list.sort(byAge);
   const all = (kind: Kind): readonly LoadedObject[] => byKind.get(`${kind.group}/${kind.kind}`) ?? [];
+  const find: ObjectIndex['find'] = (kind, namespace, name) =>
+    byName.get(`${kind.group}/${kind.kind}/${kind.namespaced ? namespace : ''}/${name}`);
+  // One missing object may be named by every route, and to guess its name takes all others.
+  const hints = new Map<string, string | undefined>();
   return {
     all,
-    find: (kind, namespace, name) =>
-      byName.get(`${kind.group}/${kind.kind}/${kind.namespaced ? namespace : ''}/${name}`),
+    find,
     hint(kind, namespace, name) {
-      const near = all(kind).filter((one) => !kind.namespaced || one.id.namespace === namespace);
-      const meant = suggestWord(
-        name,
-        near.map((one) => one.id.name).filter((known) => known !== name),
-      );
-      if (meant !== undefined) return `did you mean ${JSON.stringify(meant)}?`;
-      const elsewhere = all(kind).find((one) => one.id.name === name);
-      return elsewhere && `there is one in namespace ${elsewhere.id.namespace}`;
+      const key = `${kind.group}/${kind.kind}/${namespace}/${name}`;
+      if (!hints.has(key)) hints.set(key, guessName(all(kind), kind, namespace, name));
+      return hints.get(key);
     },
   };
 }
 
+function guessName(objects: readonly LoadedObject[], kind: Kind, namespace: string, name: string): string | undefined {
+  const near = objects.filter(({ id }) => !kind.namespaced || id.namespace === namespace).map(({ id }) => id.name);
+  const meant = suggestWord(name, near);
+  if (meant !== undefined) return `did you mean ${JSON.stringify(meant)}?`;
+  const elsewhere = objects.find(({ id }) => id.name === name);
+  return elsewhere && `there is one in namespace ${elsewhere.id.namespace}`;
+}
 /** The valid objects of a kind, typed. */
 export function validOf<K extends Kind>(index: ObjectIndex, kind: K): LoadedObject<ObjectOf<K>>[] {
   const out: LoadedObject<ObjectOf<K>>[] = [];

@@ -46,7 +46,7 @@ function readRoute(loaded: LoadedObject, { report }: Context): RouteSource {
     kind: isInference ? aiGatewayRouteKind : httpRouteKind,
     name: `${loaded.id.kind}/${loaded.id.namespace}/${loaded.id.name}`,
     isInference,
-    parents: readParents(loaded, spec.parentRefs),
+    parents: readParents(loaded, spec.parentRefs, report),
     hostnames: [...new Set(hostnames ?? [])],
     rules: hostnames
       ? itemsOf(spec.rules).map((rule, index) => readRule(rule, index, isInference, loaded, report))
@@ -77,11 +77,20 @@ function readRule(
   };
 }
 
-function readParents(loaded: LoadedObject, refs: unknown): ParentRef[] {
+function readParents(loaded: LoadedObject, refs: unknown, report: Context['report']): ParentRef[] {
   return itemsOf(refs).flatMap((ref, index) => {
     const { group = 'gateway.networking.k8s.io', kind = 'Gateway', name, namespace, sectionName, port } = fieldsOf(ref);
     const gateway = textOf(name);
-    if (gateway === undefined || group !== 'gateway.networking.k8s.io' || kind !== 'Gateway') return [];
+    if (gateway === undefined) return [];
+    if (group !== 'gateway.networking.k8s.io' || kind !== 'Gateway') {
+      report.warning(
+        'HG0207',
+        loaded,
+        ['spec', 'parentRefs', index],
+        `parents of kind ${String(kind)} are not supported`,
+      );
+      return [];
+    }
     const section = textOf(sectionName);
     const wantedPort = portOf(port);
     return [

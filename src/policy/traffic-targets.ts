@@ -3,13 +3,35 @@ import type { Attachment } from './attach.ts';
 import type { Context } from './context.ts';
 import type { GatewayState } from './gateways.ts';
 import { matchesLabels } from './labels.ts';
+import { keyOf } from './objects.ts';
 import type { RouteSource } from './routes.ts';
 
 /** What traffic policies can target. */
 export interface TargetObjects {
   readonly gateways: readonly GatewayState[];
   readonly routes: readonly RouteSource[];
-  readonly attachments: readonly Attachment[];
+  /** Routes by `NAMESPACE/NAME`: an AIGatewayRoute and an HTTPRoute of one name are one target. */
+  readonly routesByKey: ReadonlyMap<string, readonly RouteSource[]>;
+  /** Names of the Gateways that a route is on. */
+  readonly gatewaysOf: ReadonlyMap<RouteSource, ReadonlySet<string>>;
+}
+
+/** Indexes what policies can target. */
+export function indexTargets(
+  gateways: readonly GatewayState[],
+  routes: readonly RouteSource[],
+  attachments: readonly Attachment[],
+): TargetObjects {
+  const routesByKey = new Map<string, RouteSource[]>();
+  for (const route of routes) {
+    const key = keyOf(route.loaded);
+    routesByKey.set(key, [...(routesByKey.get(key) ?? []), route]);
+  }
+  const gatewaysOf = new Map<RouteSource, Set<string>>();
+  for (const { route, gateway } of attachments) {
+    gatewaysOf.set(route, (gatewaysOf.get(route) ?? new Set()).add(gateway.name));
+  }
+  return { gateways, routes, routesByKey, gatewaysOf };
 }
 
 /** One target that a policy asks for. */
@@ -85,13 +107,12 @@ function findGateway(
   return { code: 'HG0205', message: `no Gateway ${JSON.stringify(name)}`, hint };
 }
 
-function findRoute({ id }: Policy, { name, section }: Target, { routes, attachments }: TargetObjects): Found {
-  const isSame = ({ loaded }: RouteSource): boolean => loaded.id.namespace === id.namespace && loaded.id.name === name;
-  const found = routes.filter(isSame);
+function findRoute({ id }: Policy, { name, section }: Target, { routesByKey, gatewaysOf }: TargetObjects): Found {
+  const found = routesByKey.get(`${id.namespace}/${name}`) ?? [];
   if (found.length === 0) {
     return { code: 'HG0205', message: `no HTTPRoute or AIGatewayRoute ${JSON.stringify(name)}` };
   }
   const isThere = section === '' || found.some(({ rules }) => rules.some((rule) => rule.name === section));
   if (!isThere) return { code: 'HG0205', message: `route ${name} has no rule ${section}` };
-  return { gateways: attachments.filter(({ route }) => isSame(route)).map(({ gateway }) => gateway.name) };
+  return { gateways: found.flatMap((route) => [...(gatewaysOf.get(route) ?? [])]) };
 }
