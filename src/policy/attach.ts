@@ -63,6 +63,11 @@ function attachToParent(
     return [];
   }
   const where = { parent: gateway.name, ...(parent.sectionName !== undefined && { section: parent.sectionName }) };
+  // A Gateway that its schema refuses answers with an error by itself, and has a finding of its own.
+  if (!gateway.isValid) {
+    conditions.add(route.loaded, 'Accepted', false, 'NoMatchingParent', `${gateway.name} is not valid`, where);
+    return [];
+  }
   const result = selectListeners(route, parent, gateway, context);
   if ('reason' in result) {
     report.error('HG0202', route.loaded, path, result.message, { hint: result.hint });
@@ -79,8 +84,6 @@ type Selection =
   | { readonly reason: string; readonly message: string; readonly hint?: string | undefined };
 
 function selectListeners(route: RouteSource, parent: ParentRef, gateway: GatewayState, context: Context): Selection {
-  // A Gateway that its schema refuses answers with an error by itself.
-  if (!gateway.isValid) return { attachments: [] };
   const named = gateway.listeners.filter(
     ({ name, port }) =>
       (parent.sectionName === undefined || parent.sectionName === name) &&
