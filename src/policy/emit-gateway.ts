@@ -1,17 +1,17 @@
 import type { FilterChainIr, GatewayIr, ListenerIr, RouteIr, SecretRef } from '../ir/index.ts';
 import { sortedBy } from '../lib/compare.ts';
 import { formatObjectId } from '../resources/index.ts';
-import { type Actions, createActionBuilder } from './actions.ts';
-import type { Attachment } from './attach.ts';
+import { createUsedBackends, secretsOf } from './backends/used-backends.ts';
 import type { Context } from './context.ts';
-import type { GatewayState } from './gateways.ts';
-import { buildHosts } from './hosts.ts';
-import type { ListenerState } from './listeners.ts';
-import type { HostRoute } from './precedence.ts';
-import type { RouteSource } from './routes.ts';
-import type { Shadows } from './shadows.ts';
-import type { TrafficPolicyOf } from './traffic-policies.ts';
-import { createUsedBackends, secretsOf } from './used-backends.ts';
+import type { Attachment } from './gateways/attach.ts';
+import type { GatewayState } from './gateways/gateways.ts';
+import type { ListenerState } from './gateways/listeners.ts';
+import { type Actions, createActionBuilder } from './routes/actions.ts';
+import { buildHosts } from './routes/hosts.ts';
+import type { HostRoute } from './routes/precedence.ts';
+import type { RouteSource } from './routes/routes.ts';
+import type { Shadows } from './routes/shadows.ts';
+import type { TrafficPolicyOf } from './traffic/traffic-policies.ts';
 
 /** Everything that was read before gateways are put together. */
 export interface Parts {

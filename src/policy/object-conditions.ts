@@ -7,9 +7,9 @@ import {
   httpRouteKind,
   type LoadedObject,
 } from '../resources/index.ts';
-import type { Attachment } from './attach.ts';
 import { type Conditions, describe } from './conditions.ts';
 import type { Context } from './context.ts';
+import type { Attachment } from './gateways/attach.ts';
 
 /** Reasons of `ResolvedRefs` by the finding that tells of it. */
 const REFERENCE_REASONS: Partial<Record<Finding['code'], string>> = {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { MatchIr } from '../../src/ir/index.ts';
-import { compareRoutes, conditionsOf, type RankedRoute } from '../../src/policy/precedence.ts';
+import { compareRoutes, conditionsOf, type RankedRoute } from '../../src/policy/routes/precedence.ts';
 
 const values = fc.uniqueArray(
   fc.record({ name: fc.constantFrom('a', 'b'), type: fc.constant('exact' as const), value: fc.constantFrom('1', '2') }),

@@ -1,6 +1,11 @@
 import { parseAllDocuments } from 'yaml';
 import type { Finding } from '../../../src/lib/findings.ts';
-import { type TranslateOptions, type Translation, translate } from '../../../src/policy/index.ts';
+import {
+  DEFAULT_POLICY_OPTIONS,
+  type TranslateOptions,
+  type Translation,
+  translate,
+} from '../../../src/policy/index.ts';
 import {
   groupOf,
   type LoadedObject,
@@ -9,11 +14,7 @@ import {
   validateObject,
 } from '../../../src/resources/index.ts';
 
-export const OPTIONS: TranslateOptions = {
-  controllerName: 'headgate.dev/gateway-controller',
-  endpointPrefixes: { openai: '', anthropic: '/anthropic', cohere: '/cohere' },
-  maxRequestBodyBytes: 33_554_432,
-};
+export const OPTIONS: TranslateOptions = DEFAULT_POLICY_OPTIONS;
 
 /** Makes a set of plain objects, as a source would; places are left out. */
 export function setOf(objects: readonly UnknownObject[]): ObjectSet {

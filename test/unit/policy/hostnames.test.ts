@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { compareHostnames, coversHostname, intersectHostnames, mostSpecific } from '../../../src/policy/hostnames.ts';
+import {
+  compareHostnames,
+  coversHostname,
+  intersectHostnames,
+  mostSpecific,
+} from '../../../src/policy/gateways/hostnames.ts';
 
 describe('policy: host names', () => {
   it('are covered by themselves, by wildcards above them and by any', () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { matchesLabels } from '../../../src/policy/labels.ts';
+import { matchesLabels } from '../../../src/policy/gateways/labels.ts';
 
 const labels = { team: 'ml', tier: 'gold' };
 

@@ -1,8 +1,8 @@
-import type { CostIr, TokenCount } from '../ir/index.ts';
-import { compileCost } from '../lib/cel.ts';
-import type { FieldPath } from '../lib/findings.ts';
-import type { LLMRequestCost, LoadedObject } from '../resources/index.ts';
-import type { Report } from './report.ts';
+import type { CostIr, TokenCount } from '../../ir/index.ts';
+import { compileCost } from '../../lib/cel.ts';
+import type { FieldPath } from '../../lib/findings.ts';
+import type { LLMRequestCost, LoadedObject } from '../../resources/index.ts';
+import type { Report } from '../report.ts';
 
 const COUNTS: Readonly<Record<Exclude<LLMRequestCost['type'], 'CEL'>, TokenCount>> = {
   InputToken: 'input',

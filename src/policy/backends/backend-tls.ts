@@ -1,5 +1,5 @@
-import type { BackendTlsIr, SecretRef, SubjectAltNameIr, TlsVersion } from '../ir/index.ts';
-import type { FieldPath } from '../lib/findings.ts';
+import type { BackendTlsIr, SecretRef, SubjectAltNameIr, TlsVersion } from '../../ir/index.ts';
+import type { FieldPath } from '../../lib/findings.ts';
 import {
   type Backend,
   type BackendTLSPolicy,
@@ -9,12 +9,12 @@ import {
   isValidOf,
   type LoadedObject,
   secretKind,
-} from '../resources/index.ts';
-import type { Conditions } from './conditions.ts';
-import { type Context, resolveReference } from './context.ts';
-import { isKind, keyOf } from './objects.ts';
-import { fieldsOf, itemsOf, textOf } from './salvage.ts';
-import { readCertificates, readTlsSecret } from './secrets.ts';
+} from '../../resources/index.ts';
+import type { Conditions } from '../conditions.ts';
+import { type Context, resolveReference } from '../context.ts';
+import { isKind, keyOf } from '../objects.ts';
+import { fieldsOf, itemsOf, textOf } from '../routes/salvage.ts';
+import { readCertificates, readTlsSecret } from '../secrets.ts';
 
 /** TLS of a Backend. `unusable`: TLS is wanted but cannot be had, so plaintext must not take its place. */
 export type TlsOf = (backend: LoadedObject<Backend>) => BackendTlsIr | 'unusable' | undefined;

@@ -1,13 +1,13 @@
-import { compareText } from '../lib/compare.ts';
-import { gatewayKind, type LoadedObject, namespaceKind } from '../resources/index.ts';
-import type { Conditions } from './conditions.ts';
-import type { Context } from './context.ts';
+import { compareText } from '../../lib/compare.ts';
+import { gatewayKind, type LoadedObject, namespaceKind } from '../../resources/index.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Context } from '../context.ts';
+import { keyOf } from '../objects.ts';
+import type { ParentRef, RouteSource } from '../routes/routes.ts';
 import type { GatewayState } from './gateways.ts';
 import { intersectHostnames, mostSpecific } from './hostnames.ts';
 import { matchesLabels } from './labels.ts';
 import { isRouteKind, type ListenerState } from './listeners.ts';
-import { keyOf } from './objects.ts';
-import type { ParentRef, RouteSource } from './routes.ts';
 
 /** A route on a listener, and the host names it has there. */
 export interface Attachment {

@@ -1,8 +1,8 @@
-import type { SecretRef } from '../ir/index.ts';
-import { type Gateway, type GatewayListener, type LoadedObject, secretKind } from '../resources/index.ts';
-import { type Context, resolveReference } from './context.ts';
-import { isKind } from './objects.ts';
-import { readTlsSecret } from './secrets.ts';
+import type { SecretRef } from '../../ir/index.ts';
+import { type Gateway, type GatewayListener, type LoadedObject, secretKind } from '../../resources/index.ts';
+import { type Context, resolveReference } from '../context.ts';
+import { isKind } from '../objects.ts';
+import { readTlsSecret } from '../secrets.ts';
 
 interface ListenerCertificates {
   readonly certificates: readonly SecretRef[];

@@ -1,6 +1,6 @@
-import type { HostIr } from '../ir/index.ts';
-import { compareHostnames } from './hostnames.ts';
-import type { ListenerState } from './listeners.ts';
+import type { HostIr } from '../../ir/index.ts';
+import { compareHostnames } from '../gateways/hostnames.ts';
+import type { ListenerState } from '../gateways/listeners.ts';
 import { listModels } from './models.ts';
 import { compareRoutes, type HostRoute } from './precedence.ts';
 import type { Shadows } from './shadows.ts';

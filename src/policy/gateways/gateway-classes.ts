@@ -1,7 +1,7 @@
-import { type Gateway, gatewayClassKind, type LoadedObject } from '../resources/index.ts';
-import type { Conditions } from './conditions.ts';
-import type { Context } from './context.ts';
-import { fieldsOf, textOf } from './salvage.ts';
+import { type Gateway, gatewayClassKind, type LoadedObject } from '../../resources/index.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Context } from '../context.ts';
+import { fieldsOf, textOf } from '../routes/salvage.ts';
 
 /** Controllers whose classes are served beside ours: existing files name them, and mean an Envoy that serves AI routes. */
 const COMPATIBLE_CONTROLLERS = ['headgate.dev/gateway-controller', 'gateway.envoyproxy.io/gatewayclass-controller'];

@@ -1,9 +1,9 @@
-import type { BackendIr, SecretRef } from '../ir/index.ts';
+import type { BackendIr, SecretRef } from '../../ir/index.ts';
+import type { Context } from '../context.ts';
+import type { GatewayState } from '../gateways/gateways.ts';
+import { connectionOf } from '../traffic/traffic-effects.ts';
+import type { EffectivePolicy } from '../traffic/traffic-policies.ts';
 import type { BackendSource } from './backends.ts';
-import type { Context } from './context.ts';
-import type { GatewayState } from './gateways.ts';
-import { connectionOf } from './traffic-effects.ts';
-import type { EffectivePolicy } from './traffic-policies.ts';
 
 /** Notes which backends the routes of one gateway use, and under which policies. */
 export interface UsedBackends {

@@ -1,8 +1,8 @@
 import { RE2JS } from 're2js';
-import type { MatchIr, PathMatchIr, ValueMatchIr } from '../ir/index.ts';
-import type { FieldPath } from '../lib/findings.ts';
-import type { HTTPRouteMatch, LoadedObject } from '../resources/index.ts';
-import type { Report } from './report.ts';
+import type { MatchIr, PathMatchIr, ValueMatchIr } from '../../ir/index.ts';
+import type { FieldPath } from '../../lib/findings.ts';
+import type { HTTPRouteMatch, LoadedObject } from '../../resources/index.ts';
+import type { Report } from '../report.ts';
 
 /** One match of a rule that can be evaluated. */
 export interface MatchSource {

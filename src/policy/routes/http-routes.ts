@@ -1,4 +1,4 @@
-import type { ForwardIr, RedirectIr } from '../ir/index.ts';
+import type { ForwardIr, RedirectIr } from '../../ir/index.ts';
 import {
   backendKind,
   type HTTPBackendRef,
@@ -7,15 +7,15 @@ import {
   httpRouteKind,
   isValidOf,
   type LoadedObject,
-} from '../resources/index.ts';
+} from '../../resources/index.ts';
+import type { BackendSource, Backends } from '../backends/backends.ts';
+import { type Context, followReference } from '../context.ts';
+import { isKind, keyOf } from '../objects.ts';
+import { durationMs, retryOfForward } from '../traffic/traffic-effects.ts';
+import type { EffectivePolicy } from '../traffic/traffic-policies.ts';
 import { type RuleOutcome, respond } from './ai-routes.ts';
-import type { BackendSource, Backends } from './backends.ts';
-import { type Context, followReference } from './context.ts';
 import { type Filters, type MirrorFilter, readFilters } from './http-filters.ts';
-import { isKind, keyOf } from './objects.ts';
 import type { RouteSource } from './routes.ts';
-import { durationMs, retryOfForward } from './traffic-effects.ts';
-import type { EffectivePolicy } from './traffic-policies.ts';
 
 /** As Envoy and Envoy Gateway have it where nothing is said. */
 const REQUEST_TIMEOUT_MS = 15_000;

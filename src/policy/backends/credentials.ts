@@ -1,4 +1,4 @@
-import type { CredentialIr, CredentialOverrideIr, SecretRef } from '../ir/index.ts';
+import type { CredentialIr, CredentialOverrideIr, SecretRef } from '../../ir/index.ts';
 import {
   aiServiceBackendKind,
   type BackendSecurityPolicy,
@@ -6,11 +6,11 @@ import {
   isValidOf,
   type LoadedObject,
   secretKind,
-} from '../resources/index.ts';
-import { type Context, resolveReference } from './context.ts';
-import { isKind, keyOf } from './objects.ts';
-import { fieldsOf, itemsOf, textOf } from './salvage.ts';
-import { readSecretText } from './secrets.ts';
+} from '../../resources/index.ts';
+import { type Context, resolveReference } from '../context.ts';
+import { isKind, keyOf } from '../objects.ts';
+import { fieldsOf, itemsOf, textOf } from '../routes/salvage.ts';
+import { readSecretText } from '../secrets.ts';
 
 /** `unusable`: one is wanted and cannot be had, so the provider must not be called. */
 export type Credential =

@@ -1,10 +1,10 @@
-import { type BackendTrafficPolicy, gatewayKind, type LoadedObject } from '../resources/index.ts';
-import type { Attachment } from './attach.ts';
-import type { Context } from './context.ts';
-import type { GatewayState } from './gateways.ts';
-import { matchesLabels } from './labels.ts';
-import { keyOf } from './objects.ts';
-import type { RouteSource } from './routes.ts';
+import { type BackendTrafficPolicy, gatewayKind, type LoadedObject } from '../../resources/index.ts';
+import type { Context } from '../context.ts';
+import type { Attachment } from '../gateways/attach.ts';
+import type { GatewayState } from '../gateways/gateways.ts';
+import { matchesLabels } from '../gateways/labels.ts';
+import { keyOf } from '../objects.ts';
+import type { RouteSource } from '../routes/routes.ts';
 
 /** What traffic policies can target. */
 export interface TargetObjects {

@@ -1,7 +1,7 @@
-import type { FieldPath } from '../lib/findings.ts';
-import type { BackendTrafficPolicy, LoadedObject } from '../resources/index.ts';
-import type { Report } from './report.ts';
-import { fieldsOf } from './salvage.ts';
+import type { FieldPath } from '../../lib/findings.ts';
+import type { BackendTrafficPolicy, LoadedObject } from '../../resources/index.ts';
+import type { Report } from '../report.ts';
+import { fieldsOf } from '../routes/salvage.ts';
 
 /** Fields of a BackendTrafficPolicy that are accepted, but have no effect yet. */
 const LATER: readonly (readonly string[])[] = [

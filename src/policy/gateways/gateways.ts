@@ -1,11 +1,11 @@
-import { parseQuantity } from '../lib/units.ts';
-import { gatewayKind, isValidOf, type LoadedObject } from '../resources/index.ts';
-import type { Conditions } from './conditions.ts';
-import type { Context } from './context.ts';
+import { parseQuantity } from '../../lib/units.ts';
+import { gatewayKind, isValidOf, type LoadedObject } from '../../resources/index.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Context } from '../context.ts';
+import { keyOf } from '../objects.ts';
 import { isOurs } from './gateway-classes.ts';
 import { type GatewaySettings, readGatewayConfigs, settingsOf } from './gateway-config.ts';
 import { type ListenerState, readListeners } from './listeners.ts';
-import { keyOf } from './objects.ts';
 
 const BODY_ANNOTATION = 'headgate.dev/max-request-body';
 

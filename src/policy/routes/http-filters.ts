@@ -1,9 +1,9 @@
-import type { ForwardIr, HeaderEditIr, PathRewriteIr, RedirectIr } from '../ir/index.ts';
-import type { FieldPath } from '../lib/findings.ts';
-import type { HTTPRouteFilter, LoadedObject } from '../resources/index.ts';
-import type { Context } from './context.ts';
+import type { ForwardIr, HeaderEditIr, PathRewriteIr, RedirectIr } from '../../ir/index.ts';
+import type { FieldPath } from '../../lib/findings.ts';
+import type { HTTPRouteFilter, LoadedObject } from '../../resources/index.ts';
+import type { Context } from '../context.ts';
+import type { Report } from '../report.ts';
 import { headerProblem } from './mutations.ts';
-import type { Report } from './report.ts';
 
 /** The filters of a rule or backend, put together. */
 export interface Filters {

@@ -1,13 +1,13 @@
-import type { ActionIr } from '../ir/index.ts';
-import { aiGatewayRouteKind } from '../resources/index.ts';
+import type { ActionIr } from '../../ir/index.ts';
+import { aiGatewayRouteKind } from '../../resources/index.ts';
+import type { Backends } from '../backends/backends.ts';
+import type { UsedBackends } from '../backends/used-backends.ts';
+import type { Context } from '../context.ts';
+import type { GatewayState } from '../gateways/gateways.ts';
+import type { EffectivePolicy } from '../traffic/traffic-policies.ts';
 import { buildInferenceRule, type InferenceRule, type RuleOutcome, readInferenceRules } from './ai-routes.ts';
-import type { Backends } from './backends.ts';
-import type { Context } from './context.ts';
-import type { GatewayState } from './gateways.ts';
 import { buildForward, type HttpRule, readHttpRules } from './http-routes.ts';
 import type { RouteSource } from './routes.ts';
-import type { EffectivePolicy } from './traffic-policies.ts';
-import type { UsedBackends } from './used-backends.ts';
 
 type Outcomes =
   | { readonly kind: 'inference'; readonly rules: readonly RuleOutcome<InferenceRule>[] }

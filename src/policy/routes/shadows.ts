@@ -1,6 +1,6 @@
+import type { Report } from '../report.ts';
 import { modelOf } from './models.ts';
 import { conditionsOf, type HostRoute } from './precedence.ts';
-import type { Report } from './report.ts';
 
 /** Notes which matches can never serve, because another one with the same conditions comes first. */
 export interface Shadows {

@@ -1,9 +1,15 @@
-import type { SecretRef } from '../ir/index.ts';
-import { type Gateway, type GatewayListener, gatewayKind, isValidOf, type LoadedObject } from '../resources/index.ts';
-import type { Conditions } from './conditions.ts';
-import type { Context } from './context.ts';
+import type { SecretRef } from '../../ir/index.ts';
+import {
+  type Gateway,
+  type GatewayListener,
+  gatewayKind,
+  isValidOf,
+  type LoadedObject,
+} from '../../resources/index.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Context } from '../context.ts';
+import { fieldsOf, itemsOf, portOf, textOf } from '../routes/salvage.ts';
 import { readCertificates } from './listener-tls.ts';
-import { fieldsOf, itemsOf, portOf, textOf } from './salvage.ts';
 
 /** One listener of a Gateway. */
 export interface ListenerState {

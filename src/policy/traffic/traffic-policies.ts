@@ -3,13 +3,13 @@ import {
   backendTrafficPolicyKind,
   isValidOf,
   type LoadedObject,
-} from '../resources/index.ts';
-import type { Conditions } from './conditions.ts';
-import type { Context } from './context.ts';
-import type { GatewayState } from './gateways.ts';
-import type { ListenerState } from './listeners.ts';
-import { keyOf } from './objects.ts';
-import type { RouteSource, RuleSource } from './routes.ts';
+} from '../../resources/index.ts';
+import type { Conditions } from '../conditions.ts';
+import type { Context } from '../context.ts';
+import type { GatewayState } from '../gateways/gateways.ts';
+import type { ListenerState } from '../gateways/listeners.ts';
+import { keyOf } from '../objects.ts';
+import type { RouteSource, RuleSource } from '../routes/routes.ts';
 import { warnLaterFields } from './traffic-later.ts';
 import { findTarget, type TargetObjects, targetsOf } from './traffic-targets.ts';
 

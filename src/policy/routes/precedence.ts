@@ -1,4 +1,4 @@
-import type { MatchIr, RouteIr } from '../ir/index.ts';
+import type { MatchIr, RouteIr } from '../../ir/index.ts';
 import type { RouteSource } from './routes.ts';
 
 /** A route with its place among routes of equal conditions. */

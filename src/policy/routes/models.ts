@@ -1,6 +1,6 @@
-import type { ModelIr, RouteIr } from '../ir/index.ts';
-import { aiGatewayRouteKind, isValidOf } from '../resources/index.ts';
-import { createdAt, parseSeconds } from './objects.ts';
+import type { ModelIr, RouteIr } from '../../ir/index.ts';
+import { aiGatewayRouteKind, isValidOf } from '../../resources/index.ts';
+import { createdAt, parseSeconds } from '../objects.ts';
 import type { RouteSource } from './routes.ts';
 
 /** Header that stands for the model a request asks for. */

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
-import type { BackendIr, BackendTlsIr, EndpointIr } from '../ir/index.ts';
-import { type Backend, backendKind, type LoadedObject } from '../resources/index.ts';
+import type { BackendIr, BackendTlsIr, EndpointIr } from '../../ir/index.ts';
+import { type Backend, backendKind, type LoadedObject } from '../../resources/index.ts';
+import type { Context } from '../context.ts';
+import { keyOf, validOf } from '../objects.ts';
 import type { TlsOf } from './backend-tls.ts';
-import type { Context } from './context.ts';
-import { keyOf, validOf } from './objects.ts';
 
 /** Where a Backend is, and how it is spoken to. */
 export interface TargetAddress extends Pick<BackendIr, 'endpoints' | 'protocol'> {

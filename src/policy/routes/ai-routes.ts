@@ -1,21 +1,21 @@
-import type { ActionIr, CostIr, InferenceBackendIr, InferenceRuleIr } from '../ir/index.ts';
-import { alwaysNeedsTranslation } from '../providers/index.ts';
+import type { ActionIr, CostIr, InferenceBackendIr, InferenceRuleIr } from '../../ir/index.ts';
+import { alwaysNeedsTranslation } from '../../providers/index.ts';
 import {
   type AIGatewayRoute,
   aiGatewayRouteKind,
   aiServiceBackendKind,
   isValidOf,
   type LoadedObject,
-} from '../resources/index.ts';
-import type { BackendSource, Backends } from './backends.ts';
-import { type Context, followReference } from './context.ts';
+} from '../../resources/index.ts';
+import type { BackendSource, Backends } from '../backends/backends.ts';
+import { type Context, followReference } from '../context.ts';
+import type { GatewayState } from '../gateways/gateways.ts';
+import { keyOf } from '../objects.ts';
+import { durationMs, retryOfInference } from '../traffic/traffic-effects.ts';
+import type { EffectivePolicy } from '../traffic/traffic-policies.ts';
 import { mergeCosts, readCosts } from './costs.ts';
-import type { GatewayState } from './gateways.ts';
 import { mergeMutations, readMutations } from './mutations.ts';
-import { keyOf } from './objects.ts';
 import type { RouteSource } from './routes.ts';
-import { durationMs, retryOfInference } from './traffic-effects.ts';
-import type { EffectivePolicy } from './traffic-policies.ts';
 
 const REQUEST_TIMEOUT_MS = 60_000;
 

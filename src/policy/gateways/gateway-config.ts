@@ -1,8 +1,8 @@
-import type { CostIr } from '../ir/index.ts';
-import { gatewayConfigKind, isValidOf, type LoadedObject } from '../resources/index.ts';
-import type { Context } from './context.ts';
-import { readCosts } from './costs.ts';
-import { fieldsOf, textOf } from './salvage.ts';
+import type { CostIr } from '../../ir/index.ts';
+import { gatewayConfigKind, isValidOf, type LoadedObject } from '../../resources/index.ts';
+import type { Context } from '../context.ts';
+import { readCosts } from '../routes/costs.ts';
+import { fieldsOf, textOf } from '../routes/salvage.ts';
 
 const ANNOTATION = 'aigateway.envoyproxy.io/gateway-config';
 

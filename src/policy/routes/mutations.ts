@@ -1,7 +1,7 @@
-import type { BodyMutationIr, HeaderMutationIr } from '../ir/index.ts';
-import type { FieldPath } from '../lib/findings.ts';
-import type { HttpBodyMutation, HttpHeaderMutation, LoadedObject } from '../resources/index.ts';
-import type { Report } from './report.ts';
+import type { BodyMutationIr, HeaderMutationIr } from '../../ir/index.ts';
+import type { FieldPath } from '../../lib/findings.ts';
+import type { HttpBodyMutation, HttpHeaderMutation, LoadedObject } from '../../resources/index.ts';
+import type { Report } from '../report.ts';
 
 /** Changes to the request that a backend gets. */
 export interface Mutations {

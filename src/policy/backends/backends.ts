@@ -1,11 +1,11 @@
-import type { BackendIr, ProviderIr } from '../ir/index.ts';
-import { isPublicProvider, providerFacts } from '../providers/index.ts';
-import { type AIServiceBackend, aiServiceBackendKind, backendKind, type LoadedObject } from '../resources/index.ts';
+import type { BackendIr, ProviderIr } from '../../ir/index.ts';
+import { isPublicProvider, providerFacts } from '../../providers/index.ts';
+import { type AIServiceBackend, aiServiceBackendKind, backendKind, type LoadedObject } from '../../resources/index.ts';
+import { type Context, resolveReference } from '../context.ts';
+import { keyOf, validOf } from '../objects.ts';
+import { type Mutations, readMutations } from '../routes/mutations.ts';
 import type { TargetAddress } from './addresses.ts';
-import { type Context, resolveReference } from './context.ts';
 import type { CredentialOf } from './credentials.ts';
-import { type Mutations, readMutations } from './mutations.ts';
-import { keyOf, validOf } from './objects.ts';
 
 /** A backend without what depends on the gateway it is used by. */
 export interface BackendSource {

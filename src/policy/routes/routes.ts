@@ -1,8 +1,8 @@
-import type { FieldPath } from '../lib/findings.ts';
-import { aiGatewayRouteKind, httpRouteKind, type Kind, type LoadedObject } from '../resources/index.ts';
-import type { Context } from './context.ts';
+import type { FieldPath } from '../../lib/findings.ts';
+import { aiGatewayRouteKind, httpRouteKind, type Kind, type LoadedObject } from '../../resources/index.ts';
+import type { Context } from '../context.ts';
+import { byAge } from '../objects.ts';
 import { type MatchSource, readMatches } from './matches.ts';
-import { byAge } from './objects.ts';
 import { fieldsOf, itemsOf, portOf, salvageHostnames, salvageMatches, textOf } from './salvage.ts';
 
 /** What AIGatewayRoute and HTTPRoute have in common: where they attach and what they match. */

@@ -1,9 +1,9 @@
-import type { ActiveHealthCheckIr, ConnectionIr, OutlierIr, RetryIr } from '../ir/index.ts';
-import { canonicalJson } from '../lib/hash.ts';
-import { parseDurationMs } from '../lib/units.ts';
-import type { LoadedObject } from '../resources/index.ts';
-import { byAge } from './objects.ts';
-import type { Report } from './report.ts';
+import type { ActiveHealthCheckIr, ConnectionIr, OutlierIr, RetryIr } from '../../ir/index.ts';
+import { canonicalJson } from '../../lib/hash.ts';
+import { parseDurationMs } from '../../lib/units.ts';
+import type { LoadedObject } from '../../resources/index.ts';
+import { byAge } from '../objects.ts';
+import type { Report } from '../report.ts';
 import type { EffectivePolicy, TrafficSpec } from './traffic-policies.ts';
 
 /** Milliseconds of a duration that its schema accepted. */
