@@ -1,4 +1,4 @@
-import { API_ENDPOINTS, type ApiEndpoint, type ProviderIr } from '../ir/index.ts';
+import { API_ENDPOINTS, type ApiEndpoint, type EndpointPrefixes, type ProviderIr } from '../ir/index.ts';
 import { nativePath } from '../providers/index.ts';
 
 /**
@@ -24,4 +24,9 @@ export function classOf(endpoint: ApiEndpoint): string {
 /** True where a provider takes requests of this class as they are. */
 export function servesClass(provider: ProviderIr, apiClass: ApiClass): boolean {
   return apiClass.endpoints.some((endpoint) => nativePath(endpoint.name, provider) !== undefined);
+}
+
+/** The path at which clients find an endpoint. */
+export function endpointPath(endpoint: ApiEndpoint, prefixes: EndpointPrefixes): string {
+  return `${prefixes[endpoint.api]}/${endpoint.path}`;
 }

@@ -11,7 +11,7 @@ import type {
 } from './schema/index.ts';
 
 /** A cluster that does not exist: what is sent there gets 500, as Gateway API wants of references that do not resolve. */
-const INVALID_BACKEND = 'headgate/invalid-backend';
+export const INVALID_BACKEND = 'headgate/invalid-backend';
 
 /** A rule of an HTTPRoute: plain HTTP to plain services. */
 export function forwardRoute(route: RouteIr, forward: ForwardIr): ConfigRouteV3Route {

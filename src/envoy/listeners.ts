@@ -1,14 +1,15 @@
 import { API_ENDPOINTS, type FilterChainIr, type GatewayIr, type ListenerIr } from '../ir/index.ts';
 import { accessLog } from './access-log.ts';
-import { classOf } from './api-classes.ts';
+import { classOf, endpointPath } from './api-classes.ts';
 import type { Capabilities } from './capabilities.ts';
 import { localReplies } from './local-replies.ts';
 import { luaFilter } from './lua.ts';
 import type { ListenerFacts } from './lua-facts.ts';
-import { ROUTER_FILTER } from './names.ts';
+import { PATH_HEADER, ROUTER_FILTER } from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 import {
   type Any,
+  type ConfigCoreV3TypedExtensionConfig,
   type ConfigListenerV3FilterChain,
   type ConfigListenerV3Listener,
   type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
@@ -69,18 +70,40 @@ function connectionManager(chain: FilterChainIr, gateway: GatewayIr, capabilitie
     http_filters: httpFilters(chain, gateway, capabilities),
     access_log: [accessLog()],
     local_reply_config: localReplies(gateway),
+    early_header_mutation_extensions: [pathHeader()],
     use_remote_address: true,
+    strip_trailing_host_dot: true,
     normalize_path: true,
     merge_slashes: true,
     path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT',
     scheme_header_transformation: { match_upstream: true },
     stream_idle_timeout: '300s',
+    request_headers_timeout: '60s',
+    // Behind some servers `x_ai_eg_model` is the same as `x-ai-eg-model`.
+    common_http_protocol_options: { headers_with_underscores_action: 'REJECT_REQUEST' },
     http2_protocol_options: {
       max_concurrent_streams: 1024,
       initial_stream_window_size: 65_536,
       initial_connection_window_size: 1_048_576,
     },
   });
+}
+
+/** Overwrites what a client sent. Envoy does it after it has made the path normal and before it looks for a route. */
+function pathHeader(): ConfigCoreV3TypedExtensionConfig {
+  return {
+    name: 'envoy.http.early_header_mutation.header_mutation',
+    typed_config: typedAny('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', {
+      mutations: [
+        {
+          append: {
+            header: { key: PATH_HEADER, value: '%PATH(NQ:PATH)%' },
+            append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+          },
+        },
+      ],
+    }),
+  };
 }
 
 /** In the order of the request: the script must see the body before anything that depends on the model's route. */
@@ -103,7 +126,7 @@ function listenerFacts(gateway: GatewayIr): ListenerFacts {
   return {
     endpoints: Object.fromEntries(
       API_ENDPOINTS.map((endpoint) => [
-        `${gateway.endpointPrefixes[endpoint.api]}/${endpoint.path}`,
+        endpointPath(endpoint, gateway.endpointPrefixes),
         {
           name: endpoint.name,
           api: classOf(endpoint),

@@ -1,57 +1,120 @@
 import type { GatewayIr } from '../ir/index.ts';
+import { errorBody } from './answers.ts';
 import type {
   ConfigAccesslogV3AccessLogFilter,
   ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig,
-  JsonValue,
+  ExtensionsFiltersNetworkHttpConnectionManagerV3ResponseMapper,
 } from './schema/index.ts';
 
 /** Flags of answers that Envoy gives by itself: no healthy upstream, connection failure, overflow, timeouts, resets. */
-const FLAGS = ['UH', 'UF', 'UO', 'UT', 'URX', 'UC', 'LR', 'UR', 'SI', 'DT', 'NC', 'NR', 'UPE'] as const;
+const FLAGS = ['UH', 'UF', 'UO', 'UT', 'URX', 'UC', 'LR', 'UR', 'SI', 'DT', 'NC', 'NR', 'UPE', 'DPE'] as const;
+
+/** What a client is told for a status, in the words of each API; nothing of Envoy's own words, which name addresses. */
+interface Reply {
+  readonly status?: number;
+  readonly message: string;
+  readonly code: string;
+  readonly openai: string;
+  readonly anthropic: string;
+}
+
+const TOO_LARGE: Reply = {
+  status: 413,
+  message: 'The request body is too large.',
+  code: 'request_too_large',
+  openai: 'invalid_request_error',
+  anthropic: 'request_too_large',
+};
+
+const REPLIES: readonly Reply[] = [
+  { status: 400, message: 'The request is not valid HTTP.', code: 'bad_request', ...bySender('invalid_request_error') },
+  { status: 408, message: 'The request took too long.', code: 'timeout', ...bySender('invalid_request_error') },
+  { status: 431, message: 'The headers are too large.', code: 'bad_request', ...bySender('invalid_request_error') },
+  {
+    status: 503,
+    message: 'No backend could serve the request.',
+    code: 'unavailable',
+    openai: 'server_error',
+    anthropic: 'overloaded_error',
+  },
+  {
+    status: 504,
+    message: 'The backend did not answer in time.',
+    code: 'timeout',
+    openai: 'server_error',
+    anthropic: 'timeout_error',
+  },
+  {
+    message: 'The gateway could not serve the request.',
+    code: 'gateway_error',
+    openai: 'server_error',
+    anthropic: 'api_error',
+  },
+];
+
+function bySender(type: string): Pick<Reply, 'openai' | 'anthropic'> {
+  return { openai: type, anthropic: type };
+}
 
 /** Envoy's own errors in the shape of the API that the client speaks, by path. */
 export function localReplies(gateway: GatewayIr): ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig {
-  const ofEnvoy: ConfigAccesslogV3AccessLogFilter = {
-    or_filter: {
-      filters: [
-        { response_flag_filter: { flags: FLAGS } },
-        {
-          status_code_filter: {
-            comparison: { op: 'EQ', value: { default_value: 413, runtime_key: 'headgate.local_reply.too_large' } },
-          },
-        },
-      ],
-    },
-  };
-  const prefix = gateway.endpointPrefixes.anthropic;
-  const ofAnthropic: ConfigAccesslogV3AccessLogFilter = {
-    or_filter: {
-      filters: [
-        {
-          metadata_filter: {
-            matcher: { filter: 'headgate', path: [{ key: 'api' }], value: { string_match: { exact: 'anthropic' } } },
-            match_if_key_not_found: false,
-          },
-        },
-        { header_filter: { header: { name: ':path', string_match: { prefix: `${prefix}/v1/messages` } } } },
-      ],
-    },
-  };
+  const ofEnvoy: ConfigAccesslogV3AccessLogFilter = { response_flag_filter: { flags: FLAGS } };
+  const anthropic = ofAnthropic(gateway.endpointPrefixes.anthropic);
   return {
     mappers: [
-      { filter: { and_filter: { filters: [ofEnvoy, ofAnthropic] } }, body_format_override: jsonBody(anthropicError) },
-      { filter: ofEnvoy, body_format_override: jsonBody(openaiError) },
+      ...mappers(TOO_LARGE, [statusIs(413)], anthropic),
+      ...REPLIES.flatMap((reply) =>
+        mappers(reply, [ofEnvoy, ...(reply.status === undefined ? [] : [statusIs(reply.status)])], anthropic),
+      ),
     ],
   };
 }
 
-const anthropicError = { type: 'error', error: { type: 'api_error', message: '%LOCAL_REPLY_BODY%' } };
-const openaiError = {
-  error: { message: '%LOCAL_REPLY_BODY%', type: 'server_error', param: null, code: '%RESPONSE_CODE_DETAILS%' },
-};
+/** The path may be a provider's by now; then the script has noted what the client spoke. */
+function ofAnthropic(prefix: string): ConfigAccesslogV3AccessLogFilter {
+  const noted: ConfigAccesslogV3AccessLogFilter = {
+    metadata_filter: {
+      matcher: { filter: 'headgate', path: [{ key: 'api' }], value: { string_match: { exact: 'anthropic' } } },
+      match_if_key_not_found: false,
+    },
+  };
+  const path: ConfigAccesslogV3AccessLogFilter = {
+    header_filter: { header: { name: ':path', string_match: { prefix: `${prefix}/v1/messages` } } },
+  };
+  return { or_filter: { filters: [noted, path] } };
+}
 
-function jsonBody(format: { [key: string]: JsonValue }): {
-  json_format: { [key: string]: JsonValue };
-  content_type: string;
-} {
-  return { json_format: format, content_type: 'application/json' };
+function mappers(
+  reply: Reply,
+  conditions: readonly ConfigAccesslogV3AccessLogFilter[],
+  anthropic: ConfigAccesslogV3AccessLogFilter,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3ResponseMapper[] {
+  const { code, message } = reply;
+  return [
+    jsonReply(allOf([...conditions, anthropic]), errorBody('anthropic', reply.anthropic, code, message)),
+    jsonReply(allOf(conditions), errorBody('openai', reply.openai, code, message)),
+  ];
+}
+
+function allOf(filters: readonly ConfigAccesslogV3AccessLogFilter[]): ConfigAccesslogV3AccessLogFilter {
+  const [first] = filters;
+  return filters.length === 1 && first ? first : { and_filter: { filters } };
+}
+
+function statusIs(status: number): ConfigAccesslogV3AccessLogFilter {
+  return {
+    status_code_filter: {
+      comparison: { op: 'EQ', value: { default_value: status, runtime_key: `headgate.local_reply.${status}` } },
+    },
+  };
+}
+
+function jsonReply(
+  filter: ConfigAccesslogV3AccessLogFilter,
+  body: string,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3ResponseMapper {
+  return {
+    filter,
+    body_format_override: { text_format_source: { inline_string: body }, content_type: 'application/json' },
+  };
 }

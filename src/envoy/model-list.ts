@@ -1,7 +1,8 @@
 import type { EndpointPrefixes, ModelIr } from '../ir/index.ts';
 import { directAnswer } from './answers.ts';
 import { routeAction } from './inference-route.ts';
-import { headerInput } from './match-tree.ts';
+import { hasHeader, headerInput } from './match-predicates.ts';
+import { PATH_HEADER } from './names.ts';
 import type { XdsTypeMatcherV3MatcherOnMatch } from './schema/index.ts';
 
 /** Size of the longest body that `models` leads to, in bytes. */
@@ -10,47 +11,20 @@ export function modelListBytes(models: readonly ModelIr[]): number {
 }
 
 /**
- * `GET /v1/models`, answered by Envoy, in the shapes of OpenAI and Anthropic; all other requests go on to `otherwise`.
- * Where both APIs share one prefix, a client that sends `anthropic-version` gets Anthropic's.
+ * `GET /v1/models`, answered by Envoy, in the shapes of OpenAI and Anthropic: by path; no other path finds anything here.
+ * On OpenAI's path, a client that sends `anthropic-version` gets Anthropic's.
  */
-export function emitModelList(
-  models: readonly ModelIr[],
-  prefixes: EndpointPrefixes,
-  otherwise: XdsTypeMatcherV3MatcherOnMatch,
-): XdsTypeMatcherV3MatcherOnMatch {
+export function emitModelList(models: readonly ModelIr[], prefixes: EndpointPrefixes): XdsTypeMatcherV3MatcherOnMatch {
   const openai = routeAction(directAnswer('headgate/models/openai', 200, openaiList(models)));
   const anthropic = routeAction(directAnswer('headgate/models/anthropic', 200, anthropicList(models)));
   const both: XdsTypeMatcherV3MatcherOnMatch = {
     matcher: {
-      matcher_list: {
-        matchers: [
-          {
-            predicate: {
-              single_predicate: {
-                input: headerInput('anthropic-version'),
-                value_match: { safe_regex: { google_re2: {}, regex: '.+' } },
-              },
-            },
-            on_match: anthropic,
-          },
-        ],
-      },
+      matcher_list: { matchers: [{ predicate: hasHeader('anthropic-version'), on_match: anthropic }] },
       on_no_match: openai,
     },
   };
-  const openaiPath = `${prefixes.openai}/v1/models`;
-  const anthropicPath = `${prefixes.anthropic}/v1/models`;
-  const map =
-    openaiPath === anthropicPath ? { [openaiPath]: both } : { [openaiPath]: both, [anthropicPath]: anthropic };
-  const listed: XdsTypeMatcherV3MatcherOnMatch = {
-    matcher: { matcher_tree: { input: headerInput(':path'), exact_match_map: { map } } },
-  };
-  return {
-    matcher: {
-      matcher_tree: { input: headerInput(':method'), exact_match_map: { map: { GET: listed } } },
-      on_no_match: otherwise,
-    },
-  };
+  const map = { [`${prefixes.anthropic}/v1/models`]: anthropic, [`${prefixes.openai}/v1/models`]: both };
+  return { matcher: { matcher_tree: { input: headerInput(PATH_HEADER), exact_match_map: { map } } } };
 }
 
 function openaiList(models: readonly ModelIr[]): string {

@@ -9,7 +9,10 @@ export const ORDER_NAMESPACE = 'headgate.order';
 /** Set by the data path script once the body is read; stripped from what clients send and from what providers get. */
 export const MODEL_HEADER = 'x-ai-eg-model';
 export const API_HEADER = 'x-headgate-api';
-export const INTERNAL_HEADERS = [MODEL_HEADER, API_HEADER] as const;
+/** The path without its query, set before a route is chosen: no input of a matcher gives it. */
+export const PATH_HEADER = 'x-headgate-path';
+/** Never sent to a provider or service. */
+export const INTERNAL_HEADERS = [MODEL_HEADER, API_HEADER, PATH_HEADER] as const;
 /** Marks the answer of the sentinel, so that it does not count as a failure of the provider. */
 export const SENTINEL_HEADER = 'x-headgate-sentinel';
 

@@ -1,21 +1,27 @@
 import {
   API_ENDPOINTS,
+  type ApiFamily,
   type BackendIr,
+  type EndpointPrefixes,
   type FilterChainIr,
   type GatewayIr,
   type HostIr,
+  type MatchIr,
   type RouteIr,
 } from '../ir/index.ts';
+import { pathMatches } from '../ir/match.ts';
 import type { Finding } from '../lib/findings.ts';
 import { formatFieldPath } from '../lib/findings.ts';
 import { directAnswer, errorBody } from './answers.ts';
+import { endpointPath } from './api-classes.ts';
 import { type Capabilities, describeFeature, type EnvoyFeature } from './capabilities.ts';
-import { forwardRoute, redirectRoute } from './forward-route.ts';
+import { forwardRoute, INVALID_BACKEND, redirectRoute } from './forward-route.ts';
 import { inferenceTarget, routeAction } from './inference-route.ts';
 import { routeFactsMetadata } from './lua.ts';
-import { emitMatchTree, headerInput } from './match-tree.ts';
+import { hasHeader, headerInput } from './match-predicates.ts';
+import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
-import { API_HEADER, INTERNAL_HEADERS, LUA_FILTER } from './names.ts';
+import { API_HEADER, LUA_FILTER, MODEL_HEADER, PATH_HEADER } from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {
   ConfigRouteV3RouteConfiguration,
@@ -39,7 +45,7 @@ export function emitRoutes(
   const message: ConfigRouteV3RouteConfiguration = {
     name: chain.routeConfigName,
     // Stripped before the first choice of a route: a filter would be too late for what a client forged.
-    internal_only_headers: INTERNAL_HEADERS,
+    internal_only_headers: [MODEL_HEADER, API_HEADER],
     ignore_port_in_host_matching: true,
     max_direct_response_body_size_bytes: largestList,
     virtual_hosts: chain.hosts.map((host) => emitHost(host, context, findings)),
@@ -51,8 +57,12 @@ function emitHost(host: HostIr, context: RouteContext, findings: Finding[]): Con
   const { gateway } = context;
   const inference = host.routes.some((route) => route.match.inference);
   const target = (route: RouteIr): XdsTypeMatcherV3MatcherOnMatch => routeTarget(route, context, findings);
-  const tree = emitMatchTree(host.routes, target, notFound(context), inferencePaths(gateway));
-  const root = inference ? emitModelList(host.models, gateway.endpointPrefixes, tree) : tree;
+  const plain = emitMatchTree(
+    host.routes.filter((route) => !route.match.inference),
+    target,
+    notFound(gateway),
+  );
+  const root = inference ? emitInferenceHost(host, context, target, plain) : plain;
   return {
     name: host.hostname,
     domains: [host.hostname],
@@ -66,8 +76,60 @@ function emitHost(host: HostIr, context: RouteContext, findings: Finding[]): Con
   };
 }
 
-function inferencePaths(gateway: GatewayIr): string[] {
-  return API_ENDPOINTS.map((endpoint) => `${gateway.endpointPrefixes[endpoint.api]}/${endpoint.path}`);
+/**
+ * A request for an inference endpoint meets the tree twice: first to be read, and once its model is known to find its
+ * route. All others meet the routes of plain HTTP alone.
+ */
+function emitInferenceHost(
+  host: HostIr,
+  context: RouteContext,
+  target: (route: RouteIr) => XdsTypeMatcherV3MatcherOnMatch,
+  plain: XdsTypeMatcherV3MatcherOnMatch,
+): XdsTypeMatcherV3MatcherOnMatch {
+  const { endpointPrefixes } = context.gateway;
+  const reachable = host.routes.filter(({ match }) => match.inference || takesInferencePath(match, endpointPrefixes));
+  const read = emitMatchTree(reachable, target, unknownModel());
+  const unread = Object.fromEntries(
+    API_ENDPOINTS.map((endpoint) => [endpointPath(endpoint, endpointPrefixes), unreadRoute(endpoint.api, context)]),
+  );
+  const byMethod: XdsTypeMatcherV3MatcherOnMatch = {
+    matcher: {
+      matcher_tree: {
+        input: headerInput(':method'),
+        exact_match_map: {
+          map: {
+            POST: { matcher: { matcher_tree: { input: headerInput(PATH_HEADER), exact_match_map: { map: unread } } } },
+            GET: emitModelList(host.models, endpointPrefixes),
+          },
+        },
+      },
+      on_no_match: plain,
+    },
+  };
+  return {
+    matcher: {
+      matcher_list: { matchers: [{ predicate: hasHeader(API_HEADER), on_match: read }] },
+      on_no_match: byMethod,
+    },
+  };
+}
+
+function takesInferencePath({ method, path }: MatchIr, prefixes: EndpointPrefixes): boolean {
+  if (method !== undefined && method !== 'POST') return false;
+  return path === undefined || API_ENDPOINTS.some((endpoint) => pathMatches(path, endpointPath(endpoint, prefixes)));
+}
+
+/**
+ * The route of an inference request until its body is read. It has a cluster, though a missing one, since only such
+ * routes take the body limit of their virtual host. An Envoy that cannot run the script says so.
+ */
+function unreadRoute(api: ApiFamily, { capabilities }: RouteContext): XdsTypeMatcherV3MatcherOnMatch {
+  if (capabilities.features.has('lua_filter_context')) {
+    return routeAction({ name: 'headgate/unread', match: { prefix: '/' }, route: { cluster: INVALID_BACKEND } });
+  }
+  const type = api === 'anthropic' ? 'api_error' : 'server_error';
+  const message = 'This proxy cannot serve this API.';
+  return routeAction(directAnswer(`headgate/unread/${api}`, 501, errorBody(api, type, 'not_implemented', message)));
 }
 
 function routeTarget(route: RouteIr, context: RouteContext, findings: Finding[]): XdsTypeMatcherV3MatcherOnMatch {
@@ -104,48 +166,30 @@ function lackingFinding(route: RouteIr, feature: EnvoyFeature, capabilities: Cap
   };
 }
 
-/** Where no route matches: 404 in the shape of the API. The script names the model in its own answer. */
-function notFound(context: RouteContext): XdsTypeMatcherV3MatcherOnMatch {
-  const { endpointPrefixes } = context.gateway;
-  const unknownModel = routeAction({
-    ...directAnswer(
-      'headgate/model-not-found',
-      404,
-      errorBody(
-        'openai',
-        'invalid_request_error',
-        'model_not_found',
-        'The model does not exist or is not served here.',
-      ),
-    ),
+/** No route serves the model: 404. The script names the model in its own answer. */
+function unknownModel(): XdsTypeMatcherV3MatcherOnMatch {
+  const message = 'The model does not exist or is not served here.';
+  const body = errorBody('openai', 'invalid_request_error', 'model_not_found', message);
+  return routeAction({
+    ...directAnswer('headgate/model-not-found', 404, body),
     metadata: routeFactsMetadata({ name: '', not_found: true, refs: {} }),
   });
+}
+
+/** No route serves a path and method: 404 in the shape of the API that the path belongs to. */
+function notFound({ endpointPrefixes: { anthropic: prefix } }: GatewayIr): XdsTypeMatcherV3MatcherOnMatch {
   const message = 'No route serves this path and method.';
-  const openai = routeAction(
-    directAnswer('headgate/not-found', 404, errorBody('openai', 'invalid_request_error', 'not_found', message)),
-  );
-  const anthropic = routeAction(
-    directAnswer('headgate/not-found/anthropic', 404, errorBody('anthropic', 'not_found_error', 'not_found', message)),
-  );
-  const byPath: XdsTypeMatcherV3MatcherOnMatch =
-    endpointPrefixes.anthropic === ''
-      ? openai
-      : {
-          matcher: {
-            matcher_tree: {
-              input: headerInput(':path'),
-              prefix_match_map: { map: { [`${endpointPrefixes.anthropic}/`]: anthropic } },
-            },
-            on_no_match: openai,
-          },
-        };
+  const openai = errorBody('openai', 'invalid_request_error', 'not_found', message);
+  const anthropic = errorBody('anthropic', 'not_found_error', 'not_found', message);
+  const map = {
+    [prefix === '' ? '/v1/messages' : `${prefix}/`]: routeAction(
+      directAnswer('headgate/not-found/anthropic', 404, anthropic),
+    ),
+  };
   return {
     matcher: {
-      matcher_tree: {
-        input: headerInput(API_HEADER),
-        prefix_match_map: { map: { openai: unknownModel, anthropic: unknownModel, cohere: unknownModel } },
-      },
-      on_no_match: byPath,
+      matcher_tree: { input: headerInput(PATH_HEADER), prefix_match_map: { map } },
+      on_no_match: routeAction(directAnswer('headgate/not-found', 404, openai)),
     },
   };
 }
