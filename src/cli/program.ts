@@ -11,6 +11,7 @@ import { registerValidate } from './commands/validate.ts';
 import { registerVersion } from './commands/version.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { isMachineFormat, writeErrorDocument } from './output.ts';
+import { VERSION } from './version.ts';
 
 const DESCRIPTION = 'AI gateway policy (YAML) in, configuration of stock Envoy out (xDS).';
 
@@ -23,6 +24,7 @@ function createProgram(io: CliIo): Command {
   const program = new Command('headgate');
   program
     .description(DESCRIPTION)
+    .version(VERSION, '-V, --version')
     .addOption(
       new Option('--log-level <level>', 'least level that is logged')
         .choices(['debug', 'info', 'warn', 'error', 'silent'])
@@ -82,7 +84,9 @@ function reportFailure(caught: unknown, command: Command, io: CliIo): void {
   const { output, logLevel } = command.optsWithGlobals<{ output?: string; logLevel?: string }>();
   const error = caught instanceof GatewayError ? caught : undefined;
   const message = caught instanceof Error ? caught.message : String(caught);
-  if (isMachineFormat(output)) writeErrorDocument(io, output, { code: error?.code ?? 'bug', message });
+  // Wrong usage has no result, not even one that says so.
+  if (isMachineFormat(output) && error?.code !== 'usage')
+    writeErrorDocument(io, output, { code: error?.code ?? 'bug', message });
   if (error) {
     io.stderr.write(`headgate: ${message} [${error.code}]\n`);
     if (error.code === 'usage') io.stderr.write('(add --help for usage and examples)\n');

@@ -83,7 +83,7 @@ function parsePrefixes(text: string): Partial<EndpointPrefixes> {
   const prefixes: Record<string, string> = {};
   for (const part of text.split(',')) {
     const [name = '', path = ''] = part.split(/:(.*)/s).map((word) => word.trim());
-    if (!FAMILIES.includes(name) || !/^(\/[\w.~-]+)*\/?$/.test(path)) {
+    if (!FAMILIES.includes(name) || path === '' || !/^(\/[\w.~-]+)*\/?$/.test(path)) {
       throw new InvalidArgumentError(`"${part}" is not one of openai:/PATH, cohere:/PATH, anthropic:/PATH.`);
     }
     prefixes[name] = path.replace(/\/$/, '');

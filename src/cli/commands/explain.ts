@@ -24,8 +24,8 @@ interface ExplainFlags extends SourceFlags, PolicyFlags, RequestFlags {
 const EXAMPLES = `
 Says what a request would meet: listener, host, route, backends in the order they are tried, credentials by name, limits
 and costs, and why other routes do not match. Nothing is sent. The last argument is a path, or a URL that says host and
-port too. Values of headers and of secrets are never printed. Where two backends share a priority, the order between
-them is drawn for each request.
+port too. Values of the request's headers and of secrets are never printed. Where two backends share a priority, the
+order between them is drawn for each request.
 
 Examples:
   headgate explain config/ --model gpt-4o-mini /v1/chat/completions
@@ -54,12 +54,13 @@ export function registerExplain(program: Command, io: CliIo): void {
 
 async function runExplain(args: readonly string[], flags: ExplainFlags, io: CliIo): Promise<void> {
   const target = args.at(-1) ?? '';
-  const paths = sourcePaths(args.slice(0, -1), flags, io);
-  if (paths.includes('-') && flags.body === '-') {
+  const sources = args.slice(0, -1);
+  if ([...sources, ...(flags.filename ?? [])].includes('-') && flags.body === '-') {
     throw new GatewayError('usage', 'standard input can be the source or the body, not both');
   }
   const { readRequest } = await import('../explain/request.ts');
   const request = await readRequest(target, flags, io);
+  const paths = sourcePaths(sources, flags, io);
   const { chooseGateways, compileFor, loadRevision, refuse } = await import('../pipeline.ts');
   const loaded = await loadRevision(paths, flags, io);
   if (!loaded.ok) return refuse(io, flags.output, loaded.findings);
