@@ -90,7 +90,7 @@ function nearest(roots: readonly string[], neighbours: Neighbours, isChanged: Re
   const seen = new Set(roots);
   let front = [...roots];
   for (let step = 0; step <= MAX_STEPS; step++) {
-    const found = front.filter((object) => isChanged.has(object));
+    const found = [...new Set(front)].filter((object) => isChanged.has(object));
     // A route says who uses a backend; what the backend is made of is nearer to the cause.
     const made = found.filter((object) => !/^\w*Route\//.test(object));
     if (found.length > 0) return (made.length > 0 ? made : found).sort(compareText);

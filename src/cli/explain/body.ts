@@ -51,11 +51,15 @@ function repeatedKey(body: string): string | undefined {
   const keys = new Set<string>();
   let depth = 0;
   let last = '';
-  for (const [token] of body.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/gs)) {
-    if (token === '{' || token === '[') depth++;
-    else if (token === '}' || token === ']') depth--;
-    else if (token !== ':') last = token;
-    else if (depth === 1) {
+  for (let at = 0; at < body.length; at++) {
+    const c = body[at];
+    if (c === '"') {
+      const start = at;
+      for (at++; body[at] !== '"'; at++) if (body[at] === '\\') at++;
+      if (depth === 1) last = body.slice(start, at + 1);
+    } else if (c === '{' || c === '[') depth++;
+    else if (c === '}' || c === ']') depth--;
+    else if (c === ':' && depth === 1) {
       const key = JSON.parse(last) as string;
       if (keys.has(key)) return key;
       keys.add(key);

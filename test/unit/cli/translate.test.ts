@@ -48,13 +48,15 @@ describe('cli: translate', () => {
 
   it('masks secrets as Envoy does, unless told to show them', async () => {
     const file = yamlFile(CHAT);
-    const masked = section(await translated([file]), 'SecretsConfigDump').dynamic_active_secrets;
-    expect(masked).to.have.length(1);
-    expect(masked[0].name).to.equal('Secret/default/openai-key/apiKey');
-    expect(masked[0].secret.generic_secret).to.deep.equal({ secret: { inline_string: '[redacted]' } });
-    const shown = section(await translated(['--show-secrets', file]), 'SecretsConfigDump').dynamic_active_secrets;
-    expect(shown[0].secret.generic_secret).to.deep.equal({ secret: { inline_string: SECRET } });
-    expect(shown[0].version_info).to.equal(masked[0].version_info);
+    const secretOf = (dump: Dump) =>
+      section(dump, 'SecretsConfigDump').dynamic_active_secrets.find(
+        (entry: { name: string }) => entry.name === 'Secret/default/openai-key/apiKey',
+      );
+    const masked = secretOf(await translated([file]));
+    expect(masked.secret.generic_secret).to.deep.equal({ secret: { inline_string: '[redacted]' } });
+    const shown = secretOf(await translated(['--show-secrets', file]));
+    expect(shown.secret.generic_secret).to.deep.equal({ secret: { inline_string: SECRET } });
+    expect(shown.version_info).to.equal(masked.version_info);
   });
 
   it('gives the same bytes for any order of files and documents', async () => {
