@@ -18,9 +18,14 @@ const FEATURES = {
     what: 'the priority_group cluster specifier',
   },
   credential_injector: {
-    since: '1.36.0',
+    since: '1.37.0',
     extension: 'envoy.filters.http.credential_injector',
-    what: 'the credential_injector filter',
+    what: 'the credential_injector filter with a prefix of its header',
+  },
+  forward_proxy: {
+    since: '1.38.0',
+    extension: 'envoy.transport_sockets.http_11_proxy',
+    what: 'the http_11_proxy transport socket with a proxy of its own',
   },
 } as const satisfies Record<string, { since: string; extension: string; what: string }>;
 

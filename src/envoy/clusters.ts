@@ -30,13 +30,8 @@ export function emitCluster(backend: BackendIr, withSentinel: boolean, options: 
     ...(eds
       ? { type: 'EDS', eds_cluster_config: { eds_config: { ads: {}, resource_api_version: 'V3' } } }
       : {
-          type: 'STRICT_DNS',
+          cluster_type: dnsCluster(backend.connection),
           load_assignment: loadAssignment(backend, withSentinel, options),
-          dns_lookup_family: 'V4_PREFERRED',
-          respect_dns_ttl: backend.connection.respectDnsTtl ?? true,
-          ...(backend.connection.dnsRefreshRateMs !== undefined && {
-            dns_refresh_rate: protoDuration(backend.connection.dnsRefreshRateMs),
-          }),
         }),
     connect_timeout: protoDuration(backend.connection.connectTimeoutMs),
     lb_policy: LB_POLICIES[backend.connection.loadBalancer],
@@ -56,6 +51,18 @@ export function emitCluster(backend: BackendIr, withSentinel: boolean, options: 
       ...upstreamTlsReferences(backend.tls),
       ...upstreamFilterReferences(backend),
     ],
+  };
+}
+
+/** Every address of every name is an endpoint. */
+function dnsCluster({ respectDnsTtl, dnsRefreshRateMs }: ConnectionIr): { name: string; typed_config: Any } {
+  return {
+    name: 'envoy.clusters.dns',
+    typed_config: typedAny('envoy.extensions.clusters.dns.v3.DnsCluster', {
+      dns_lookup_family: 'V4_PREFERRED',
+      respect_dns_ttl: respectDnsTtl ?? true,
+      ...(dnsRefreshRateMs !== undefined && { dns_refresh_rate: protoDuration(dnsRefreshRateMs) }),
+    }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { BackendIr, GatewayIr, InferenceRuleIr, SecretValues } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
+import { backendNeeds } from './backend-needs.ts';
 import type { Capabilities } from './capabilities.ts';
 import { emitCluster } from './clusters.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
@@ -10,6 +11,7 @@ import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
 import { emitSecret } from './secrets.ts';
 import { sentinelListener } from './sentinel.ts';
+import { sentinelSecret } from './sentinel-certificate.ts';
 
 /** All resources of one gateway for Envoys of one set of capabilities. */
 export interface CompiledGateway {
@@ -27,10 +29,12 @@ export function compileGateway(
   const rules = inferenceRules(gateway);
   const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
   const byName = new Map(backends.map((backend) => [backend.name, backend]));
-  const withSentinel = backendsThatFailOver(rules);
+  // Routes to the others are answered with 501, so their clusters would have no use.
+  const usable = backends.filter((backend) => backendNeeds(backend).every((need) => capabilities.features.has(need)));
+  const withSentinel = capabilities.features.has('priority_group') ? backendsThatFailOver(rules) : new Set<string>();
   const resources: EnvoyResource[] = [];
   const findings: Finding[] = rules.flatMap(costFindings);
-  for (const backend of backends) {
+  for (const backend of usable) {
     resources.push(emitCluster(backend, withSentinel.has(backend.name), options));
     if (usesEds(backend)) resources.push(emitEndpoints(backend, withSentinel.has(backend.name), options));
   }
@@ -43,7 +47,8 @@ export function compileGateway(
     }
   }
   for (const secret of gateway.secrets) resources.push(emitSecret(secret, secrets));
-  if (withSentinel.size > 0) resources.push(sentinelListener(options.sentinelPort));
+  if (usable.some((backend) => withSentinel.has(backend.name)))
+    resources.push(sentinelListener(options.sentinelPort), sentinelSecret());
   return { resources: inOrder(resources), findings: sortFindings(findings) };
 }
 

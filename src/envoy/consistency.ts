@@ -87,7 +87,8 @@ function socketOf(resource: EnvoyResource): { address: string; port: number } | 
     address?: { socket_address?: { address?: string; port_value?: number } };
   };
   const socket = address?.socket_address;
-  if (socket?.address === undefined || socket.port_value === undefined) return undefined;
+  // Port 0 is a free one each time.
+  if (socket?.address === undefined || !socket.port_value) return undefined;
   return { address: socket.address, port: socket.port_value };
 }
 

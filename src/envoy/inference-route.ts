@@ -5,6 +5,7 @@ import { InvariantError } from '../lib/errors.ts';
 import { protoDuration } from '../lib/units.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { API_CLASSES, type ApiClass, servesClass } from './api-classes.ts';
+import { backendNeeds } from './backend-needs.ts';
 import type { Capabilities, EnvoyFeature } from './capabilities.ts';
 import { emitCostLua } from './cost-lua.ts';
 import { routeFactsMetadata } from './lua.ts';
@@ -75,10 +76,14 @@ function lackingFeatures(
   backends: ReadonlyMap<string, BackendIr>,
   capabilities: Capabilities,
 ): EnvoyFeature[] {
-  const needed: EnvoyFeature[] = ['lua_filter_context'];
-  if (refs.length > 1) needed.push('priority_group');
-  if (refs.some((ref) => backends.get(ref.backend)?.credential?.secret)) needed.push('credential_injector');
-  return needed.filter((feature) => !capabilities.features.has(feature));
+  const needed = new Set<EnvoyFeature>(
+    refs.length > 1 ? ['lua_filter_context', 'priority_group'] : ['lua_filter_context'],
+  );
+  for (const ref of refs) {
+    const backend = backends.get(ref.backend);
+    for (const feature of backend ? backendNeeds(backend) : []) needed.add(feature);
+  }
+  return [...needed].filter((feature) => !capabilities.features.has(feature));
 }
 
 function unsupportedRoute(route: RouteIr, apiClass: ApiClass, envoyTooOld: boolean): ConfigRouteV3Route {

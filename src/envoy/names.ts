@@ -27,4 +27,5 @@ export const TYPES = {
   secret: 'envoy.extensions.transport_sockets.tls.v3.Secret',
 } as const;
 
-export const SENTINEL_LISTENER = 'headgate/sentinel';
+/** Listener, route configuration and certificate of the sentinel. */
+export const SENTINEL = 'headgate/sentinel';

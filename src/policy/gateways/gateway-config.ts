@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { CostIr } from '../../ir/index.ts';
 import { gatewayConfigKind, isValidOf, type LoadedObject } from '../../resources/index.ts';
 import type { Context } from '../context.ts';
@@ -56,11 +57,19 @@ function readSettings(loaded: LoadedObject, context: Context): GatewaySettings {
     : [];
   if (spec.forwardProxy === undefined || spec.forwardProxy === null) return { costs, isProxyBroken: false };
   const address = textOf(fieldsOf(spec.forwardProxy).address);
-  if (address !== undefined && isHostAndPort(address)) return { costs, forwardProxy: address, isProxyBroken: false };
-  context.report.error('HG0107', loaded, ['spec', 'forwardProxy', 'address'], 'is not of the form host:port', {
+  if (address !== undefined && isAddressAndPort(address)) return { costs, forwardProxy: address, isProxyBroken: false };
+  const message =
+    address !== undefined && isHostAndPort(address)
+      ? 'names the proxy by its host name, but Envoy takes an IP address only'
+      : 'is not of the form host:port';
+  context.report.error('HG0107', loaded, ['spec', 'forwardProxy', 'address'], message, {
     hint: 'no provider is called without the proxy',
   });
   return { costs, isProxyBroken: true };
+}
+
+function isAddressAndPort(address: string): boolean {
+  return isHostAndPort(address) && isIP(address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')) !== 0;
 }
 
 function isHostAndPort(address: string): boolean {

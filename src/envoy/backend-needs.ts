@@ -1,0 +1,11 @@
+import type { BackendIr } from '../ir/index.ts';
+import type { EnvoyFeature } from './capabilities.ts';
+
+/** What an Envoy must be able to do to have the cluster of a backend at all. */
+export function backendNeeds(backend: BackendIr): EnvoyFeature[] {
+  return [
+    ...(backend.provider ? (['lua_filter_context'] as const) : []),
+    ...(backend.credential?.secret ? (['credential_injector'] as const) : []),
+    ...(backend.forwardProxy === undefined ? [] : (['forward_proxy'] as const)),
+  ];
+}
