@@ -148,14 +148,13 @@ function namesIn(value: Json, resource: EnvoyResource): ResourceReference[] {
   return found;
 }
 
-/** Clusters by which the data path script finds what a route changes for a backend. */
+/** Clusters by which the data path script finds what a route changes for a backend (see `routeFactsMetadata`). */
 function scriptClusters(metadata: unknown): string[] {
   const filters = isObject(metadata) ? metadata.filter_metadata : undefined;
   const script = isObject(filters) ? filters[LUA_FILTER] : undefined;
-  const facts = isObject(script) ? script.facts : undefined;
-  // They travel as text (see lua.ts).
-  const refs = typeof facts === 'string' ? (JSON.parse(facts) as Json).refs : undefined;
-  return isObject(refs) ? Object.keys(refs) : [];
+  if (!isObject(script) || typeof script.facts !== 'string') return [];
+  const { refs } = JSON.parse(script.facts) as { refs?: object };
+  return Object.keys(refs ?? {});
 }
 
 function isObject(value: unknown): value is Json {
