@@ -126,7 +126,7 @@ function readRequest(gateway: GatewayIr, host: HostIr, request: ClientRequest): 
 function earlyOutcome(gateway: GatewayIr, host: HostIr, request: ClientRequest, reading: Reading): Outcome | undefined {
   const { openai, anthropic } = gateway.endpointPrefixes;
   const isList = request.method === 'GET' && [`${openai}/v1/models`, `${anthropic}/v1/models`].includes(request.path);
-  if (isList && request.query.size === 0 && host.routes.some((route) => route.match.inference)) {
+  if (isList && host.routes.some((route) => route.match.inference)) {
     return { kind: 'models', models: host.models.map(({ id, ownedBy }) => ({ id, ownedBy })) };
   }
   if (reading.endpoint === undefined) return undefined;

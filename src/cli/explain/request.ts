@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { INTERNAL_HEADERS } from '../../envoy/names.ts';
 import { GatewayError } from '../../lib/errors.ts';
 import { type CliIo, readStdin } from '../io.ts';
 import { pathFrom } from '../source-options.ts';
@@ -27,9 +28,6 @@ export interface ClientRequest {
   readonly body: string;
 }
 
-/** A client's own are taken away before the first route is chosen. */
-const INTERNAL_HEADERS = ['x-ai-eg-model', 'x-headgate-api'];
-
 /**
  * Reads the request that a command line describes.
  * Shape: `target` is a path with query, or a URL that says host and port too.
@@ -49,6 +47,7 @@ export async function readRequest(target: string, flags: RequestFlags, io: CliIo
   if (flags.body !== undefined && flags.model !== undefined) {
     throw new GatewayError('usage', '--model stands for a body: give one of --model and --body');
   }
+  // A client's own are taken away before the first route is chosen.
   for (const name of INTERNAL_HEADERS) headers.delete(name);
   const https = url.protocol === 'https:';
   return {

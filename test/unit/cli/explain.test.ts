@@ -115,7 +115,7 @@ describe('cli: explain', () => {
     expect(translation.message).to.contain('default/claude speaks Anthropic');
     const old = await answered(['--envoy-version', '1.38.3', '--model', 'gpt', '/v1/chat/completions']);
     expect(old).to.include({ status: 501 });
-    expect(await answered(['/v1/models'])).to.deep.equal({
+    expect(await answered(['/v1/models?limit=5'])).to.deep.equal({
       kind: 'models',
       models: [
         { id: 'gpt', ownedBy: 'Envoy AI Gateway' },
