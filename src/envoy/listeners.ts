@@ -18,6 +18,9 @@ import {
 import { secretReference } from './secrets.ts';
 import { downstreamTlsSocket } from './tls.ts';
 
+/** Envoy's default; a body may always be as large as what a connection may hold. */
+const CONNECTION_BUFFER_BYTES = 1_048_576;
+
 export function emitListener(listener: ListenerIr, gateway: GatewayIr, capabilities: Capabilities): EnvoyResource {
   const bySni = listener.chains.some((chain) => chain.serverNames.length > 0);
   const message: ConfigListenerV3Listener = {
@@ -30,6 +33,9 @@ export function emitListener(listener: ListenerIr, gateway: GatewayIr, capabilit
           typed_config: typedAny('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
         },
       ],
+    }),
+    ...(gateway.maxRequestBodyBytes < CONNECTION_BUFFER_BYTES && {
+      per_connection_buffer_limit_bytes: gateway.maxRequestBodyBytes,
     }),
     filter_chains: listener.chains.map((chain) => emitFilterChain(chain, gateway, capabilities)),
   };

@@ -402,19 +402,19 @@ end
 
 -- What the listener learnt about a request, for the attempts: one text in the metadata, since a table there costs more
 -- than all the rest. No field can hold the separator: models with control characters are refused.
-local NOTE = '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%a*)\31([^\31]*)\31([^\31]*)$'
+local NOTE = '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%a*)\31([^\31]*)\31([^\31]*)$'
 
 local function write_note(route, endpoint, asked, query, options, model, now)
   return concat({ route.version, endpoint, query, tostring(now), tostring(asked.model_start), tostring(asked.model_end),
-    tostring(asked.close), tostring(asked.options_start or 0), tostring(asked.options_end or 0),
+    tostring(asked.close), tostring(asked.options_start or 0), tostring(asked.options_end or 0), tostring(asked.size),
     asked.multipart and 'm' or '', options, model }, '\31')
 end
 
 local function read_note(text)
-  local route, endpoint, query, started, model_start, model_end, close, options_start, options_end, flags, options, model = match(text, NOTE)
+  local route, endpoint, query, started, model_start, model_end, close, options_start, options_end, size, flags, options, model = match(text, NOTE)
   return { route = route, endpoint = endpoint, query = query, started = tonumber(started), model_start = tonumber(model_start),
     model_end = tonumber(model_end), close = tonumber(close), options_start = tonumber(options_start),
-    options_end = tonumber(options_end), flags = flags, options = options, model = model }
+    options_end = tonumber(options_end), size = size, flags = flags, options = options, model = model }
 end
 
 -- ------------------------------------------------------------------------------------------------------ order of backends
@@ -719,6 +719,8 @@ local function listener_request(handle, listener)
   local metadata = handle:streamInfo():dynamicMetadata()
   local now = now_ms(handle)
   metadata:set(NS, 'model', model)
+  if api == 'anthropic' then metadata:set(NS, 'api', api) end -- the path is the provider's when Envoy answers an error itself
+  asked.size = #text
   metadata:set(NS, 'request', write_note(route, endpoint.name, asked, sub(path, #bare + 1), options, model, now))
   local credentials
   if route.override_headers then
@@ -916,7 +918,11 @@ local function backend_request(handle, backend)
     for i = 1, ref.headers.removed and #ref.headers.removed or 0 do headers:remove(ref.headers.removed[i]) end
     for name, value in pairs(ref.headers.set or {}) do headers:replace(name, value) end
   end
-  if ref.model or ref.body or note.options ~= '' then edit_body(handle, note, ref, ref.model) end
+  if ref.model or ref.body or note.options ~= '' then
+    edit_body(handle, note, ref, ref.model)
+  elseif notes.tried then
+    headers:replace('content-length', note.size) -- the attempt before may have sent an edited body
+  end
 end
 
 -- Notes why an attempt failed. Of one that succeeded the listener's response tells.
