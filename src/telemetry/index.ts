@@ -1,6 +1,8 @@
 /**
- * The telemetry room. In: what the other rooms have to say of themselves. Out: log lines on standard error, credentials
- * taken out, and metrics as Prometheus text. Must not know: what any room does.
+ * The telemetry room.
+ * In: what the other rooms have to say of themselves.
+ * Out: log lines on standard error, with credentials taken out.
+ * Must not know: what any room does.
  */
 export {
   createLogger,

@@ -5,7 +5,8 @@
  */
 export type { AckEvent, NackEvent, NodeEvent, NodeStatus, Rejection, TypeStatus } from './ledger.ts';
 export type { NodeExtension, NodeInfo } from './node.ts';
-export { createXdsServer, type XdsServer, type XdsServerOptions } from './server.ts';
+export { createXdsServer } from './server.ts';
+export type { XdsServer, XdsServerOptions } from './server-options.ts';
 export {
   createSnapshot,
   type EncodedResource,

@@ -36,7 +36,8 @@ export function createNodes(): Nodes {
     },
     detach(record, stream) {
       record.streams.delete(stream);
-      return record.streams.size === 0 && records.delete(keyOf(record.node));
+      if (record.streams.size > 0 || records.get(keyOf(record.node)) !== record) return false;
+      return records.delete(keyOf(record.node));
     },
     all: () => records.values(),
   };

@@ -2,55 +2,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
-import type { Logger } from '../telemetry/logger.ts';
-import { createDiffs } from './diff.ts';
 import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog } from './grpc.ts';
-import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import { createNodes, type NodeRecord, nodeStatus } from './nodes.ts';
-import { createResponses } from './responses.ts';
+import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
 import { XDS_METHODS, type XdsMethod } from './services.ts';
+import { createShared } from './shared.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type StreamShared, type Transport, XdsStream } from './stream.ts';
+import { type Transport, XdsStream } from './stream.ts';
 import { applyDeltaRequest } from './stream-delta.ts';
 import { applySotwRequest } from './stream-sotw.ts';
-import { createSubscriptions } from './subscription.ts';
 import { decodeDeltaRequest, decodeSotwRequest } from './wire.ts';
-
-export interface XdsServerOptions {
-  /** Snapshot key of a node; undefined holds it: its streams stay open without an answer. */
-  readonly resolve: (node: NodeInfo) => string | undefined;
-  readonly logger: Logger;
-  readonly onAck?: (event: AckEvent) => void;
-  readonly onNack?: (event: NackEvent) => void;
-  readonly onNodeChange?: (event: NodeEvent) => void;
-  /** How long a client that does not answer holds up what depends on its answer. Default 5 s. */
-  readonly ackTimeoutMs?: number;
-  readonly limits?: {
-    /** Largest request. Default 256 MiB: a reconnecting delta client repeats every name and version it holds. */
-    readonly maxReceiveBytes?: number;
-    /** Types that one stream may ask for. Default 64. */
-    readonly maxTypesPerStream?: number;
-    /** Assembled responses that are kept to be shared. Default 64 MiB. */
-    readonly maxSharedBytes?: number;
-  };
-  /** HTTP/2 pings, so that dead proxies are noticed. Default every 30 s, 10 s to answer. */
-  readonly keepalive?: { readonly intervalMs: number; readonly timeoutMs: number };
-}
-
-export interface XdsServer {
-  /** Errors: GatewayError `port_in_use`, `unavailable`. */
-  listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
-  setSnapshot(key: string, snapshot: Snapshot): void;
-  /** Its nodes are held: they keep what they have. */
-  deleteSnapshot(key: string): void;
-  /** Asks `resolve` again for every node. */
-  reresolve(): void;
-  nodes(): NodeStatus[];
-  /** Ends all streams with UNAVAILABLE, spread over at most half of the time, then closes. */
-  drain(timeoutMs: number): Promise<void>;
-  close(): Promise<void>;
-}
 
 interface Connection {
   readonly stream: XdsStream;
@@ -59,27 +21,24 @@ interface Connection {
   record: NodeRecord | undefined;
 }
 
-const MIB = 1024 * 1024;
-
 /** Creates an xDS server that does not listen yet. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   silenceGrpcLog();
   const { logger } = options;
   const snapshots = new Map<string, Snapshot>();
   const nodes = createNodes();
-  const connections = new Set<Connection>();
-  const records = new Map<XdsStream, NodeRecord>();
-  const shared = createShared(options, records);
-  const maxTypes = options.limits?.maxTypesPerStream ?? 64;
+  const connections = new Map<XdsStream, Connection>();
+  const shared = createShared(options, (stream) => connections.get(stream)?.record);
+  const maxTypes = options.limits?.maxTypesPerStream ?? DEFAULTS.maxTypesPerStream;
   let streamIds = 0;
   let draining = false;
   let bound: string | undefined;
 
   const server = new Server({
-    'grpc.max_receive_message_length': options.limits?.maxReceiveBytes ?? 256 * MIB,
+    'grpc.max_receive_message_length': options.limits?.maxReceiveBytes ?? DEFAULTS.maxReceiveBytes,
     'grpc.max_send_message_length': -1,
-    'grpc.keepalive_time_ms': options.keepalive?.intervalMs ?? 30_000,
-    'grpc.keepalive_timeout_ms': options.keepalive?.timeoutMs ?? 10_000,
+    'grpc.keepalive_time_ms': options.keepalive?.intervalMs ?? DEFAULTS.keepalive.intervalMs,
+    'grpc.keepalive_timeout_ms': options.keepalive?.timeoutMs ?? DEFAULTS.keepalive.timeoutMs,
     'grpc.enable_channelz': 0,
   });
   server.addService(
@@ -96,7 +55,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     streamIds += 1;
     const stream = new XdsStream(streamIds, method.variant, method.typeUrl, transport, shared);
     const connection: Connection = { stream, method, transport, record: undefined };
-    connections.add(connection);
+    connections.set(stream, connection);
     let open = true;
     const end = (): void => {
       if (!open) return;
@@ -162,7 +121,6 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     }
     const { record, isNew } = nodes.attach(node, connection.stream);
     connection.record = record;
-    records.set(connection.stream, record);
     const key = options.resolve(node);
     if (isNew || key !== record.key) moveNode(record, key);
     if (isNew) options.onNodeChange?.({ kind: 'connected', node, ...(key === undefined ? {} : { key }) });
@@ -178,7 +136,14 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   function steer(record: NodeRecord, snapshot: Snapshot | undefined): void {
-    for (const stream of record.streams) stream.setGoal(snapshot);
+    for (const stream of [...record.streams]) {
+      try {
+        stream.setGoal(snapshot);
+      } catch (caught) {
+        const connection = connections.get(stream);
+        if (connection !== undefined) refuse(connection, caught);
+      }
+    }
   }
 
   function steerAll(key: string, snapshot: Snapshot | undefined): void {
@@ -187,8 +152,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   function depart(connection: Connection): void {
     const { stream, record } = connection;
-    connections.delete(connection);
-    records.delete(stream);
+    connections.delete(stream);
     stream.close();
     if (record === undefined || !nodes.detach(record, stream)) return;
     const { node, key } = record;
@@ -219,7 +183,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     await Promise.race([closed, delay(waitMs + 1000, timer.signal)]);
     timer.abort();
-    for (const connection of [...connections]) depart(connection);
+    for (const connection of [...connections.values()]) depart(connection);
     server.forceShutdown();
   }
 
@@ -255,7 +219,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     async drain(timeoutMs) {
       draining = true;
       const deadline = performance.now() + timeoutMs;
-      const open = [...connections];
+      const open = [...connections.values()];
       // All proxies at once would come back at once, to whoever serves next.
       const pauseMs = Math.min(10, timeoutMs / 2 / Math.max(1, open.length));
       for (const connection of open) {
@@ -268,41 +232,6 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     close: () => shutDown(0),
   };
 }
-
-function createShared(options: XdsServerOptions, records: ReadonlyMap<XdsStream, NodeRecord>): StreamShared {
-  const { logger } = options;
-  const diffs = createDiffs();
-  const subject = (stream: XdsStream) => {
-    const record = records.get(stream);
-    return { node: record?.node ?? UNKNOWN_NODE, key: record?.key ?? '' };
-  };
-  return {
-    diffs,
-    subscriptions: createSubscriptions(),
-    responses: createResponses(diffs, options.limits?.maxSharedBytes ?? 64 * MIB),
-    ackTimeoutMs: options.ackTimeoutMs ?? 5000,
-    onSend(stream, typeUrl, response) {
-      logger.debug(
-        { stream: stream.id, typeUrl, version: response.version, bytes: response.body.length },
-        'response sent',
-      );
-    },
-    onAck(stream, typeUrl, version) {
-      options.onAck?.({ ...subject(stream), typeUrl, version });
-    },
-    onNack(stream, typeUrl, rejection) {
-      const { node, key } = subject(stream);
-      const { version, message, resources } = rejection;
-      logger.warn(
-        { node: node.id, cluster: node.cluster, typeUrl, version, resources, reason: message },
-        'proxy rejected configuration',
-      );
-      options.onNack?.({ node, key, typeUrl, version, rejection });
-    },
-  };
-}
-
-const UNKNOWN_NODE: NodeInfo = { id: '', cluster: '', extensions: [], clientFeatures: [] };
 
 /** Resolves when the time is over or nobody waits any more. */
 function delay(ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 /** What a delta request means: changes of the subscription, an answer, or both. */
 import { NOTHING_KNOWN } from './diff.ts';
-import type { TypeState, XdsStream } from './stream.ts';
+import type { XdsStream } from './stream.ts';
+import type { TypeState } from './type-state.ts';
 import type { DeltaRequest } from './wire.ts';
 
 /** Applies a request to the state of its type. A stale nonce answers nothing, but the subscription changes count. */

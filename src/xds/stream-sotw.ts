@@ -1,6 +1,7 @@
 /** What a SotW request means: each one repeats the whole subscription and answers the last response of its type. */
 import { NOTHING_KNOWN } from './diff.ts';
-import type { TypeState, XdsStream } from './stream.ts';
+import type { XdsStream } from './stream.ts';
+import type { TypeState } from './type-state.ts';
 import type { SotwRequest } from './wire.ts';
 
 /** Applies a request to the state of its type. Requests with a stale nonce say nothing. */

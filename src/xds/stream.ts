@@ -4,13 +4,14 @@
  * type is unanswered at a time, so that changes in between melt into one, and a client that does not read costs nothing.
  */
 import type { GatewayError } from '../lib/errors.ts';
-import { type Diffs, emptyType, type Known, NOTHING_KNOWN } from './diff.ts';
+import { type Diffs, emptyType } from './diff.ts';
 import { blamedResources, type Rejection, type TypeStatus } from './ledger.ts';
 import { createNameSet, type NameSet } from './names.ts';
 import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Subscription, Subscriptions } from './subscription.ts';
-import { isSupply, isWarmedBy, typeOrder } from './types.ts';
+import { carry, createTypeState, isSettled, type TypeState } from './type-state.ts';
+import { isSupply, isWarmedBy } from './types.ts';
 import type { RejectionDetail } from './wire.ts';
 
 /** The carrier of a stream. */
@@ -32,51 +33,6 @@ export interface StreamShared {
   onAck(stream: XdsStream, typeUrl: string, version: string): void;
   onNack(stream: XdsStream, typeUrl: string, rejection: Rejection): void;
   onSend(stream: XdsStream, typeUrl: string, response: SharedResponse): void;
-}
-
-interface Outstanding {
-  readonly nonce: string;
-  readonly response: SharedResponse;
-  readonly sentAt: number;
-  /** Unanswered for too long: nothing waits for it any more. */
-  overdue: boolean;
-}
-
-interface Awaited {
-  readonly set: NameSet;
-  readonly since: number;
-  /** The response that needs the names. */
-  readonly source: SharedResponse;
-  /** What the client held already of it was sent again. */
-  resent: boolean;
-  /** The response was rejected: the client may never ask for the names. */
-  doubtful: boolean;
-}
-
-/** State of one type on one stream. */
-export interface TypeState {
-  readonly typeUrl: string;
-  readonly order: number;
-  /** Undefined until the client asks for the type. */
-  subscription: Subscription | undefined;
-  /** What the client was last told. */
-  known: Known;
-  /** Names that it asked for and that the next answer must speak of. */
-  asked: NameSet[];
-  /** Good company of something rejected: goes along with the next response, since the client may have dropped it. */
-  carried: NameSet[];
-  /** Names that something sent before needs: until the client has them, types further down wait. */
-  awaited: Awaited[];
-  /** A first answer is owed, even an empty one. */
-  owed: boolean;
-  /** SotW: the version that the client says it has from an earlier stream. */
-  claim: string | undefined;
-  outstanding: Outstanding | undefined;
-  /** Last nonce sent. */
-  nonce: string;
-  sent: string | undefined;
-  acked: string | undefined;
-  rejection: Rejection | undefined;
 }
 
 export class XdsStream {
@@ -106,22 +62,7 @@ export class XdsStream {
   state(typeUrl: string): TypeState {
     const found = this.states.find((state) => state.typeUrl === typeUrl);
     if (found !== undefined) return found;
-    const created: TypeState = {
-      typeUrl,
-      order: typeOrder(typeUrl),
-      subscription: undefined,
-      known: NOTHING_KNOWN,
-      asked: [],
-      carried: [],
-      awaited: [],
-      owed: false,
-      claim: undefined,
-      outstanding: undefined,
-      nonce: '',
-      sent: undefined,
-      acked: undefined,
-      rejection: undefined,
-    };
+    const created = createTypeState(typeUrl);
     this.states.push(created);
     this.states.sort((a, b) => a.order - b.order);
     return created;
@@ -236,6 +177,8 @@ export class XdsStream {
       this.heldBack = true;
       return true;
     }
+    // Whether the client took a response that is given up here is unknown: what that spoke of goes along.
+    if (state.outstanding !== undefined) carry(state, state.outstanding.response.names);
     const response = this.shared.responses.get({
       variant: this.variant,
       subscription,
@@ -256,8 +199,6 @@ export class XdsStream {
 
   private send(state: TypeState, response: SharedResponse): void {
     const sentAt = performance.now();
-    // Whether the client took the response that is given up here is unknown: what it held goes along later.
-    if (state.outstanding !== undefined) carry(state, state.outstanding.response.names);
     this.nonces += 1;
     state.nonce = String(this.nonces);
     state.sent = response.version;
@@ -304,8 +245,9 @@ export class XdsStream {
       ...state.awaited.map((entry) => entry.since),
     ]);
     const oldest = since.length === 0 ? performance.now() : Math.min(...since);
-    const delay = Math.max(20, oldest + this.shared.ackTimeoutMs - performance.now());
-    this.timer = setTimeout(() => this.giveUpWaiting(), delay);
+    const left = oldest + this.shared.ackTimeoutMs - performance.now();
+    // What is over time already waits for a client that does not read.
+    this.timer = setTimeout(() => this.giveUpWaiting(), left > 0 ? left : this.shared.ackTimeoutMs);
     this.timer.unref();
   }
 
@@ -324,35 +266,26 @@ export class XdsStream {
 
   /** The ledger entries of this stream. */
   status(): TypeStatus[] {
-    const { goal } = this;
-    const statuses: TypeStatus[] = [];
-    for (const state of this.states) {
-      const { subscription, typeUrl } = state;
-      if (subscription === undefined) continue;
-      const to = goal?.types.get(typeUrl) ?? emptyType(typeUrl);
-      const wanted = goal === undefined ? undefined : this.shared.responses.version(this.variant, subscription, to);
-      const open = state.outstanding !== undefined || state.owed || state.asked.length > 0;
-      const synced =
-        wanted !== undefined && !open && state.known.version === to.version && state.rejection?.standing !== true;
-      const acked = synced ? wanted : state.acked;
-      statuses.push({
-        streamId: this.id,
-        variant: this.variant,
-        typeUrl,
-        ...(wanted === undefined ? {} : { wanted }),
-        ...(state.sent === undefined ? {} : { sent: state.sent }),
-        // Versions may move on without a response, when what changed is not what this client asked for.
-        ...(acked === undefined ? {} : { acked }),
-        ...(state.rejection === undefined ? {} : { rejection: state.rejection }),
-        synced,
-      });
-    }
-    return statuses;
+    return this.states
+      .filter((state) => state.subscription !== undefined)
+      .map((state) => ({ streamId: this.id, variant: this.variant, ...this.typeStatus(state) }));
   }
-}
 
-function carry(state: TypeState, set: NameSet): void {
-  if (set.names.size === 0) return;
-  const [carried] = state.carried;
-  state.carried = [carried === undefined ? set : createNameSet([...carried.names, ...set.names])];
+  private typeStatus(state: TypeState): Omit<TypeStatus, 'streamId' | 'variant'> {
+    const { typeUrl, subscription, sent, rejection } = state;
+    const progress = {
+      typeUrl,
+      ...(sent === undefined ? {} : { sent }),
+      ...(rejection === undefined ? {} : { rejection }),
+    };
+    if (this.goal === undefined || subscription === undefined) {
+      return { ...progress, ...(state.acked === undefined ? {} : { acked: state.acked }), synced: false };
+    }
+    const to = this.goal.types.get(typeUrl) ?? emptyType(typeUrl);
+    const wanted = this.shared.responses.version(this.variant, subscription, to);
+    const synced = isSettled(state) && state.known.version === to.version;
+    // Versions may move on without a response, when what changed is not what this client asked for.
+    const acked = synced ? wanted : state.acked;
+    return { ...progress, wanted, ...(acked === undefined ? {} : { acked }), synced };
+  }
 }

@@ -1,0 +1,47 @@
+/** What all streams of a server share: memos of what one of them computed, and where they report to. */
+import { createDiffs } from './diff.ts';
+import type { NodeInfo } from './node.ts';
+import type { NodeRecord } from './nodes.ts';
+import { createResponses } from './responses.ts';
+import { DEFAULTS, type XdsServerOptions } from './server-options.ts';
+import type { StreamShared, XdsStream } from './stream.ts';
+import { createSubscriptions } from './subscription.ts';
+
+/** Creates the memos and callbacks of a server's streams. `recordOf` finds the node of a stream. */
+export function createShared(
+  options: XdsServerOptions,
+  recordOf: (stream: XdsStream) => NodeRecord | undefined,
+): StreamShared {
+  const { logger } = options;
+  const diffs = createDiffs();
+  const subject = (stream: XdsStream) => {
+    const record = recordOf(stream);
+    return { node: record?.node ?? UNKNOWN_NODE, key: record?.key ?? '' };
+  };
+  return {
+    diffs,
+    subscriptions: createSubscriptions(),
+    responses: createResponses(diffs, options.limits?.maxSharedBytes ?? DEFAULTS.maxSharedBytes),
+    ackTimeoutMs: options.ackTimeoutMs ?? DEFAULTS.ackTimeoutMs,
+    onSend(stream, typeUrl, response) {
+      logger.debug(
+        { stream: stream.id, typeUrl, version: response.version, bytes: response.body.length },
+        'response sent',
+      );
+    },
+    onAck(stream, typeUrl, version) {
+      options.onAck?.({ ...subject(stream), typeUrl, version });
+    },
+    onNack(stream, typeUrl, rejection) {
+      const { node, key } = subject(stream);
+      const { version, message, resources } = rejection;
+      logger.warn(
+        { node: node.id, cluster: node.cluster, typeUrl, version, resources, reason: message },
+        'proxy rejected configuration',
+      );
+      options.onNack?.({ node, key, typeUrl, version, rejection });
+    },
+  };
+}
+
+const UNKNOWN_NODE: NodeInfo = { id: '', cluster: '', extensions: [], clientFeatures: [] };
