@@ -14,7 +14,7 @@ jit.off(true, true)
 local ffi = require('ffi')
 local find, sub, gsub, byte, lower, match, gmatch = string.find, string.sub, string.gsub, string.byte, string.lower, string.match, string.gmatch
 local concat, floor, random = table.concat, math.floor, math.random
-local bytes_t = ffi.typeof('const uint8_t*')
+local band, bor, bxor, bnot = bit.band, bit.bor, bit.bxor, bit.bnot
 
 local NS = 'headgate'
 local COST_NS = 'io.envoy.ai_gateway'
@@ -29,58 +29,79 @@ math.randomseed((os.time() * 1000 + tonumber(match(tostring({}), '0x(%x+)') or '
 
 -- ---------------------------------------------------------------------------------------------------------- JSON
 
-local stack = ffi.new('uint8_t[?]', MAX_DEPTH + 2)
+local stack = {}
 
 local function is_hex(c)
-  return (c >= 48 and c <= 57) or (c >= 97 and c <= 102) or (c >= 65 and c <= 70)
+  return c and ((c >= 48 and c <= 57) or (c >= 97 and c <= 102) or (c >= 65 and c <= 70))
 end
 
--- Position behind the string that opens at p (0-based), or -1.
-local function skip_string(buf, p, n)
+local QUOTES, BACKSLASHES, BLANKS = 0x2222222222222222ULL, 0x5c5c5c5c5c5c5c5cULL, 0x2020202020202020ULL
+local ONES, HIGH_BITS = 0x0101010101010101ULL, 0x8080808080808080ULL
+
+-- Passes over plain text by eight bytes: position (1-based) of the eight in which a quote, a backslash or a control
+-- character stands, or where less than eight are left. A byte of `y` is zero where (y - 1) and not y have the high bit.
+local function skip_plain(s, p, n)
+  local bytes = ffi.cast('const uint8_t*', s)
+  while p + 8 <= n do
+    local x = ffi.cast('const uint64_t*', bytes + p - 1)[0]
+    local quote, backslash = bxor(x, QUOTES), bxor(x, BACKSLASHES)
+    local found = bor(band(x - BLANKS, bnot(x)), band(quote - ONES, bnot(quote)), band(backslash - ONES, bnot(backslash)))
+    if band(found, HIGH_BITS) ~= 0 then break end
+    p = p + 8
+  end
+  return p
+end
+
+-- How many plain bytes make it likely that many more follow: FFI costs some microseconds before its first byte.
+local LONG_RUN = 64
+
+-- Position behind the string that opens at p (1-based), or nil.
+local function skip_string(s, p, n)
   p = p + 1
-  while p < n do
-    local c = buf[p]
+  local run = p
+  while p <= n do
+    local c = byte(s, p)
     if c == 34 then return p + 1 end
     if c == 92 then
-      c = p + 1 < n and buf[p + 1] or 0
+      c = byte(s, p + 1)
       if c == 117 then
-        if p + 5 >= n then return -1 end
-        if not (is_hex(buf[p + 2]) and is_hex(buf[p + 3]) and is_hex(buf[p + 4]) and is_hex(buf[p + 5])) then return -1 end
+        if not (is_hex(byte(s, p + 2)) and is_hex(byte(s, p + 3)) and is_hex(byte(s, p + 4)) and is_hex(byte(s, p + 5))) then return nil end
         p = p + 6
       elseif c == 34 or c == 92 or c == 47 or c == 98 or c == 102 or c == 110 or c == 114 or c == 116 then
         p = p + 2
       else
-        return -1
+        return nil
       end
+      run = p
     elseif c < 32 then
-      return -1
+      return nil
     else
       p = p + 1
+      if p - run == LONG_RUN then p = skip_plain(s, p, n) end
     end
   end
-  return -1
+  return nil
 end
 
-local function skip_digits(buf, p, n)
-  local start = p
-  while p < n and buf[p] >= 48 and buf[p] <= 57 do p = p + 1 end
-  return p > start and p or -1
-end
-
--- Position behind the number that starts at p, or -1.
-local function skip_number(buf, p, n)
-  if buf[p] == 45 then p = p + 1 end
-  if p >= n then return -1 end
-  if buf[p] == 48 then p = p + 1 else p = skip_digits(buf, p, n) end
-  if p < 0 then return -1 end
-  if p < n and buf[p] == 46 then
-    p = skip_digits(buf, p + 1, n)
-    if p < 0 then return -1 end
-  end
-  if p < n and (buf[p] == 101 or buf[p] == 69) then
+local function skip_digits(s, p)
+  local c = byte(s, p)
+  if not c or c < 48 or c > 57 then return nil end
+  repeat
     p = p + 1
-    if p < n and (buf[p] == 43 or buf[p] == 45) then p = p + 1 end
-    p = skip_digits(buf, p, n)
+    c = byte(s, p)
+  until not c or c < 48 or c > 57
+  return p
+end
+
+-- Position behind the number that starts at p, or nil.
+local function skip_number(s, p)
+  if byte(s, p) == 45 then p = p + 1 end
+  if byte(s, p) == 48 then p = p + 1 else p = skip_digits(s, p) end
+  if p and byte(s, p) == 46 then p = skip_digits(s, p + 1) end
+  local c = p and byte(s, p)
+  if c == 101 or c == 69 then
+    c = byte(s, p + 1)
+    p = skip_digits(s, (c == 43 or c == 45) and p + 2 or p + 1)
   end
   return p
 end
@@ -95,11 +116,10 @@ local VALUE, FIRST_KEY, KEY, COLON, AFTER, FIRST_ITEM = 0, 1, 2, 3, 4, 5
 -- there and other text may follow it.
 local function scan_object(s, from)
   local n = #s
-  local buf = ffi.cast(bytes_t, s)
-  local p, state, depth = from and from - 1 or 0, VALUE, 0
+  local p, state, depth = from or 1, VALUE, 0
   local members, key, key_start, value_start = {}, nil, 0, 0
-  while p < n do
-    local c = buf[p]
+  while p <= n do
+    local c = byte(s, p)
     if c == 32 or c == 10 or c == 13 or c == 9 then
       p = p + 1
     elseif state == AFTER then
@@ -108,12 +128,12 @@ local function scan_object(s, from)
         p = p + 1
       elseif (c == 125 and stack[depth] == 123) or (c == 93 and stack[depth] == 91) then
         depth = depth - 1
-        p = p + 1
         if depth == 0 then
           if not from and find(s, '[^ \t\r\n]', p + 1) then return nil, 'text follows the JSON object' end
           return members, p
         end
         if depth == 1 then members[#members + 1] = { key, key_start, value_start, p } end
+        p = p + 1
       else
         return nil, 'expected a comma or a closing bracket'
       end
@@ -122,16 +142,16 @@ local function scan_object(s, from)
       state = VALUE
       p = p + 1
     elseif (state == KEY or state == FIRST_KEY) and c == 34 then
-      local e = skip_string(buf, p, n)
-      if e < 0 then return nil, 'a string is not valid' end
-      if depth == 1 then key, key_start = sub(s, p + 2, e - 1), p + 1 end
+      local e = skip_string(s, p, n)
+      if not e then return nil, 'a string is not valid' end
+      if depth == 1 then key, key_start = sub(s, p + 1, e - 2), p end
       state = COLON
       p = e
     elseif (state == FIRST_KEY and c == 125) or (state == FIRST_ITEM and c == 93) then
       state = AFTER -- the closing bracket is read again as the end of an empty container
     elseif state == VALUE or state == FIRST_ITEM then
       if depth == 0 and c ~= 123 then return nil, 'expected a JSON object' end
-      if depth == 1 then value_start = p + 1 end
+      if depth == 1 then value_start = p end
       if c == 123 or c == 91 then
         depth = depth + 1
         if depth > MAX_DEPTH then return nil, 'nested too deeply' end
@@ -141,15 +161,15 @@ local function scan_object(s, from)
       else
         local e
         if c == 34 then
-          e = skip_string(buf, p, n)
+          e = skip_string(s, p, n)
         elseif c == 45 or (c >= 48 and c <= 57) then
-          e = skip_number(buf, p, n)
+          e = skip_number(s, p)
         else
           local word = LITERALS[c]
-          e = word and sub(s, p + 1, p + #word) == word and p + #word or -1
+          e = word and sub(s, p, p + #word - 1) == word and p + #word
         end
-        if e < 0 then return nil, 'a value is not valid' end
-        if depth == 1 then members[#members + 1] = { key, key_start, value_start, e } end
+        if not e then return nil, 'a value is not valid' end
+        if depth == 1 then members[#members + 1] = { key, key_start, value_start, e - 1 } end
         state = AFTER
         p = e
       end
@@ -160,7 +180,7 @@ local function scan_object(s, from)
   return nil, n == 0 and 'the body is empty' or 'the JSON text ends too early'
 end
 
-for _, compiled in ipairs({ is_hex, skip_string, skip_digits, skip_number, scan_object }) do jit.on(compiled) end
+for _, compiled in ipairs({ is_hex, skip_plain, skip_string, skip_digits, skip_number, scan_object }) do jit.on(compiled) end
 
 local ESCAPES = { b = '\b', f = '\f', n = '\n', r = '\r', t = '\t', ['"'] = '"', ['\\'] = '\\', ['/'] = '/' }
 
@@ -214,8 +234,8 @@ local function decode(s, p)
     end
     return value, p + 1
   elseif c == 34 then
-    local e = skip_string(ffi.cast(bytes_t, s), p - 1, #s)
-    return unescape(sub(s, p + 1, e - 1)), e + 1
+    local e = skip_string(s, p, #s)
+    return unescape(sub(s, p + 1, e - 2)), e
   end
   local word = match(s, '^[^,%]}]+', p)
   if LITERALS[c] then return c == 116, p + #word end
