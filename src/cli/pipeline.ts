@@ -1,5 +1,11 @@
 /** What the offline commands share: from paths to what each gateway's Envoys would get. */
-import { type CompiledGateway, capabilitiesOf, compileGateway, DEFAULT_COMPILE_OPTIONS } from '../envoy/index.ts';
+import {
+  type CompiledGateway,
+  type CompileOptions,
+  capabilitiesOf,
+  compileGateway,
+  DEFAULT_COMPILE_OPTIONS,
+} from '../envoy/index.ts';
 import type { GatewayIr } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { type Finding, formatFinding } from '../lib/findings.ts';
@@ -37,8 +43,13 @@ export async function loadRevision(
 }
 
 /** Compiles one gateway for one version of Envoy. */
-export function compileFor(revision: TranslatedRevision, gateway: GatewayIr, envoyVersion: string): CompiledGateway {
-  return compileGateway(gateway, revision.secrets, capabilitiesOf(envoyVersion), DEFAULT_COMPILE_OPTIONS);
+export function compileFor(
+  revision: TranslatedRevision,
+  gateway: GatewayIr,
+  envoyVersion: string,
+  options: CompileOptions = DEFAULT_COMPILE_OPTIONS,
+): CompiledGateway {
+  return compileGateway(gateway, revision.secrets, capabilitiesOf(envoyVersion), options);
 }
 
 /**

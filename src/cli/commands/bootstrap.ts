@@ -44,7 +44,8 @@ export function registerBootstrap(program: Command, io: CliIo): void {
     .action((flags: BootstrapFlags) => runBootstrap(flags, io));
 }
 
-function parsePort(text: string): number {
+/** Commander's way of reading a port. */
+export function parsePort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new InvalidArgumentError('It must be a port.');
   return port;

@@ -6,6 +6,7 @@ import type { CliIo } from '../io.ts';
 import { colorsFor, type OutputFormat, outputOption, writeDocuments } from '../output.ts';
 import type { Loaded } from '../pipeline.ts';
 import { addPolicyOptions, type PolicyFlags, pathFrom, type SourceFlags } from '../source-options.ts';
+import { parsePort } from './bootstrap.ts';
 import { parseEnvoyVersion } from './validate.ts';
 
 interface DiffFlags extends SourceFlags, PolicyFlags {
@@ -14,6 +15,7 @@ interface DiffFlags extends SourceFlags, PolicyFlags {
   readonly summary?: boolean;
   readonly gateway?: string;
   readonly envoyVersion?: string;
+  readonly sentinelPort?: number;
   readonly color?: string;
 }
 
@@ -26,7 +28,8 @@ interface Comparison {
 }
 
 const EXAMPLES = `
-Compares what Envoys would get. With --server the old side is what a running server has. Values of secrets are never
+Compares what Envoys would get. With --server the old side is what a running server has; give the
+flags it was started with, since they shape the configuration too. Values of secrets are never
 printed, but a change of them is seen. Exits 0 if nothing differs, 1 if something does, 2 on trouble.
 
 Examples:
@@ -45,6 +48,7 @@ export function registerDiff(program: Command, io: CliIo): void {
     .option('--summary', 'one line for each resource')
     .option('--gateway <namespace/name>', 'only this Gateway')
     .option('--envoy-version <version>', 'Envoy to compile for (default: the newest known)', parseEnvoyVersion)
+    .option('--sentinel-port <port>', 'as the server was started with', parsePort)
     .option('--strict', 'every error refuses a source')
     .option('--ignore-unknown', 'unknown fields are warnings')
     .addOption(outputOption(['table', 'json', 'yaml'], 'table'))
@@ -95,13 +99,14 @@ async function compare(sides: readonly string[], flags: DiffFlags, io: CliIo): P
 
 async function compile({ revision }: Extract<Loaded, { ok: true }>, flags: DiffFlags): Promise<DumpedResource[]> {
   const { compileFor } = await import('../pipeline.ts');
-  const { NEWEST_ENVOY } = await import('../../envoy/index.ts');
+  const { DEFAULT_COMPILE_OPTIONS, NEWEST_ENVOY } = await import('../../envoy/index.ts');
   const { configDump } = await import('../../envoy/config-dump.ts');
   const { resourcesOfDump } = await import('../diff/side.ts');
+  const { envoyVersion = NEWEST_ENVOY, sentinelPort = DEFAULT_COMPILE_OPTIONS.sentinelPort } = flags;
   return revision.ir.gateways
     .filter(({ key }) => flags.gateway === undefined || key === flags.gateway)
     .flatMap((gateway) => {
-      const { resources } = compileFor(revision, gateway, flags.envoyVersion ?? NEWEST_ENVOY);
+      const { resources } = compileFor(revision, gateway, envoyVersion, { ...DEFAULT_COMPILE_OPTIONS, sentinelPort });
       return resourcesOfDump(gateway.key, configDump(resources, { gateway: gateway.key }));
     });
 }

@@ -4,20 +4,16 @@ import type {
   ApiEndpoint,
   BackendIr,
   CostIr,
-  CredentialIr,
-  EndpointIr,
   ForwardIr,
-  HeaderEditIr,
   InferenceBackendIr,
   InferenceRuleIr,
   RedirectIr,
-  RetryIr,
   RouteIr,
 } from '../../ir/index.ts';
 import { sortedBy } from '../../lib/compare.ts';
 import { formatFieldPath } from '../../lib/findings.ts';
-import { protoDuration } from '../../lib/units.ts';
 import { nativePath } from '../../providers/index.ts';
+import { describeBackend, describeRetry, duration, edits, replacePath, share } from './describe.ts';
 import type { BackendExplanation, ExplainedGateway, Outcome } from './explanation.ts';
 import type { ClientRequest } from './request.ts';
 
@@ -136,55 +132,6 @@ function mutations({ headerMutation, bodyMutation }: InferenceBackendIr): string
   ];
 }
 
-function describeBackend(
-  backend: BackendIr,
-): Pick<BackendExplanation, 'backend' | 'schema' | 'endpoints' | 'tls' | 'credential'> {
-  const { tls, credential } = backend;
-  const ca =
-    tls && (typeof tls.ca === 'object' ? tls.ca.name : tls.ca === 'none' ? 'not verified' : 'system authorities');
-  return {
-    backend: backend.displayName,
-    ...(backend.provider && { schema: backend.provider.schema }),
-    endpoints: backend.endpoints.map(describeEndpoint),
-    ...(tls && { tls: `${tls.sni} (${ca})` }),
-    ...(credential && { credential: describeCredential(credential) }),
-  };
-}
-
-function describeEndpoint(endpoint: EndpointIr): string {
-  switch (endpoint.kind) {
-    case 'ip':
-      return endpoint.address.includes(':')
-        ? `[${endpoint.address}]:${endpoint.port}`
-        : `${endpoint.address}:${endpoint.port}`;
-    case 'fqdn':
-      return `${endpoint.hostname}:${endpoint.port}`;
-    case 'unix':
-      return `unix:${endpoint.path}`;
-  }
-}
-
-function describeCredential({ header, prefix, secret, override }: CredentialIr): string {
-  const own = [
-    ...(override?.requestHeader === undefined ? [] : [`request header ${override.requestHeader}`]),
-    ...(override?.dynamicMetadata
-      ? [`metadata ${override.dynamicMetadata.namespace} ${override.dynamicMetadata.key}`]
-      : []),
-  ];
-  const configured = secret && (override?.fallbackToConfigured ?? true) ? [secret.name] : [];
-  return `${header}: ${prefix}<${[...own, ...configured].join(', else ')}>`;
-}
-
-function describeRetry(retry: RetryIr, backends: number): string[] {
-  const { attemptsPerBackend, numRetries, statusCodes, triggers, perTryTimeoutMs } = retry;
-  const attempts = 1 + (numRetries ?? backends * attemptsPerBackend - 1);
-  return [
-    `up to ${attempts} attempt${attempts === 1 ? '' : 's'}${backends > 1 ? `, ${attemptsPerBackend} at each backend` : ''}`,
-    ...(attempts === 1 ? [] : [`on ${[...triggers, ...statusCodes.map(String)].join(', ')}`]),
-    ...(perTryTimeoutMs === undefined ? [] : [`${duration(perTryTimeoutMs)} an attempt`]),
-  ];
-}
-
 function describeCost({ value }: CostIr): string {
   return value.kind === 'count' ? `${value.count} tokens` : value.expression;
 }
@@ -201,7 +148,7 @@ function explainForward(forward: ForwardIr, { gateway }: ExplainedGateway, reque
       cluster: ref.backend,
       priority: 0,
       percent: share(ref.weight, total),
-      path: rewrittenPath(forward, request.path),
+      path: replacePath(forward.rewrite?.path, request.path),
       changes: [...edits('request', ref.requestHeaders), ...edits('response', ref.responseHeaders)],
     };
   });
@@ -228,38 +175,10 @@ function explainForward(forward: ForwardIr, { gateway }: ExplainedGateway, reque
   };
 }
 
-function edits(side: string, edit: HeaderEditIr | undefined): string[] {
-  return [
-    ...(edit?.set ?? []).map(({ name }) => `sets ${side} header ${name}`),
-    ...(edit?.add ?? []).map(({ name }) => `adds ${side} header ${name}`),
-    ...(edit?.remove ?? []).map((name) => `removes ${side} header ${name}`),
-  ];
-}
-
-function rewrittenPath({ rewrite }: ForwardIr, path: string): string {
-  return replacePath(rewrite?.path, path);
-}
-
-function replacePath(change: NonNullable<ForwardIr['rewrite']>['path'], path: string): string {
-  if (change === undefined) return path;
-  if (change.kind === 'full') return change.value;
-  const rest = path.slice(change.matched.replace(/\/+$/, '').length).replace(/^\/+/, '/');
-  const value = change.value.replace(/\/+$/, '');
-  return value === '' ? `/${rest.replace(/^\//, '')}` : `${value}${rest}`;
-}
-
 function describeRedirect(redirect: RedirectIr, request: ClientRequest): string {
   const scheme = redirect.scheme ?? request.scheme ?? 'http';
   const host = redirect.hostname ?? (request.host || 'HOST');
   const port = redirect.port ?? (redirect.scheme === undefined ? request.port : undefined);
   const isUsual = port === undefined || port === (scheme === 'https' ? 443 : 80);
   return `${scheme}://${host}${isUsual ? '' : `:${port}`}${replacePath(redirect.path, request.path)}`;
-}
-
-function share(weight: number, total: number): number {
-  return total === 0 ? 0 : Math.round((weight * 1000) / total) / 10;
-}
-
-function duration(ms: number): string {
-  return ms === 0 ? 'unlimited' : protoDuration(ms);
 }
