@@ -15,11 +15,13 @@ local ffi = require('ffi')
 local find, sub, gsub, byte, lower, match, gmatch = string.find, string.sub, string.gsub, string.byte, string.lower, string.match, string.gmatch
 local concat, floor, random = table.concat, math.floor, math.random
 local band, bor, bxor, bnot = bit.band, bit.bor, bit.bxor, bit.bnot
+local cast, bytes_t, eight_bytes_t = ffi.cast, ffi.typeof('const uint8_t*'), ffi.typeof('const uint64_t*')
 
 local NS = 'headgate'
 local COST_NS = 'io.envoy.ai_gateway'
 local ORDER_NS = 'headgate.order'
 local CREDENTIALS_NS = 'headgate.credentials' -- apart, so that no log of the rest shows them
+local ORIGINALS_NS = 'headgate.originals' -- headers of the client that an attempt may change
 local MAX_DEPTH = 512
 local MAX_COOLDOWN_MS = 300000
 local MAX_ANSWER_BYTES = 33554432
@@ -29,21 +31,20 @@ math.randomseed((os.time() * 1000 + tonumber(match(tostring({}), '0x(%x+)') or '
 
 -- ---------------------------------------------------------------------------------------------------------- JSON
 
-local stack = {}
+local stack = ffi.new('uint8_t[?]', MAX_DEPTH + 2)
 
 local function is_hex(c)
-  return c and ((c >= 48 and c <= 57) or (c >= 97 and c <= 102) or (c >= 65 and c <= 70))
+  return (c >= 48 and c <= 57) or (c >= 97 and c <= 102) or (c >= 65 and c <= 70)
 end
 
 local QUOTES, BACKSLASHES, BLANKS = 0x2222222222222222ULL, 0x5c5c5c5c5c5c5c5cULL, 0x2020202020202020ULL
 local ONES, HIGH_BITS = 0x0101010101010101ULL, 0x8080808080808080ULL
 
--- Passes over plain text by eight bytes: position (1-based) of the eight in which a quote, a backslash or a control
--- character stands, or where less than eight are left. A byte of `y` is zero where (y - 1) and not y have the high bit.
-local function skip_plain(s, p, n)
-  local bytes = ffi.cast('const uint8_t*', s)
+-- Passes over plain text by eight bytes: position of the eight in which a quote, a backslash or a control character
+-- stands, or where less than eight are left. A byte of `y` is zero where (y - 1) and not y have the high bit.
+local function skip_plain(buf, p, n)
   while p + 8 <= n do
-    local x = ffi.cast('const uint64_t*', bytes + p - 1)[0]
+    local x = cast(eight_bytes_t, buf + p)[0]
     local quote, backslash = bxor(x, QUOTES), bxor(x, BACKSLASHES)
     local found = bor(band(x - BLANKS, bnot(x)), band(quote - ONES, bnot(quote)), band(backslash - ONES, bnot(backslash)))
     if band(found, HIGH_BITS) ~= 0 then break end
@@ -52,56 +53,58 @@ local function skip_plain(s, p, n)
   return p
 end
 
--- How many plain bytes make it likely that many more follow: FFI costs some microseconds before its first byte.
+-- How many plain bytes make it likely that many more follow.
 local LONG_RUN = 64
 
--- Position behind the string that opens at p (1-based), or nil.
-local function skip_string(s, p, n)
+-- Position behind the string that opens at p (0-based), or -1.
+local function skip_string(buf, p, n)
   p = p + 1
   local run = p
-  while p <= n do
-    local c = byte(s, p)
+  while p < n do
+    local c = buf[p]
     if c == 34 then return p + 1 end
     if c == 92 then
-      c = byte(s, p + 1)
+      c = p + 1 < n and buf[p + 1] or 0
       if c == 117 then
-        if not (is_hex(byte(s, p + 2)) and is_hex(byte(s, p + 3)) and is_hex(byte(s, p + 4)) and is_hex(byte(s, p + 5))) then return nil end
+        if p + 5 >= n then return -1 end
+        if not (is_hex(buf[p + 2]) and is_hex(buf[p + 3]) and is_hex(buf[p + 4]) and is_hex(buf[p + 5])) then return -1 end
         p = p + 6
       elseif c == 34 or c == 92 or c == 47 or c == 98 or c == 102 or c == 110 or c == 114 or c == 116 then
         p = p + 2
       else
-        return nil
+        return -1
       end
       run = p
     elseif c < 32 then
-      return nil
+      return -1
     else
       p = p + 1
-      if p - run == LONG_RUN then p = skip_plain(s, p, n) end
+      if p - run == LONG_RUN then p = skip_plain(buf, p, n) end
     end
   end
-  return nil
+  return -1
 end
 
-local function skip_digits(s, p)
-  local c = byte(s, p)
-  if not c or c < 48 or c > 57 then return nil end
-  repeat
+local function skip_digits(buf, p, n)
+  local start = p
+  while p < n and buf[p] >= 48 and buf[p] <= 57 do p = p + 1 end
+  return p > start and p or -1
+end
+
+-- Position behind the number that starts at p, or -1.
+local function skip_number(buf, p, n)
+  if buf[p] == 45 then p = p + 1 end
+  if p >= n then return -1 end
+  if buf[p] == 48 then p = p + 1 else p = skip_digits(buf, p, n) end
+  if p < 0 then return -1 end
+  if p < n and buf[p] == 46 then
+    p = skip_digits(buf, p + 1, n)
+    if p < 0 then return -1 end
+  end
+  if p < n and (buf[p] == 101 or buf[p] == 69) then
     p = p + 1
-    c = byte(s, p)
-  until not c or c < 48 or c > 57
-  return p
-end
-
--- Position behind the number that starts at p, or nil.
-local function skip_number(s, p)
-  if byte(s, p) == 45 then p = p + 1 end
-  if byte(s, p) == 48 then p = p + 1 else p = skip_digits(s, p) end
-  if p and byte(s, p) == 46 then p = skip_digits(s, p + 1) end
-  local c = p and byte(s, p)
-  if c == 101 or c == 69 then
-    c = byte(s, p + 1)
-    p = skip_digits(s, (c == 43 or c == 45) and p + 2 or p + 1)
+    if p < n and (buf[p] == 43 or buf[p] == 45) then p = p + 1 end
+    p = skip_digits(buf, p, n)
   end
   return p
 end
@@ -116,10 +119,11 @@ local VALUE, FIRST_KEY, KEY, COLON, AFTER, FIRST_ITEM = 0, 1, 2, 3, 4, 5
 -- there and other text may follow it.
 local function scan_object(s, from)
   local n = #s
-  local p, state, depth = from or 1, VALUE, 0
+  local buf = cast(bytes_t, s)
+  local p, state, depth = from and from - 1 or 0, VALUE, 0
   local members, key, key_start, value_start = {}, nil, 0, 0
-  while p <= n do
-    local c = byte(s, p)
+  while p < n do
+    local c = buf[p]
     if c == 32 or c == 10 or c == 13 or c == 9 then
       p = p + 1
     elseif state == AFTER then
@@ -128,12 +132,12 @@ local function scan_object(s, from)
         p = p + 1
       elseif (c == 125 and stack[depth] == 123) or (c == 93 and stack[depth] == 91) then
         depth = depth - 1
+        p = p + 1
         if depth == 0 then
           if not from and find(s, '[^ \t\r\n]', p + 1) then return nil, 'text follows the JSON object' end
           return members, p
         end
         if depth == 1 then members[#members + 1] = { key, key_start, value_start, p } end
-        p = p + 1
       else
         return nil, 'expected a comma or a closing bracket'
       end
@@ -142,16 +146,16 @@ local function scan_object(s, from)
       state = VALUE
       p = p + 1
     elseif (state == KEY or state == FIRST_KEY) and c == 34 then
-      local e = skip_string(s, p, n)
-      if not e then return nil, 'a string is not valid' end
-      if depth == 1 then key, key_start = sub(s, p + 1, e - 2), p end
+      local e = skip_string(buf, p, n)
+      if e < 0 then return nil, 'a string is not valid' end
+      if depth == 1 then key, key_start = sub(s, p + 2, e - 1), p + 1 end
       state = COLON
       p = e
     elseif (state == FIRST_KEY and c == 125) or (state == FIRST_ITEM and c == 93) then
       state = AFTER -- the closing bracket is read again as the end of an empty container
     elseif state == VALUE or state == FIRST_ITEM then
       if depth == 0 and c ~= 123 then return nil, 'expected a JSON object' end
-      if depth == 1 then value_start = p end
+      if depth == 1 then value_start = p + 1 end
       if c == 123 or c == 91 then
         depth = depth + 1
         if depth > MAX_DEPTH then return nil, 'nested too deeply' end
@@ -161,15 +165,15 @@ local function scan_object(s, from)
       else
         local e
         if c == 34 then
-          e = skip_string(s, p, n)
+          e = skip_string(buf, p, n)
         elseif c == 45 or (c >= 48 and c <= 57) then
-          e = skip_number(s, p)
+          e = skip_number(buf, p, n)
         else
           local word = LITERALS[c]
-          e = word and sub(s, p, p + #word - 1) == word and p + #word
+          e = word and sub(s, p + 1, p + #word) == word and p + #word or -1
         end
-        if not e then return nil, 'a value is not valid' end
-        if depth == 1 then members[#members + 1] = { key, key_start, value_start, e - 1 } end
+        if e < 0 then return nil, 'a value is not valid' end
+        if depth == 1 then members[#members + 1] = { key, key_start, value_start, e } end
         state = AFTER
         p = e
       end
@@ -234,8 +238,8 @@ local function decode(s, p)
     end
     return value, p + 1
   elseif c == 34 then
-    local e = skip_string(s, p, #s)
-    return unescape(sub(s, p + 1, e - 2)), e
+    local e = skip_string(cast(bytes_t, s), p - 1, #s)
+    return unescape(sub(s, p + 1, e - 1)), e + 1
   end
   local word = match(s, '^[^,%]}]+', p)
   if LITERALS[c] then return c == 116, p + #word end
@@ -491,26 +495,27 @@ local function shuffle(refs)
   end
 end
 
--- Why a backend should come last for this request, or nil.
+-- Why a backend should come last for this request or not at all, or nil.
 local function drawback(ref, now, credentials, metadata)
-  local till = cooling[ref.cluster]
-  if till then
-    if till > now then return 'cooling' end
-    cooling[ref.cluster] = nil
-  end
   local has = not ref.needs and not ref.needs_metadata or ref.needs and credentials and credentials[ref.needs]
   if not has and ref.needs_metadata then
     local values = metadata:get(ref.needs_metadata.namespace)
     has = values and values[ref.needs_metadata.key]
   end
   if not has then return 'no-credential' end
+  local till = cooling[ref.cluster]
+  if till then
+    if till > now then return 'cooling' end
+    cooling[ref.cluster] = nil
+  end
 end
 
 -- The priority groups of a request in the order to try them, or nil where the compiled order will do, and the backends
--- that were put last with the reason.
+-- that were put last with the reason. One that lacks a credential would end the request with 401, so it is left out unless
+-- all do.
 local function choose_order(route, now, credentials, metadata)
   if not route.drawn and not next(cooling) and not route.needs then return nil end
-  local order, last, why = {}, {}, {}
+  local order, last, unable, why = {}, {}, {}, {}
   for g = 1, #route.groups do
     local refs = {}
     for i = 1, #route.groups[g] do refs[i] = route.groups[g][i] end
@@ -518,15 +523,17 @@ local function choose_order(route, now, credentials, metadata)
     for i = 1, #refs do
       local reason = drawback(refs[i], now, credentials, metadata)
       if reason then
-        last[#last + 1] = refs[i].cluster
+        local place = reason == 'cooling' and last or unable
+        place[#place + 1] = refs[i].cluster
         why[#why + 1] = refs[i].backend .. '=' .. reason
       else
         order[#order + 1] = refs[i].cluster
       end
     end
   end
-  if not route.drawn and #last == 0 then return nil end
+  if not route.drawn and #why == 0 then return nil end
   for i = 1, #last do order[#order + 1] = last[i] end
+  if #order == 0 then order = unable end
   local groups = {}
   for i = 1, #order do
     -- A group without a name is not taken.
@@ -751,6 +758,10 @@ local function listener_request(handle, listener)
       if credentials[name] then metadata:set(CREDENTIALS_NS, name, credentials[name]) end
     end
   end
+  for i = 1, route.restore and #route.restore or 0 do
+    local value = headers:get(route.restore[i])
+    if value then metadata:set(ORIGINALS_NS, route.restore[i], value) end
+  end
   if not route.groups then return end
   local groups, why = choose_order(route, now, credentials, metadata)
   if not groups then return end
@@ -926,11 +937,28 @@ local function backend_request(handle, backend)
   local ref = route.refs[backend.cluster]
   local headers = handle:headers()
 
-  metadata:set(NS, 'tried', (notes.tried and notes.tried .. ',' or '') .. backend.name)
+  local tried = notes.tried
+  -- An attempt that got no response is told by the one that follows it.
+  if tried and not find(tried, '=[^,=]*$') then tried = tried .. '=no-answer' end
+  metadata:set(NS, 'tried', (tried and tried .. ',' or '') .. backend.name)
   -- What an earlier attempt set for its own provider still stands in the headers; so does what the client sent.
+  if route.restore and tried then
+    local originals = metadata:get(ORIGINALS_NS)
+    for i = 1, #route.restore do
+      local name = route.restore[i]
+      if originals and originals[name] then headers:replace(name, originals[name]) else headers:remove(name) end
+    end
+  end
   for i = 1, #backend.strip do headers:remove(backend.strip[i]) end
   headers:replace(':path', provider_path(backend.paths[note.endpoint], ref.model or note.model, note.query))
   if backend.host then headers:replace(':authority', backend.host) end
+  if backend.forward then
+    local given = metadata:get(CREDENTIALS_NS)
+    for i = 1, #backend.forward do
+      local value = given and given[backend.forward[i]]
+      if value then headers:replace(backend.forward[i], value) end
+    end
+  end
   if backend.credential and not override_credential(headers, metadata, backend.credential) then
     return refuse(handle, backend.api, '401', 'missing_credential', 'missing upstream credential')
   end

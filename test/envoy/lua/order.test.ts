@@ -62,7 +62,7 @@ describe('script: order of backends', () => {
     expect(response.headers).to.include({ 'x-fake': 'b', 'x-headgate-backend': 'default/b' });
     expect(response.headers['x-headgate-tried']).to.equal('default/a=503,default/b=200');
     const dead = await ask('dead');
-    expect(dead.headers['x-headgate-tried']).to.equal('default/dead,default/b=200');
+    expect(dead.headers['x-headgate-tried']).to.equal('default/dead=no-answer,default/b=200');
     expect(dead.headers['x-headgate-backend']).to.equal('default/b');
   });
 
@@ -70,7 +70,7 @@ describe('script: order of backends', () => {
     for (const one of fakes.values()) one.fault = () => ({ reset: true });
     const response = await ask('pair');
     expect(response.status).to.equal(503);
-    expect(response.headers['x-headgate-tried']).to.match(/^default\/a,default\/b/);
+    expect(response.headers['x-headgate-tried']).to.match(/^default\/a=no-answer,default\/b=no-answer/);
     expect(response.headers).not.to.have.property('x-headgate-backend');
   });
 
