@@ -1,7 +1,7 @@
 /**
  * The telemetry room.
  * In: what the other rooms have to say of themselves.
- * Out: log lines on standard error, with credentials taken out.
+ * Out: log lines on standard error, with credentials taken out, and metrics as Prometheus text.
  * Must not know: what any room does.
  */
 export {

@@ -14,6 +14,8 @@ export interface XdsServerOptions {
   readonly onNodeChange?: (event: NodeEvent) => void;
   /** How long a client that does not answer holds up what depends on its answer. Default 5 s. */
   readonly ackTimeoutMs?: number;
+  /** How long clusters, endpoints and secrets stay after a snapshot dropped them (linger.ts). Default 0. */
+  readonly lingerMs?: number;
   readonly limits?: {
     /** Largest request. Default 256 MiB: a reconnecting delta client repeats every name and version it holds. */
     readonly maxReceiveBytes?: number;
@@ -45,6 +47,7 @@ const MIB = 1024 * 1024;
 
 export const DEFAULTS = {
   ackTimeoutMs: 5000,
+  lingerMs: 0,
   maxReceiveBytes: 256 * MIB,
   maxSharedBytes: 64 * MIB,
   maxTypesPerStream: 64,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
 import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog } from './grpc.ts';
+import { createLinger } from './linger.ts';
 import type { NodeInfo } from './node.ts';
 import { createNodes, type NodeRecord, nodeStatus } from './nodes.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
@@ -30,6 +31,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const connections = new Map<XdsStream, Connection>();
   const shared = createShared(options, (stream) => connections.get(stream)?.record);
   const maxTypes = options.limits?.maxTypesPerStream ?? DEFAULTS.maxTypesPerStream;
+  const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, publish);
   let streamIds = 0;
   let draining = false;
   let bound: string | undefined;
@@ -150,6 +152,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     for (const record of nodes.all()) if (record.key === key) steer(record, snapshot);
   }
 
+  function publish(key: string, snapshot: Snapshot): void {
+    if (snapshots.get(key)?.version === snapshot.version) return;
+    snapshots.set(key, snapshot);
+    steerAll(key, snapshot);
+  }
+
   function depart(connection: Connection): void {
     const { stream, record } = connection;
     connections.delete(stream);
@@ -177,6 +185,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   /** Waits for open connections until the deadline, then cuts them off. */
   async function shutDown(waitMs: number): Promise<void> {
     draining = true;
+    linger.close();
     // `drain` comes first: `tryShutdown` forgets the connections, and `forceShutdown` overlooks them without channelz.
     if (bound !== undefined) server.drain(bound, waitMs);
     const timer = new AbortController();
@@ -201,12 +210,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       logger.info({ address: bound }, 'xDS server listening');
       return { host, port: boundPort };
     },
-    setSnapshot(key, snapshot) {
-      if (snapshots.get(key)?.version === snapshot.version) return;
-      snapshots.set(key, snapshot);
-      steerAll(key, snapshot);
-    },
+    setSnapshot: linger.set,
     deleteSnapshot(key) {
+      linger.delete(key);
       if (snapshots.delete(key)) steerAll(key, undefined);
     },
     reresolve() {

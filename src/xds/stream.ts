@@ -11,7 +11,7 @@ import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Subscription, Subscriptions } from './subscription.ts';
 import { carry, createTypeState, isSettled, type TypeState } from './type-state.ts';
-import { isSupply, isWarmedBy } from './types.ts';
+import { isSupply, isWarmedBy, usesSupply } from './types.ts';
 import type { RejectionDetail } from './wire.ts';
 
 /** The carrier of a stream. */
@@ -139,7 +139,8 @@ export class XdsStream {
   }
 
   /**
-   * In order of dependency. Changes of what uses clusters wait for the answers to these; all else follows at once, for a
+   * In order of dependency. What uses clusters waits for the answers to these, even where the client asks for it: an
+   * answer is of the newest revision, and may name a cluster that is still to come. All else follows at once, for a
    * changed cluster is not acknowledged before its assignment came behind it. Returns whether any answer is missing.
    */
   private offerAll(): boolean {
@@ -148,7 +149,7 @@ export class XdsStream {
     // Sending may add states (of awaited types): not to this walk.
     for (const state of [...this.states]) {
       const supply = isSupply(state.typeUrl);
-      const waits = this.offer(state, supplyWaits && !supply);
+      const waits = this.offer(state, supplyWaits && usesSupply(state.typeUrl));
       supplyWaits ||= waits && supply;
       waiting ||= waits;
     }
@@ -172,8 +173,7 @@ export class XdsStream {
     const again = this.heldNames(state, subscription);
     const asked = state.asked.length > 0 || state.owed;
     if (!asked && again.length === 0 && state.known.version === to.version) return this.awaits(state);
-    // An explicit question is answered at once; a push waits its turn.
-    if (!asked && gateClosed) {
+    if (gateClosed) {
       this.heldBack = true;
       return true;
     }

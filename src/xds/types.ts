@@ -44,6 +44,19 @@ export function isSupply(typeUrl: string): boolean {
   return typeUrl === TYPE.secret || typeUrl === TYPE.cluster || typeUrl === TYPE.endpoints;
 }
 
+/** What may name a cluster or a secret, and so has to wait for these. */
+export function usesSupply(typeUrl: string): boolean {
+  return USERS.has(typeUrl);
+}
+
+const USERS: ReadonlySet<string> = new Set([
+  TYPE.extension,
+  TYPE.listener,
+  TYPE.scopedRoute,
+  TYPE.route,
+  TYPE.virtualHost,
+]);
+
 /** In SotW an answer of these types holds everything subscribed: what is missing counts as deleted. */
 export function isFullState(typeUrl: string): boolean {
   return typeUrl === TYPE.cluster || typeUrl === TYPE.listener;

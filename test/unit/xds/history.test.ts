@@ -1,0 +1,256 @@
+/**
+ * Make before break, over random histories: a simulated proxy applies what it gets, in order, and answers late. At no
+ * state that it accepts may a route name a cluster it lacks, or a cluster an assignment it lacks; at the end it has
+ * exactly the last configuration.
+ */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { discoveryCodec } from '../../../src/envoy/schema/index.ts';
+import { createDiffs } from '../../../src/xds/diff.ts';
+import { createSnapshot, type ResourceInput, type Snapshot, TYPE } from '../../../src/xds/index.ts';
+import { createResponses, type Variant } from '../../../src/xds/responses.ts';
+import { XdsStream } from '../../../src/xds/stream.ts';
+import { applyDeltaRequest } from '../../../src/xds/stream-delta.ts';
+import { applySotwRequest } from '../../../src/xds/stream-sotw.ts';
+import { createSubscriptions } from '../../../src/xds/subscription.ts';
+import { decodeDeltaRequest, decodeSotwRequest, encodeNonce } from '../../../src/xds/wire.ts';
+
+const { cluster: CDS, endpoints: EDS, listener: LDS, route: RDS } = TYPE;
+
+/** Clusters with a content each; the routes name some of them. */
+interface Revision {
+  readonly clusters: Readonly<Record<string, number>>;
+  readonly endpoints: number;
+  readonly listener: number;
+  readonly targets: readonly string[];
+}
+
+const CLUSTERS = ['a', 'b', 'c', 'd'];
+
+const revision: fc.Arbitrary<Revision> = fc
+  .record({
+    clusters: fc.dictionary(fc.constantFrom(...CLUSTERS), fc.nat(2), { minKeys: 1 }),
+    endpoints: fc.nat(2),
+    listener: fc.nat(1),
+    pick: fc.array(fc.nat(3), { minLength: 1, maxLength: 3 }),
+  })
+  .map(({ pick, clusters, ...rest }) => {
+    const names = Object.keys(clusters).sort();
+    return { ...rest, clusters, targets: pick.map((i) => names[i % names.length] ?? '') };
+  });
+
+function snapshotOf(revision: Revision, previous?: Snapshot): Snapshot {
+  const resource = (typeUrl: string, name: string, content: string, needs?: string): ResourceInput => ({
+    typeUrl,
+    name,
+    value: Buffer.from(`${name}=${content}`),
+    ...(needs === undefined ? {} : { requires: [{ typeUrl: typeUrl === CDS ? EDS : RDS, name: needs }] }),
+  });
+  return createSnapshot(
+    [
+      ...Object.entries(revision.clusters).flatMap(([name, content]) => [
+        resource(CDS, name, String(content), name),
+        resource(EDS, name, String(revision.endpoints)),
+      ]),
+      resource(LDS, 'l', String(revision.listener), 'r'),
+      resource(RDS, 'r', revision.targets.join()),
+    ],
+    previous,
+  );
+}
+
+/** A proxy that does what Envoy does: names follow what it was given, clusters are answered when all are warm. */
+class SimulatedProxy {
+  readonly has = new Map<string, Map<string, string>>([CDS, EDS, LDS, RDS].map((type) => [type, new Map()]));
+  readonly inbox: Buffer[] = [];
+  readonly answers: (() => void)[] = [];
+  /** Names whose assignment has to arrive before their cluster is warm. */
+  readonly warming = new Set<string>();
+  clusterAnswer: (() => void) | undefined;
+  private readonly variant: Variant;
+  private readonly stream: XdsStream;
+  private readonly nonces = new Map<string, string>();
+  private first = true;
+
+  constructor(variant: Variant) {
+    this.variant = variant;
+    const diffs = createDiffs();
+    this.stream = new XdsStream(
+      1,
+      variant,
+      undefined,
+      {
+        send: (body, nonce) => this.inbox.push(Buffer.concat([body, encodeNonce(nonce)])),
+        idle: true,
+        peer: '',
+        fail: (error) => {
+          throw error;
+        },
+      },
+      {
+        diffs,
+        subscriptions: createSubscriptions(),
+        responses: createResponses(diffs, 1_000_000),
+        ackTimeoutMs: 3_600_000,
+        onAck: () => undefined,
+        onNack: () => undefined,
+        onSend: () => undefined,
+      },
+    );
+    for (const typeUrl of [CDS, LDS]) this.say(typeUrl, [], []);
+  }
+
+  setGoal(snapshot: Snapshot): void {
+    this.stream.setGoal(snapshot);
+  }
+
+  get synced(): boolean {
+    return this.stream.status().every((type) => type.synced);
+  }
+
+  private of(typeUrl: string): Map<string, string> {
+    return this.has.get(typeUrl) ?? new Map();
+  }
+
+  private names(typeUrl: string): string[] {
+    if (typeUrl === EDS) return [...this.of(CDS).keys()];
+    return typeUrl === RDS && this.of(LDS).size > 0 ? ['r'] : [];
+  }
+
+  private say(typeUrl: string, add: string[], drop: string[], nonce = ''): void {
+    const node = this.first ? { node: { id: 'n' } } : {};
+    this.first = false;
+    const state = this.stream.state(typeUrl);
+    if (this.variant === 'sotw') {
+      const response_nonce = this.nonces.get(typeUrl) ?? '';
+      const resource_names = this.names(typeUrl);
+      const bytes = discoveryCodec.encodeRequest({ ...node, type_url: typeUrl, resource_names, response_nonce });
+      applySotwRequest(this.stream, state, decodeSotwRequest(Buffer.from(bytes), true));
+    } else {
+      const lists = { resource_names_subscribe: add, resource_names_unsubscribe: drop };
+      const bytes = discoveryCodec.encodeDeltaRequest({ ...node, type_url: typeUrl, ...lists, response_nonce: nonce });
+      applyDeltaRequest(this.stream, state, decodeDeltaRequest(Buffer.from(bytes), true));
+    }
+    this.stream.pump();
+  }
+
+  /** Takes one message from the wire. */
+  receive(): void {
+    const [bytes] = this.inbox.splice(0, 1);
+    if (bytes === undefined) return;
+    const { typeUrl, nonce, resources, removed } = this.read(bytes);
+    this.nonces.set(typeUrl, nonce);
+    const namesBefore = new Map([EDS, RDS].map((type) => [type, new Set(this.names(type))]));
+    const held = this.of(typeUrl);
+    const before = new Map(held);
+    const full = this.variant === 'sotw' && (typeUrl === CDS || typeUrl === LDS);
+    if (full) held.clear();
+    for (const [name, content] of resources) held.set(name, content);
+    for (const name of removed) held.delete(name);
+    if (typeUrl === CDS) {
+      for (const [name, content] of held) if (before.get(name) !== content) this.warming.add(name);
+      for (const name of before.keys()) if (!held.has(name)) this.warming.delete(name);
+    }
+    if (typeUrl === EDS) for (const [name] of resources) this.warming.delete(name);
+    this.follow(namesBefore);
+    const answer = (): void => this.say(typeUrl, [], [], nonce);
+    if (typeUrl === CDS) this.clusterAnswer = answer;
+    else this.answers.push(answer);
+    this.check();
+  }
+
+  /** Subscribes to what the new clusters and listeners name, and drops what nothing names. */
+  private follow(before: ReadonlyMap<string, ReadonlySet<string>>): void {
+    for (const typeUrl of [EDS, RDS]) {
+      const now = new Set(this.names(typeUrl));
+      const was = before.get(typeUrl) ?? new Set();
+      const add = [...now].filter((name) => !was.has(name));
+      const drop = [...was].filter((name) => !now.has(name));
+      for (const name of drop) this.of(typeUrl).delete(name);
+      // In SotW the request also answers the last response of its type, as Envoy's does.
+      if (add.length > 0 || drop.length > 0) this.say(typeUrl, add, drop);
+    }
+  }
+
+  /** Gives one answer that it owes. */
+  answer(): void {
+    if (this.clusterAnswer !== undefined && this.warming.size === 0) {
+      const { clusterAnswer } = this;
+      this.clusterAnswer = undefined;
+      clusterAnswer();
+    } else this.answers.shift()?.();
+  }
+
+  private read(bytes: Buffer) {
+    if (this.variant === 'sotw') {
+      const response = discoveryCodec.decodeResponse(bytes);
+      const resources = response.resources.map(({ value }) => splitContent(Buffer.from(value).toString()));
+      return { typeUrl: response.type_url, nonce: response.nonce, resources, removed: [] as string[] };
+    }
+    const response = discoveryCodec.decodeDeltaResponse(bytes);
+    const resources = (response.resources ?? []).map(({ resource }) =>
+      splitContent(Buffer.from(resource?.value ?? []).toString()),
+    );
+    const removed = [...(response.removed_resources ?? [])];
+    return { typeUrl: response.type_url, nonce: response.nonce, resources, removed };
+  }
+
+  private check(): void {
+    const routes = this.of(RDS).get('r');
+    for (const target of routes === undefined ? [] : routes.split(',')) {
+      expect([...this.of(CDS).keys()], `routes to ${routes}`).to.include(target);
+      expect([...this.of(EDS).keys()], `endpoints of ${target}`).to.include(target);
+    }
+  }
+}
+
+function splitContent(text: string): readonly [string, string] {
+  const at = text.indexOf('=');
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** What happens next: a revision is published, a message arrives, an answer is given. */
+const step = fc.oneof(
+  { weight: 1, arbitrary: revision.map((value) => ({ kind: 'publish' as const, value })) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'receive' as const }) },
+  { weight: 3, arbitrary: fc.constant({ kind: 'answer' as const }) },
+);
+
+for (const variant of ['sotw', 'delta'] as const) {
+  describe(`xds: random histories, ${variant}`, () => {
+    it('never break what the proxy runs, and end where they should', () => {
+      fc.assert(
+        fc.property(revision, fc.array(step, { maxLength: 80 }), (start, steps) => {
+          const proxy = new SimulatedProxy(variant);
+          let last = snapshotOf(start);
+          let wanted = start;
+          proxy.setGoal(last);
+          for (const next of steps) {
+            if (next.kind === 'publish') {
+              wanted = next.value;
+              last = snapshotOf(wanted, last);
+              proxy.setGoal(last);
+            } else if (next.kind === 'receive') proxy.receive();
+            else proxy.answer();
+          }
+          // Whatever is still under way comes to its end.
+          for (let i = 0; i < 200; i++) {
+            proxy.receive();
+            proxy.answer();
+          }
+          expect(proxy.synced).to.equal(true);
+          expect([...proxy.warming]).to.deep.equal([]);
+          for (const typeUrl of [CDS, EDS, LDS, RDS]) {
+            const expected = [...(last.types.get(typeUrl)?.resources.values() ?? [])].map(({ name }) => name).sort();
+            expect([...(proxy.has.get(typeUrl)?.keys() ?? [])].sort(), typeUrl).to.deep.equal(expected);
+          }
+          expect(proxy.has.get(RDS)?.get('r')).to.equal(wanted.targets.join());
+          expect(Object.fromEntries(proxy.has.get(CDS) ?? [])).to.deep.equal(
+            Object.fromEntries(Object.entries(wanted.clusters).map(([name, content]) => [name, String(content)])),
+          );
+        }),
+        { numRuns: 300 },
+      );
+    });
+  });
+}
