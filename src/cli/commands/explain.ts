@@ -66,7 +66,8 @@ async function runExplain(args: readonly string[], flags: ExplainFlags, io: CliI
   if (!loaded.ok) return refuse(io, flags.output, loaded.findings);
   const { NEWEST_ENVOY } = await import('../../envoy/index.ts');
   const { explainGateway } = await import('../explain/explain.ts');
-  const { placeOf } = await import('../finding-places.ts');
+  const { createPlaceFinder } = await import('../finding-places.ts');
+  const findPlace = createPlaceFinder(loaded.set.objects);
   const gateways = chooseGateways(loaded.revision, flags.gateway);
   const results = gateways.map((gateway) => {
     const { findings } = compileFor(loaded.revision, gateway, flags.envoyVersion ?? NEWEST_ENVOY);
@@ -93,8 +94,8 @@ async function runExplain(args: readonly string[], flags: ExplainFlags, io: CliI
   io.stdout.write(formatExplanation(explanation, colorsFor(io, flags.color, io.isTTY)));
 
   function withPlace(one: ListenerExplanation): ListenerExplanation {
-    if (!loaded.ok || one.route === undefined) return one;
-    const place = placeOf(one.route.object, one.route.field, loaded.set.objects);
+    if (one.route === undefined) return one;
+    const place = findPlace(one.route.object, one.route.field);
     return place ? { ...one, route: { ...one.route, place: `${place.file}:${place.line}:${place.column}` } } : one;
   }
 }
