@@ -15,6 +15,9 @@ import {
   translateRevision,
 } from './revisions.ts';
 
+/** A request that began under older routes may still want to fail over to what they named. */
+const LINGER_MS = 30_000;
+
 export interface ControlPlaneOptions {
   readonly source: Source;
   readonly logger: Logger;
@@ -62,6 +65,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const xds = createXdsServer({
     resolve: (node) => resolveNode(node),
     logger: logger.child({ component: 'xds' }),
+    lingerMs: LINGER_MS,
     onNack: (event) => noteRejection(event),
   });
 

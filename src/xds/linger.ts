@@ -36,7 +36,8 @@ export function createLinger(lingerMs: number, publish: (key: string, snapshot: 
       ({ typeUrl, resource, until }) => until > now && !held(typeUrl, resource.name),
     );
     const [next] = entry.retired;
-    entry.timer = next && setTimeout(() => release(key, entry), next.until - now + 1);
+    // A little late, so that removals of one time go out together.
+    entry.timer = next && setTimeout(() => release(key, entry), next.until - now + lingerMs / 20);
     entry.timer?.unref();
     publish(key, withRetired(entry.snapshot, entry.retired));
   }
