@@ -59,6 +59,9 @@ export function registerDiff(program: Command, io: CliIo): void {
 async function runDiff(sides: readonly string[], flags: DiffFlags, io: CliIo): Promise<void> {
   const comparison = await compare(sides, flags, io);
   if (comparison === undefined) return io.setExitCode(2);
+  if (flags.gateway !== undefined && comparison.before.length + comparison.after.length === 0) {
+    throw new GatewayError('invalid_input', `no Gateway ${flags.gateway} on either side`);
+  }
   const { compareSides } = await import('../diff/side.ts');
   const changes = compareSides(comparison.before, comparison.after);
   if (changes.length > 0) io.setExitCode(1);

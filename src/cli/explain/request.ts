@@ -17,6 +17,7 @@ export interface ClientRequest {
   readonly method: string;
   /** Absent where the command line gave a path alone. */
   readonly scheme?: 'http' | 'https';
+  /** Absent: any listener's, since clients often reach a gateway through another port. */
   readonly port?: number;
   /** Host name, without port; empty when it was not said. */
   readonly host: string;
@@ -52,7 +53,8 @@ export async function readRequest(target: string, flags: RequestFlags, io: CliIo
   const https = url.protocol === 'https:';
   return {
     method: (flags.request ?? (body === '' ? 'GET' : 'POST')).toUpperCase(),
-    ...(isUrl && { scheme: https ? 'https' : 'http', port: Number(url.port) || (https ? 443 : 80) }),
+    ...(isUrl && { scheme: https ? 'https' : 'http' }),
+    ...(isUrl && url.port !== '' && { port: Number(url.port) }),
     host: authority.replace(/:\d+$/, '').toLowerCase(),
     path: url.pathname.replace(/\/{2,}/g, '/'),
     query: readQuery(url.search.slice(1)),

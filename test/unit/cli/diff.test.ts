@@ -111,7 +111,13 @@ describe('cli: diff', () => {
 
   it('exits 2 on trouble', async () => {
     const good = yamlFile(CHAT);
-    for (const args of [[good], [good, good, good], [good, yamlFile('a: [')], ['--nonsense', good, good]]) {
+    for (const args of [
+      [good],
+      [good, good, good],
+      [good, yamlFile('a: [')],
+      ['--nonsense', good, good],
+      ['--gateway', 'a/b', good, good],
+    ]) {
       const { code, stderr } = await headgate(['diff', ...args]);
       expect(code).to.equal(2);
       expect(stderr).to.not.equal('');

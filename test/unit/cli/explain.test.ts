@@ -166,6 +166,8 @@ spec:
       status: 301,
       to: 'https://web.example.com/old',
     });
+    expect((await at('http://web.example.com/old')).host).to.equal('web.example.com');
+    expect((await headgate(['explain', both, 'https://web.example.com/api'])).code).to.equal(1);
     expect((await headgate(['explain', both, 'http://web.example.com:9999/api'])).code).to.equal(1);
   });
 
