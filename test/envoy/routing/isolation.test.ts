@@ -46,14 +46,6 @@ const BROKEN: Readonly<Record<string, { readonly objects: readonly Fields[]; rea
     objects: [aiRoute('bad', [aiRule([modelIs('bad'), like('x-team', '((a{1,100}){1,100}){1,100}')], 'openai')])],
     status: 404,
   },
-  'a bad cost': {
-    objects: [
-      aiRoute('bad', [aiRule([modelIs('bad')], 'openai')], {
-        llmRequestCosts: [{ metadataKey: 'x', type: 'CEL', cel: 'input_tokens +' }],
-      }),
-    ],
-    status: 500,
-  },
   'a header that cannot be set': {
     objects: [
       httpRoute('bad', [
