@@ -1,4 +1,5 @@
 /** A raw xDS client over grpc-js that does only what a test tells it to. Codec: the schema's, not the server's own. */
+import { connect as connectHttp2 } from 'node:http2';
 import { type ClientDuplexStream, credentials, makeGenericClientConstructor, type StatusObject } from '@grpc/grpc-js';
 import { discoveryCodec } from '../../src/envoy/schema/index.ts';
 import { createSnapshot, type ResourceInput, type Snapshot, type XdsServer } from '../../src/xds/index.ts';
@@ -162,6 +163,28 @@ function decodeDelta(bytes: Buffer): Received {
     removed,
     bytes: bytes.length,
   };
+}
+
+/** A client that asks once and then never reads: what flow control lets through stays in its buffers. */
+export function connectDeaf(port: number, typeUrl: string, names: string[]): { listen(): void; close(): void } {
+  const session = connectHttp2(`http://127.0.0.1:${port}`);
+  session.on('error', () => undefined);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `${AGGREGATED}DeltaAggregatedResources`,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', () => undefined);
+  const message = discoveryCodec.encodeDeltaRequest({
+    node: { id: 'deaf' },
+    type_url: typeUrl,
+    resource_names_subscribe: names,
+  });
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  stream.write(Buffer.concat([head, message]));
+  return { listen: () => void stream.resume(), close: () => session.destroy() };
 }
 
 /** A resource whose content is `name=content`: the tests do not need real messages, and the server must not either. */

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { GatewayError } from '../../src/lib/errors.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { createSnapshot, createXdsServer, type NodeEvent, type NodeInfo } from '../../src/xds/index.ts';
-import { resource } from './client.ts';
+import { connectDeaf, resource } from './client.ts';
 import { type Fixture, startServer, subscription, TYPE, until, VARIANTS } from './fixture.ts';
 
 const { cluster: CDS, endpoints: EDS } = TYPE;
@@ -156,6 +156,48 @@ describe('xDS server', () => {
     const next = client('sotw');
     next.ask({ typeUrl: CDS });
     expect((await next.next()).resources).to.deep.equal([['a', 'a=2']]);
+  });
+
+  it('sends a client that does not read one response, and the newest once it reads', async () => {
+    const { server, port, publish } = await start({ ackTimeoutMs: 30 });
+    const sent = () => server.nodes()[0]?.types[0]?.sent;
+    const big = (content: string) => [resource(EDS, 'a', content.repeat(1024 * 1024))];
+    const first = publish('g', big('0')).types.get(EDS)?.version;
+    const deaf = connectDeaf(port, EDS, ['a']);
+    try {
+      await until(() => sent() === first, 'the first response');
+      let last: string | undefined;
+      for (let i = 1; i <= 9; i++) {
+        last = publish('g', big(String(i))).types.get(EDS)?.version;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      expect(sent()).to.equal(first);
+      deaf.listen();
+      await until(() => sent() === last, 'the newest');
+    } finally {
+      deaf.close();
+    }
+  });
+
+  it('ends the one stream on which something fails, and no other', async () => {
+    const { server, publish, client } = await start({
+      resolve: (node) => {
+        if (node.id === 'unlucky') throw new Error('a bug');
+        return 'g';
+      },
+    });
+    publish('g', [resource(CDS, 'a')]);
+    const good = client('delta');
+    good.ask({ typeUrl: CDS });
+    good.ack(await good.next());
+    const unlucky = client('delta', { node: { id: 'unlucky' } });
+    unlucky.ask({ typeUrl: CDS });
+    const end = await unlucky.status();
+    expect(end).to.include({ code: status.UNAVAILABLE });
+    expect(end.details).to.not.contain('a bug');
+    await until(() => server.nodes().length === 1, 'the failed one is gone');
+    publish('g', [resource(CDS, 'a', '2')]);
+    expect((await good.next()).resources).to.deep.equal([['a', 'a=2']]);
   });
 
   it('reads what a node says of itself', async () => {
