@@ -19,7 +19,7 @@ export interface NameList {
   decode(): string[];
 }
 
-export const NO_NAMES: NameList = { count: 0, key: '', decode: () => [] };
+const NO_NAMES: NameList = { count: 0, key: '', decode: () => [] };
 
 /** Collects one repeated field while a message is read. */
 export interface SpanCollector {

@@ -5,7 +5,7 @@
  */
 import type { GatewayError } from '../lib/errors.ts';
 import { type Diffs, emptyType } from './diff.ts';
-import { blamedResources, type Rejection, type TypeStatus } from './ledger.ts';
+import { blamedResources, type Rejection, showableMessage, type TypeStatus } from './ledger.ts';
 import { createNameSet, type NameSet } from './names.ts';
 import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -104,7 +104,9 @@ export class XdsStream {
     }
     const resources = blamedResources(names, error.message);
     const count = (state.rejection?.count ?? 0) + 1;
-    state.rejection = { version, ...error, time: new Date().toISOString(), count, resources, standing: true };
+    const message = showableMessage(state.typeUrl, error.message);
+    const time = new Date().toISOString();
+    state.rejection = { version, code: error.code, message, time, count, resources, standing: true };
     const blamed = new Set(resources);
     const company = createNameSet([...names.names].filter((name) => !blamed.has(name)));
     carry(state, company);
