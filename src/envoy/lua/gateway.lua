@@ -426,19 +426,20 @@ end
 
 -- What the listener learnt about a request, for the attempts: one text in the metadata, since a table there costs more
 -- than all the rest. No field can hold the separator: models with control characters are refused.
-local NOTE = '^([^\31]*)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%a*)\31([^\31]*)\31([^\31]*)$'
+local NOTE = '^([^\31]*)\31(%d+)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%a*)\31([^\31]*)$'
+local NOTE_START = '^([^\31]*)\31(%d+)\31([^\31]*)'
 
 local function write_note(route, endpoint, asked, query, options, model, now)
-  return concat({ route.version, endpoint, query, tostring(now), tostring(asked.model_start), tostring(asked.model_end),
+  return concat({ route.version, tostring(now), model, endpoint, query, tostring(asked.model_start), tostring(asked.model_end),
     tostring(asked.close), tostring(asked.options_start or 0), tostring(asked.options_end or 0), tostring(asked.size),
-    asked.multipart and 'm' or '', options, model }, '\31')
+    asked.multipart and 'm' or '', options }, '\31')
 end
 
 local function read_note(text)
-  local route, endpoint, query, started, model_start, model_end, close, options_start, options_end, size, flags, options, model = match(text, NOTE)
-  return { route = route, endpoint = endpoint, query = query, started = tonumber(started), model_start = tonumber(model_start),
+  local route, started, model, endpoint, query, model_start, model_end, close, options_start, options_end, size, flags, options = match(text, NOTE)
+  return { route = route, started = tonumber(started), model = model, endpoint = endpoint, query = query, model_start = tonumber(model_start),
     model_end = tonumber(model_end), close = tonumber(close), options_start = tonumber(options_start),
-    options_end = tonumber(options_end), size = size, flags = flags, options = options, model = model }
+    options_end = tonumber(options_end), size = size, flags = flags, options = options }
 end
 
 -- ------------------------------------------------------------------------------------------------------ order of backends
@@ -689,15 +690,21 @@ local function watch_unary(handle, usage)
   if size <= MAX_ANSWER_BYTES then read_answer(#parts == 1 and parts[1] or concat(parts), usage) end
 end
 
--- Counts as the cost rules know them. Anthropic counts cached input apart from input_tokens, the others inside it.
+-- Counts as the cost rules know them, and those worth telling. Anthropic counts cached input apart from input_tokens,
+-- the others inside it.
 local function settle_usage(usage)
   local apart = (usage.cache_read or usage.cache_creation) and (usage.cache_read or 0) + (usage.cache_creation or 0) or 0
   local input, output = (usage.input or 0) + apart, usage.output or 0
-  return {
-    input = input, output = output, total = apart == 0 and usage.total or input + output,
-    cached = usage.cache_read or usage.cached or 0, cache_creation = usage.cache_creation or usage.cache_write or 0,
-    reasoning = usage.reasoning or 0,
-  }
+  local total = apart == 0 and usage.total or input + output
+  local cached, creation = usage.cache_read or usage.cached or 0, usage.cache_creation or usage.cache_write or 0
+  local reasoning = usage.reasoning or 0
+  local counts = { input = input, output = output, total = total, cached = cached, cache_creation = creation, reasoning = reasoning }
+  -- Each number that goes into metadata and into a log costs: those that are nearly always zero are left out then.
+  local told = { input = input, output = output, total = total }
+  if cached > 0 then told.cached = cached end
+  if creation > 0 then told.cache_creation = creation end
+  if reasoning > 0 then told.reasoning = reasoning end
+  return counts, told
 end
 
 -- ------------------------------------------------------------------------------------------------------- listener role
@@ -770,15 +777,16 @@ local function listener_request(handle, listener)
   handle:clearRouteCache()
 end
 
-local function set_costs(handle, metadata, route, counts, note, backend)
-  for i = 1, route.costs and #route.costs or 0 do
-    local cost = route.costs[i]
+local function set_costs(handle, metadata, costs, counts, model, backend, name)
+  for i = 1, costs and #costs or 0 do
+    local cost = costs[i]
     local value
     if cost.compute then
-      local ok, result = pcall(cost.compute, counts, note.model, backend, route.name)
-      if ok then value = result else handle:logWarn('headgate: cost ' .. cost.key .. ': ' .. tostring(result)) end
+      local ok, result, why = pcall(cost.compute, counts, model, backend, name)
+      if ok then value = result else why = result end
+      if not value then handle:logWarn('headgate: cost ' .. cost.key .. ': ' .. tostring(why)) end
     else
-      value = counts[cost.count] or 0
+      value = counts[cost.count]
     end
     if value then metadata:set(COST_NS, cost.key, value) end
   end
@@ -794,6 +802,9 @@ local function listener_response(handle)
   if byte(status) < 52 then
     tried = tried .. '=' .. status
     metadata:set(NS, 'tried', tried)
+  elseif not find(tried, '=[^,=]*$') then
+    tried = tried .. '=no-answer'
+    metadata:set(NS, 'tried', tried)
   end
   local others, backend = match(tried, '^(.-)([^,=]+)=%d+$')
   if backend then headers:replace('x-headgate-backend', backend) end
@@ -805,19 +816,22 @@ local function listener_response(handle)
   if not streaming and not find(content_type, 'json', 1, true) then return end
   local usage = {}
   if streaming then watch_stream(handle, usage) else watch_unary(handle, usage) end
-  if not usage.found and not usage.model then return end
   metadata = handle:streamInfo():dynamicMetadata()
+  local version, started, model = match(notes.request, NOTE_START)
+  local route = known[version] or facts_of(handle:metadata())
+  metadata:set(COST_NS, 'backend_name', backend)
+  metadata:set(COST_NS, 'ai_service_backend_name', backend)
+  metadata:set(COST_NS, 'model_name_override', notes.sent_model or model)
+  if route then metadata:set(COST_NS, 'route_name', route.name) end
   if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
-  local note = read_note(notes.request)
-  if usage.first then metadata:set(COST_NS, 'token_latency_ttft', usage.first - note.started) end
+  if usage.first then metadata:set(COST_NS, 'token_latency_ttft', usage.first - tonumber(started)) end
   if not usage.found then return end
-  local counts = settle_usage(usage)
-  metadata:set(NS, 'usage', counts)
+  local counts, told = settle_usage(usage)
+  metadata:set(NS, 'usage', told)
   if usage.first and counts.output > 1 then
     metadata:set(COST_NS, 'token_latency_itl', (usage.last - usage.first) / (counts.output - 1))
   end
-  local route = known[note.route] or facts_of(handle:metadata())
-  if route then set_costs(handle, metadata, route, counts, note, backend) end
+  if route then set_costs(handle, metadata, route.costs, counts, model, backend, route.name) end
 end
 
 -- -------------------------------------------------------------------------------------------------------- backend role
@@ -940,7 +954,8 @@ local function backend_request(handle, backend)
   local tried = notes.tried
   -- An attempt that got no response is told by the one that follows it.
   if tried and not find(tried, '=[^,=]*$') then tried = tried .. '=no-answer' end
-  metadata:set(NS, 'tried', (tried and tried .. ',' or '') .. backend.name)
+  local all_tried = (tried and tried .. ',' or '') .. backend.name
+  metadata:set(NS, 'tried', all_tried)
   -- What an earlier attempt set for its own provider still stands in the headers; so does what the client sent.
   if route.restore and tried then
     local originals = metadata:get(ORIGINALS_NS)
@@ -960,12 +975,15 @@ local function backend_request(handle, backend)
     end
   end
   if backend.credential and not override_credential(headers, metadata, backend.credential) then
+    metadata:set(NS, 'tried', all_tried .. '=no-credential')
     return refuse(handle, backend.api, '401', 'missing_credential', 'missing upstream credential')
   end
   if ref.headers then
     for i = 1, ref.headers.removed and #ref.headers.removed or 0 do headers:remove(ref.headers.removed[i]) end
     for name, value in pairs(ref.headers.set or {}) do headers:replace(name, value) end
   end
+  -- An earlier attempt may have sent another name.
+  if ref.model or notes.sent_model then metadata:set(NS, 'sent_model', ref.model or note.model) end
   if ref.model or ref.body or note.options ~= '' then
     edit_body(handle, note, ref, ref.model)
   elseif notes.tried then
