@@ -7,6 +7,12 @@ export function errorBody(api: ApiFamily, type: string, code: string, message: s
   return JSON.stringify({ error: { message, type, param: null, code } });
 }
 
+/** What a client sees when the last backend tried has no endpoint: in the shape of all APIs at once. */
+export const NO_ENDPOINT_BODY = JSON.stringify({
+  type: 'error',
+  error: { type: 'api_error', message: 'No backend could serve the request.', param: null, code: 'unavailable' },
+});
+
 /** A route that Envoy answers itself, with a JSON body. */
 export function directAnswer(name: string, status: number, body: string): ConfigRouteV3Route {
   return {

@@ -93,15 +93,16 @@ function costFindings(rule: InferenceRuleIr): Finding[] {
 /** Backends that a rule names more than once, under the names of their further clusters (see `clusterName`). */
 function repeatedBackends(gateway: GatewayIr, rules: readonly InferenceRuleIr[]): BackendIr[] {
   const byName = new Map(gateway.backends.map((backend) => [backend.name, backend]));
-  const repeated: BackendIr[] = [];
+  const repeated = new Map<string, BackendIr>();
   for (const rule of rules) {
     for (const ref of rule.backends) {
       const name = clusterName(rule, ref);
       const backend = byName.get(ref.backend);
-      if (backend && name !== backend.name) repeated.push({ ...backend, name });
+      // A rule that listeners serve under different policies is there more than once.
+      if (backend && name !== backend.name) repeated.set(name, { ...backend, name });
     }
   }
-  return repeated;
+  return [...repeated.values()];
 }
 
 /** Clusters behind which a request can go on to another one. */

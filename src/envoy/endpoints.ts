@@ -5,6 +5,12 @@ import type { ConfigEndpointV3ClusterLoadAssignment, ConfigEndpointV3Endpoint } 
 import { sentinelEndpoints } from './sentinel.ts';
 
 /**
+ * As long as one endpoint of a backend is healthy it takes all of its traffic: Envoy would else hand the share of the
+ * others on to the next priority, which is the sentinel. In percent, and enough for one healthy endpoint among 256.
+ */
+const OVERPROVISIONING = 25_600;
+
+/**
  * True where endpoints are delivered by EDS, so that a change never touches the cluster. EDS takes addresses only;
  * a backend with a host name is resolved by its cluster.
  */
@@ -23,6 +29,7 @@ export function loadAssignment(
       { lb_endpoints: backend.endpoints.map((endpoint) => ({ endpoint: emitEndpoint(endpoint) })) },
       ...(withSentinel ? [sentinelEndpoints(options.sentinelPort)] : []),
     ],
+    ...(withSentinel && { policy: { overprovisioning_factor: OVERPROVISIONING } }),
   };
 }
 

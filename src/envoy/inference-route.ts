@@ -1,4 +1,11 @@
-import type { BackendIr, CostIr, InferenceBackendIr, InferenceRuleIr, RouteIr } from '../ir/index.ts';
+import type {
+  BackendIr,
+  CostIr,
+  CredentialOverrideIr,
+  InferenceBackendIr,
+  InferenceRuleIr,
+  RouteIr,
+} from '../ir/index.ts';
 import { compileCost } from '../lib/cel.ts';
 import { sortedBy } from '../lib/compare.ts';
 import { InvariantError } from '../lib/errors.ts';
@@ -7,11 +14,12 @@ import { directAnswer, errorBody } from './answers.ts';
 import { API_CLASSES, type ApiClass, servesClass } from './api-classes.ts';
 import { backendNeeds } from './backend-needs.ts';
 import type { Capabilities, EnvoyFeature } from './capabilities.ts';
+import { changedHeaders } from './changed-headers.ts';
 import { emitCostLua } from './cost-lua.ts';
 import { routeFactsMetadata } from './lua.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { byApi } from './match-tree.ts';
-import { ORDER_NAMESPACE } from './names.ts';
+import { CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HEADER } from './names.ts';
 import { retryPolicy } from './retry.ts';
 import {
   type ConfigRouteV3Route,
@@ -115,6 +123,7 @@ function servingRoute(
       ...(retry && { retry_policy: retry }),
     },
     metadata: routeFactsMetadata(routeFacts(rule, refs, backends)),
+    ...(refs.length > 1 && { response_headers_to_remove: [SENTINEL_HEADER] }),
   };
 }
 
@@ -165,18 +174,25 @@ function routeFacts(
     members.filter(({ ref }) => ref.priority === priority).map(({ member }) => member),
   );
   const overrideHeaders = new Set(
-    refs.flatMap((ref) => backends.get(ref.backend)?.credential?.override?.requestHeader ?? []),
+    refs.flatMap((ref): readonly string[] => {
+      const backend = backends.get(ref.backend);
+      if (backend?.forwardClientCredentials) return CLIENT_CREDENTIAL_HEADERS;
+      const header = backend?.credential?.override?.requestHeader;
+      return header === undefined ? [] : [header];
+    }),
   );
+  const restore = refs.length > 1 ? changedHeaders(refs, backends) : [];
   return {
     name: rule.route,
     ...(rule.costs.length > 0 && { force_usage: true, costs: rule.costs.flatMap(costFacts) }),
     ...(refs.length > 1 && {
       groups,
       ...(groups.some((group) => group.length > 1) && { drawn: true }),
-      ...(members.some(({ member }) => member.needs !== undefined) && { needs: true }),
+      ...(members.some(({ member }) => member.needs !== undefined || member.needs_metadata) && { needs: true }),
       attempts_per_backend: rule.retry.attemptsPerBackend,
     }),
     ...(overrideHeaders.size > 0 && { override_headers: [...overrideHeaders].sort() }),
+    ...(restore.length > 0 && { restore }),
     refs: Object.fromEntries(refs.map((ref) => [clusterName(rule, ref), refFacts(ref)])),
   };
 }
@@ -187,7 +203,14 @@ function groupMember(rule: InferenceRuleIr, ref: InferenceBackendIr, backend: Ba
     cluster: clusterName(rule, ref),
     weight: ref.weight,
     backend: backend?.displayName ?? ref.backend,
-    ...(override?.requestHeader !== undefined && !override.fallbackToConfigured && { needs: override.requestHeader }),
+    ...(override && !override.fallbackToConfigured && needs(override)),
+  };
+}
+
+function needs({ requestHeader, dynamicMetadata }: CredentialOverrideIr): Partial<GroupMember> {
+  return {
+    ...(requestHeader !== undefined && { needs: requestHeader }),
+    ...(dynamicMetadata && { needs_metadata: { namespace: dynamicMetadata.namespace, key: dynamicMetadata.key } }),
   };
 }
 

@@ -30,6 +30,11 @@ export interface RouteFacts {
   readonly attempts_per_backend?: number;
   /** Request headers that may carry a credential for some backend, lower case. */
   readonly override_headers?: readonly string[];
+  /**
+   * Request headers that the attempt at some backend changes, lower case: header changes last into the next attempt, which
+   * has to begin with what the client sent.
+   */
+  readonly restore?: readonly string[];
   /** What the route changes for a backend, by cluster. */
   readonly refs: Readonly<Record<string, RefFacts>>;
 }
@@ -69,6 +74,8 @@ export interface BackendFacts {
   readonly paths: Readonly<Record<string, string>>;
   /** `:authority` of the provider; absent: as the client sent it. */
   readonly host?: string;
+  /** Headers with credentials of the client that this backend gets, lower case. */
+  readonly forward?: readonly string[];
   readonly credential?: {
     readonly header: string;
     readonly prefix: string;

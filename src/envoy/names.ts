@@ -13,6 +13,19 @@ export const API_HEADER = 'x-headgate-api';
 export const PATH_HEADER = 'x-headgate-path';
 /** Never sent to a provider or service. */
 export const INTERNAL_HEADERS = [MODEL_HEADER, API_HEADER, PATH_HEADER] as const;
+/** Credentials that clients send for the gateway to use: no service behind it ever sees them. */
+export const GATEWAY_CREDENTIAL_HEADERS = [
+  'x-aigw-api-key',
+  'x-aigw-anthropic-api-key',
+  'x-aigw-azure-api-key',
+  'x-aigw-azure-access-token',
+  'x-aigw-gcp-access-token',
+  'x-aigw-aws-access-key-id',
+  'x-aigw-aws-secret-access-key',
+  'x-aigw-aws-session-token',
+] as const;
+/** Where a client of a provider's API puts its key. */
+export const CLIENT_CREDENTIAL_HEADERS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key'] as const;
 /** Marks the answer of the sentinel, so that it does not count as a failure of the provider. */
 export const SENTINEL_HEADER = 'x-headgate-sentinel';
 

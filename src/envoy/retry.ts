@@ -1,5 +1,6 @@
 import type { RetryIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
+import { SENTINEL_HEADER } from './names.ts';
 import type { ConfigRouteV3RetryPolicy } from './schema/index.ts';
 
 /** Shape: `backends` is how many different backends the route can go to; each of them is tried by default. */
@@ -11,9 +12,17 @@ export function retryPolicy(
   const numRetries = retry.numRetries ?? backends * retry.attemptsPerBackend - 1;
   const idle = streamIdleTimeoutMs !== undefined && { per_try_idle_timeout: protoDuration(streamIdleTimeoutMs) };
   if (numRetries === 0) return idle ? { num_retries: 0, ...idle } : undefined;
+  const failsOver = backends > 1;
+  const triggers = [
+    ...retry.triggers,
+    ...(retry.statusCodes.length > 0 ? ['retriable-status-codes'] : []),
+    // Whatever a policy retries: a backend without an endpoint has not been asked at all.
+    ...(failsOver ? ['retriable-headers'] : []),
+  ];
   return {
-    retry_on: [...retry.triggers, ...(retry.statusCodes.length > 0 ? ['retriable-status-codes'] : [])].join(','),
+    retry_on: triggers.join(','),
     num_retries: numRetries,
+    ...(failsOver && { retriable_headers: [{ name: SENTINEL_HEADER, present_match: true }] }),
     ...(retry.statusCodes.length > 0 && { retriable_status_codes: retry.statusCodes }),
     ...(retry.perTryTimeoutMs !== undefined && { per_try_timeout: protoDuration(retry.perTryTimeoutMs) }),
     ...idle,
@@ -25,7 +34,7 @@ export function retryPolicy(
             max_interval: protoDuration(retry.backOff.maxIntervalMs),
           },
         }
-      : backends > 1 && { retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' } }),
-    ...(backends > 1 && { refresh_cluster_on_retry: true }),
+      : failsOver && { retry_back_off: { base_interval: '0.001s', max_interval: '0.001s' } }),
+    ...(failsOver && { refresh_cluster_on_retry: true }),
   };
 }

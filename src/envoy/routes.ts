@@ -21,7 +21,14 @@ import { routeFactsMetadata } from './lua.ts';
 import { hasHeader, headerInput } from './match-predicates.ts';
 import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
-import { API_HEADER, LUA_FILTER, MODEL_HEADER, PATH_HEADER } from './names.ts';
+import {
+  API_HEADER,
+  CLIENT_CREDENTIAL_HEADERS,
+  GATEWAY_CREDENTIAL_HEADERS,
+  LUA_FILTER,
+  MODEL_HEADER,
+  PATH_HEADER,
+} from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {
   ConfigRouteV3RouteConfiguration,
@@ -46,11 +53,20 @@ export function emitRoutes(
     name: chain.routeConfigName,
     // Stripped before the first choice of a route: a filter would be too late for what a client forged.
     internal_only_headers: [MODEL_HEADER, API_HEADER],
+    // The script has read them by the time a request is routed: they are for the gateway, not for a plain service either.
+    request_headers_to_remove: gatewayCredentialHeaders(context.gateway),
     ignore_port_in_host_matching: true,
     max_direct_response_body_size_bytes: largestList,
     virtual_hosts: chain.hosts.map((host) => emitHost(host, context, findings)),
   };
   return { resource: { type: 'route', name: chain.routeConfigName, message, requires: [] }, findings };
+}
+
+/** Headers with credentials for the gateway to use; one that a policy names and that services know too stays for them. */
+function gatewayCredentialHeaders({ backends }: GatewayIr): string[] {
+  const named = backends.flatMap((backend) => backend.credential?.override?.requestHeader ?? []);
+  const common: readonly string[] = [...CLIENT_CREDENTIAL_HEADERS, 'cookie', 'proxy-authorization'];
+  return [...new Set([...GATEWAY_CREDENTIAL_HEADERS, ...named.filter((name) => !common.includes(name))])].sort();
 }
 
 function emitHost(host: HostIr, context: RouteContext, findings: Finding[]): ConfigRouteV3VirtualHost {

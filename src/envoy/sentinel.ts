@@ -1,4 +1,5 @@
 import type { SecretRef } from '../ir/index.ts';
+import { NO_ENDPOINT_BODY } from './answers.ts';
 import { ROUTER_FILTER, SENTINEL, SENTINEL_HEADER } from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 import {
@@ -58,8 +59,14 @@ function sentinelFilters(): ConfigListenerV3Filter[] {
               routes: [
                 {
                   match: { prefix: '/' },
-                  direct_response: { status: 503 },
-                  response_headers_to_add: [{ header: { key: SENTINEL_HEADER, value: 'no-endpoint' } }],
+                  direct_response: { status: 503, body: { inline_string: NO_ENDPOINT_BODY } },
+                  response_headers_to_add: [
+                    { header: { key: SENTINEL_HEADER, value: 'no-endpoint' } },
+                    {
+                      header: { key: 'content-type', value: 'application/json' },
+                      append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+                    },
+                  ],
                 },
               ],
             },
@@ -79,7 +86,11 @@ export function sentinelEndpoints(port: number): ConfigEndpointV3LocalityLbEndpo
     priority: 1,
     lb_endpoints: [
       {
-        endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } },
+        endpoint: {
+          address: { socket_address: { address: '127.0.0.1', port_value: port } },
+          // Probed like a provider it would count as unhealthy, and Envoy would answer "no healthy host" itself again.
+          health_check_config: { disable_active_health_check: true },
+        },
         metadata: { filter_metadata: { 'envoy.transport_socket_match': { sentinel: true } } },
       },
     ],

@@ -2,7 +2,7 @@ import { API_ENDPOINTS, type BackendIr, type CredentialIr, type ProviderIr } fro
 import { nativePath } from '../providers/index.ts';
 import { luaFilter } from './lua.ts';
 import type { BackendFacts } from './lua-facts.ts';
-import { INTERNAL_HEADERS } from './names.ts';
+import { CLIENT_CREDENTIAL_HEADERS, GATEWAY_CREDENTIAL_HEADERS, INTERNAL_HEADERS } from './names.ts';
 import type { ResourceReference } from './resource.ts';
 import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from './schema/index.ts';
 import { sdsConfig, secretReference } from './secrets.ts';
@@ -13,23 +13,14 @@ import { sdsConfig, secretReference } from './secrets.ts';
  * be read for its token usage.
  */
 const CREDENTIAL_HEADERS = [
-  'authorization',
+  ...CLIENT_CREDENTIAL_HEADERS,
+  ...GATEWAY_CREDENTIAL_HEADERS,
   'proxy-authorization',
   'cookie',
-  'api-key',
-  'x-api-key',
-  'x-goog-api-key',
+  'ocp-apim-subscription-key',
   'x-amz-date',
   'x-amz-content-sha256',
   'x-amz-security-token',
-  'x-aigw-api-key',
-  'x-aigw-anthropic-api-key',
-  'x-aigw-azure-api-key',
-  'x-aigw-azure-access-token',
-  'x-aigw-gcp-access-token',
-  'x-aigw-aws-access-key-id',
-  'x-aigw-aws-secret-access-key',
-  'x-aigw-aws-session-token',
 ] as const;
 
 /** Upstream filters of a provider's cluster: they run on every attempt that goes there. */
@@ -78,8 +69,7 @@ function credentialFilter(credential: CredentialIr): ExtensionsFiltersNetworkHtt
 function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
   const { credential } = backend;
   const override = credential?.override;
-  const hosts = new Set(backend.endpoints.map((endpoint) => endpointHost(endpoint)));
-  const [host] = hosts;
+  const host = backendHost(backend);
   const extra = [credential?.header, override?.requestHeader].filter((name) => name !== undefined);
   return {
     cluster: backend.name,
@@ -87,7 +77,8 @@ function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
     api: provider.schema === 'Anthropic' ? 'anthropic' : 'openai',
     strip: [...new Set([...INTERNAL_HEADERS, 'accept-encoding', ...CREDENTIAL_HEADERS, ...extra])],
     paths: nativePaths(provider),
-    ...(hosts.size === 1 && host !== undefined && { host }),
+    ...(host !== undefined && { host }),
+    ...(backend.forwardClientCredentials && { forward: CLIENT_CREDENTIAL_HEADERS }),
     ...(credential &&
       override && {
         credential: {
@@ -105,8 +96,10 @@ function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
 }
 
 /** The `:authority` of a backend whose endpoints all have one name. */
-function endpointHost(endpoint: BackendIr['endpoints'][number]): string | undefined {
-  return endpoint.hostname;
+export function backendHost(backend: BackendIr): string | undefined {
+  const hosts = new Set(backend.endpoints.map((endpoint) => endpoint.hostname));
+  const [host] = hosts;
+  return hosts.size === 1 ? host : undefined;
 }
 
 function nativePaths(provider: ProviderIr): Record<string, string> {

@@ -24,6 +24,8 @@ export interface BackendIr {
   readonly protocol: 'auto' | 'http1' | 'h2c';
   readonly connection: ConnectionIr;
   readonly credential?: CredentialIr;
+  /** The client's own credentials go on to this backend (and to no other). Never beside `credential`. */
+  readonly forwardClientCredentials?: boolean;
   /** HTTP CONNECT proxy to reach it through, `host:port`. */
   readonly forwardProxy?: string;
 }

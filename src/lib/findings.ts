@@ -51,6 +51,7 @@ export const FINDING_CODES = {
   HG0401: 'a credential is missing',
   HG0402: 'a credential is not usable',
   HG0403: 'a kind of credential is not available yet',
+  HG0404: 'an annotation about credentials has no effect',
   HG0501: 'a cost expression is not valid',
   HG0601: 'an Envoy lacks what a route needs',
   HG0602: 'an Envoy serves a route in a reduced form',

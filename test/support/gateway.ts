@@ -62,6 +62,11 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     bootstrap: { ...bootstrap },
     ...(options.envoyVersion !== undefined && { version: options.envoyVersion }),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
+  }).catch(async (error: unknown) => {
+    const findings = controlPlane.status().findings.map(formatFinding);
+    // What still listens would keep the test run from ending.
+    await controlPlane.close(0);
+    throw new Error(['Envoy did not start', ...findings].join('\n'), { cause: error });
   });
   return {
     envoy,

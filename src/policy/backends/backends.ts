@@ -5,7 +5,10 @@ import { type Context, resolveReference } from '../context.ts';
 import { keyOf, validOf } from '../objects.ts';
 import { type Mutations, readMutations } from '../routes/mutations.ts';
 import type { TargetAddress } from './addresses.ts';
-import type { CredentialOf } from './credentials.ts';
+import type { Credential, CredentialOf } from './credentials.ts';
+
+/** `"true"` on an AIServiceBackend: the client's own credentials go on to it. */
+const FORWARD_ANNOTATION = 'headgate.dev/forward-client-credentials';
 
 /** A backend without what depends on the gateway it is used by. */
 export interface BackendSource {
@@ -57,7 +60,8 @@ function readAiBackend(
     context.report.error('HG0305', loaded, ['spec', 'backendRef'], `Backend ${target.id.name} cannot be used`);
   }
   if (!mutations || !address || credential.kind === 'unusable') return undefined;
-  if (credential.kind === 'none') warnWithoutCredential(loaded, address, context);
+  const forwards = forwardsCredentials(loaded, credential, context);
+  if (credential.kind === 'none' && !forwards) warnWithoutCredential(loaded, address, context);
   return {
     loaded,
     mutations,
@@ -67,8 +71,30 @@ function readAiBackend(
       provider: readProvider(loaded, context),
       ...address,
       ...(credential.kind === 'usable' && { credential: credential.credential }),
+      ...(forwards && { forwardClientCredentials: true }),
     },
   };
+}
+
+/** The opt-in to send on what clients authenticate with; a configured credential excludes it. */
+function forwardsCredentials(loaded: LoadedObject, credential: Credential, { report }: Context): boolean {
+  const value = loaded.object.metadata.annotations?.[FORWARD_ANNOTATION];
+  if (value === undefined || value === 'false') return false;
+  const path = ['metadata', 'annotations', FORWARD_ANNOTATION];
+  if (value !== 'true') {
+    report.warning(
+      'HG0404',
+      loaded,
+      path,
+      `${JSON.stringify(value)} is neither "true" nor "false"; nothing is forwarded`,
+    );
+    return false;
+  }
+  if (credential.kind === 'none') return true;
+  report.warning('HG0404', loaded, path, 'nothing is forwarded: a BackendSecurityPolicy gives the credential', {
+    hint: 'to let clients bring their own, use credentialOverride there',
+  });
+  return false;
 }
 
 function readProvider(loaded: LoadedObject<AIServiceBackend>, { report }: Context): ProviderIr {
