@@ -29,6 +29,10 @@ export function createShared(
         'response sent',
       );
     },
+    onSilence(stream, typeUrls) {
+      const { node } = subject(stream);
+      logger.warn({ node: node.id, cluster: node.cluster, typeUrls }, 'proxy does not answer: going on without');
+    },
     onAck(stream, typeUrl, version) {
       options.onAck?.({ ...subject(stream), typeUrl, version });
     },

@@ -2,6 +2,7 @@
  * One xDS stream. It is driven by level, not by events: at each occasion (a request, a new snapshot, an answer) it holds
  * what the client knows of each type against what it shall know, and sends what is missing. At most one response of a
  * type is unanswered at a time, so that changes in between melt into one, and a client that does not read costs nothing.
+ * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
 import type { GatewayError } from '../lib/errors.ts';
 import { type Diffs, emptyType } from './diff.ts';
@@ -32,6 +33,8 @@ export interface StreamShared {
   readonly ackTimeoutMs: number;
   onAck(stream: XdsStream, typeUrl: string, version: string): void;
   onNack(stream: XdsStream, typeUrl: string, rejection: Rejection): void;
+  /** The client has not answered for these types, or not asked for what it was told to need, and the time is over. */
+  onSilence(stream: XdsStream, typeUrls: readonly string[]): void;
   onSend(stream: XdsStream, typeUrl: string, response: SharedResponse): void;
 }
 
@@ -256,13 +259,19 @@ export class XdsStream {
   private giveUpWaiting(): void {
     this.timer = undefined;
     const limit = performance.now() - this.shared.ackTimeoutMs + 1;
+    const silent = new Set<string>();
     for (const state of this.states) {
-      state.awaited = state.awaited.filter((entry) => entry.since > limit);
+      const asked = state.awaited.filter((entry) => entry.since > limit);
+      if (asked.length < state.awaited.length) silent.add(state.typeUrl);
+      state.awaited = asked;
+      const { outstanding } = state;
       // A client that does not even read gets nothing on top.
-      if (state.outstanding !== undefined && state.outstanding.sentAt <= limit && this.transport.idle) {
-        state.outstanding.overdue = true;
+      if (outstanding?.overdue === false && outstanding.sentAt <= limit && this.transport.idle) {
+        outstanding.overdue = true;
+        silent.add(state.typeUrl);
       }
     }
+    if (silent.size > 0) this.shared.onSilence(this, [...silent]);
     this.pump();
   }
 

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { encodeMessage, type Messages } from '../../src/envoy/schema/index.ts';
-import { silentLogger } from '../../src/telemetry/index.ts';
+import { createLogger } from '../../src/telemetry/index.ts';
 import { createSnapshot, createXdsServer, type ResourceInput, TYPE, type XdsServer } from '../../src/xds/index.ts';
 import { bootstrapFor, type EnvoyProcess, request, startEnvoy, until } from '../support/index.ts';
 
@@ -85,8 +85,10 @@ for (const delta of [false, true]) {
     let xdsPort: number;
     let envoy: EnvoyProcess;
 
-    const create = (): XdsServer =>
-      createXdsServer({ resolve: (node) => node.cluster, logger: silentLogger, ackTimeoutMs: 2000 });
+    const create = (): XdsServer => createXdsServer({ resolve: (node) => node.cluster, logger, ackTimeoutMs: 2000 });
+    // Envoy answers everything and asks for all it needs: nothing may ever be given up.
+    const warnings: string[] = [];
+    const logger = createLogger({ level: 'warn', format: 'text', write: (line) => warnings.push(line) });
     const publish = (...resources: ResourceInput[]): void => server.setSnapshot('ns/gw', createSnapshot(resources));
     const synced = (): Promise<true> =>
       until(() => server.nodes()[0]?.synced === true, {
@@ -110,6 +112,7 @@ for (const delta of [false, true]) {
     afterEach(async () => {
       await envoy.stop();
       await server.close();
+      expect(warnings.splice(0).filter((line) => !line.includes('rejected'))).to.deep.equal([]);
     });
 
     const get = async () => request({ port: await envoy.listenerPort('l'), path: '/' });

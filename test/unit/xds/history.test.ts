@@ -95,6 +95,7 @@ class SimulatedProxy {
         onAck: () => undefined,
         onNack: () => undefined,
         onSend: () => undefined,
+        onSilence: () => undefined,
       },
     );
     for (const typeUrl of [CDS, LDS]) this.say(typeUrl, [], []);
