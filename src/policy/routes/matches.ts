@@ -1,6 +1,6 @@
-import { RE2JS } from 're2js';
 import type { MatchIr, PathMatchIr, ValueMatchIr } from '../../ir/index.ts';
 import type { FieldPath } from '../../lib/findings.ts';
+import { re2Problem } from '../../lib/re2.ts';
 import type { HTTPRouteMatch, LoadedObject } from '../../resources/index.ts';
 import type { Report } from '../report.ts';
 
@@ -85,20 +85,10 @@ function readValues(
 }
 
 function checkRegex(pattern: string, at: LoadedObject, path: FieldPath, report: Report): boolean {
-  const problem = regexProblem(pattern);
+  const problem = re2Problem(pattern);
   if (problem === undefined) return true;
   report.error('HG0301', at, path, `${JSON.stringify(pattern)} is not a valid RE2 expression: ${problem}`, {
     hint: /\(\?[=!<]|\\\d/.test(pattern) ? 'RE2 has no lookaround and no backreferences' : undefined,
   });
   return false;
-}
-
-/** Why RE2 refuses an expression; undefined when it takes it. */
-export function regexProblem(pattern: string): string | undefined {
-  try {
-    RE2JS.compile(pattern);
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }
