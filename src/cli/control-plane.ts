@@ -1,11 +1,14 @@
 /** The control plane as one piece: a source on one side, an xDS server on the other, and the state between them. */
 import { type Capabilities, type CompileOptions, capabilitiesOf, NEWEST_ENVOY } from '../envoy/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import { type Finding, formatFinding, sortFindings } from '../lib/findings.ts';
+import { type Finding, hasErrors, sortFindings } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
 import type { ReadResult, Source } from '../sources/index.ts';
-import type { Logger, Metrics } from '../telemetry/index.ts';
+import type { LogFields, Logger, Metrics } from '../telemetry/index.ts';
 import { createXdsServer, type NackEvent, type NodeInfo, type NodeStatus } from '../xds/index.ts';
+import { withPlaces } from './finding-places.ts';
+import { createFindingReporter } from './finding-reporter.ts';
+import { standingRejections } from './rejections.ts';
 import {
   type CompiledView,
   compileView,
@@ -24,6 +27,8 @@ export interface ControlPlaneOptions {
   readonly policy: TranslateOptions;
   readonly compile: CompileOptions;
   readonly allowMassRemoval: boolean;
+  /** Every error of a revision refuses it. */
+  readonly strict?: boolean;
   readonly metrics: Metrics;
   /** Called after each revision that is served. */
   readonly onServed?: (served: TranslatedRevision) => void;
@@ -35,6 +40,8 @@ export interface ControlPlaneStatus {
   readonly served?: { readonly hash: string; readonly commit?: string; readonly since: string };
   /** Set while the newest revision is refused or held: since when. */
   readonly staleSince?: string;
+  /** A start with a source that is refused: what could be read of it serves until all of it can be. */
+  readonly inPart: boolean;
   readonly gateways: readonly string[];
   readonly findings: readonly Finding[];
   readonly nodes: readonly NodeStatus[];
@@ -56,10 +63,11 @@ export interface ControlPlane {
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { source, logger, metrics } = options;
   const views = new Map<string, CompiledView>();
-  const nacks = new Map<string, Finding>();
+  const reporter = createFindingReporter(logger);
   let served: TranslatedRevision | undefined;
   let servedSince: string | undefined;
   let staleSince: string | undefined;
+  let inPart = false;
   let pending: readonly Finding[] = [];
 
   const xds = createXdsServer({
@@ -70,24 +78,32 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   });
 
   function resolveNode(node: NodeInfo): string | undefined {
-    const gateway = served?.ir.gateways.find((candidate) => candidate.key === node.cluster);
-    if (gateway === undefined) return undefined;
-    return viewFor(gateway.key, capabilitiesOfNode(node))?.key;
+    try {
+      return viewFor(node.cluster, capabilitiesOfNode(node))?.key;
+    } catch (caught) {
+      // The node is held, as if its gateway were not there: it keeps what it has.
+      logBug(caught, `Gateway ${node.cluster} cannot be compiled for proxy ${node.id}`);
+      return undefined;
+    }
   }
 
   function viewFor(gatewayKey: string, capabilities: Capabilities): { key: string; view: CompiledView } | undefined {
     const gateway = served?.ir.gateways.find((candidate) => candidate.key === gatewayKey);
     if (served === undefined || gateway === undefined) return undefined;
-    const key = viewKey(gatewayKey, capabilities);
+    const key = `${gatewayKey}@${capabilities.key}`;
     let view = views.get(key);
     if (view === undefined) {
       view = compileView(served, gateway, capabilities, options.compile);
       views.set(key, view);
-      xds.setSnapshot(key, view.snapshot);
-      metrics.countSnapshot(gatewayKey);
-      report(view.findings);
+      publish(key, view);
+      report();
     }
     return { key, view };
+  }
+
+  function publish(key: string, view: CompiledView): void {
+    xds.setSnapshot(key, view.snapshot);
+    metrics.countSnapshot(view.gateway);
   }
 
   /** Takes a revision over. Nothing is kept of it when any step of it throws. */
@@ -104,83 +120,86 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     servedSince = new Date().toISOString();
     for (const [key, view] of compiled) {
       views.set(key, view);
-      xds.setSnapshot(key, view.snapshot);
-      metrics.countSnapshot(view.gateway);
+      publish(key, view);
     }
     metrics.countRevision('served');
     xds.reresolve();
-    logger.info(
-      {
-        revision: next.revision.hash,
-        ...(next.revision.commit !== undefined && { commit: next.revision.commit }),
-        gateways: next.ir.gateways.length,
-        ...countServed(next.ir),
-        findings: next.findings.length,
-        ms: Math.round(performance.now() - started),
-      },
-      'serving revision',
-    );
+    logger.info({ ...describe(next), ms: Math.round(performance.now() - started) }, 'serving revision');
     options.onServed?.(next);
   }
 
   function accept(result: ReadResult): void {
-    if (!result.ok) {
-      keep(result.findings, 'the revision is refused');
+    try {
+      if (result.ok) judge(translateRevision(result.set, options.policy));
+      else refuse(result);
+    } catch (caught) {
+      logBug(caught, 'the revision cannot be compiled');
+      keep([], 'refused', 'the revision cannot be compiled');
+    }
+    report();
+  }
+
+  function judge(next: TranslatedRevision): void {
+    if (options.strict === true && hasErrors(next.findings)) {
+      keep(next.findings, 'refused', 'the revision is refused');
       return;
     }
-    try {
-      const next = translateRevision(result.set, options.policy);
-      const held =
-        served && !options.allowMassRemoval ? massRemoval(countServed(served.ir), countServed(next.ir)) : undefined;
-      if (held) {
-        keep([...next.findings, held], 'the revision is held');
-        return;
-      }
-      serve(next);
-      staleSince = undefined;
-      pending = [];
-      report([...next.findings, ...[...views.values()].flatMap((view) => view.findings)]);
-    } catch (caught) {
-      const error = GatewayError.from(caught, 'unavailable', 'the revision cannot be compiled');
-      logger.error(
-        { error: error.message, stack: caught instanceof Error ? caught.stack : undefined },
-        'this is a bug',
-      );
-      keep([], 'the revision cannot be compiled');
+    const held = served && !inPart && !options.allowMassRemoval ? massRemoval(served, next) : undefined;
+    if (held) {
+      keep([...next.findings, held], 'held', 'the revision is held');
+      return;
     }
+    serve(next);
+    inPart = false;
+    staleSince = undefined;
+    pending = [];
   }
 
-  function keep(findings: readonly Finding[], why: string): void {
+  /** Without anything better to serve, what could be read has to do. */
+  function refuse({ findings, readable }: Extract<ReadResult, { ok: false }>): void {
+    const nothingBetter = served === undefined || inPart;
+    const rest = nothingBetter && readable ? translateRevision(readable, options.policy) : undefined;
+    if (rest && rest.ir.gateways.length > 0) {
+      serve(rest);
+      inPart = true;
+    }
+    keep(
+      findings,
+      'refused',
+      inPart ? 'the revision is refused; what can be read of it serves' : 'the revision is refused',
+    );
+  }
+
+  function keep(findings: readonly Finding[], what: 'refused' | 'held', message: string): void {
     staleSince ??= new Date().toISOString();
     pending = findings;
-    metrics.countRevision('refused');
-    report(findings);
-    logger.warn({ serving: served?.revision.hash ?? 'nothing' }, `${why}; the last good one keeps serving`);
+    metrics.countRevision(what);
+    const serving = served?.revision.hash ?? 'nothing';
+    logger.warn({ serving }, inPart || !served ? message : `${message}; the last good one keeps serving`);
   }
 
-  function report(findings: readonly Finding[]): void {
-    for (const finding of findings) {
-      const level = finding.level === 'warning' ? 'warn' : finding.level;
-      logger[level]({ component: 'config' }, formatFinding(finding));
-    }
+  /** Of what is served, of what is refused or held, and of what proxies rejected. */
+  function findingsNow(): Finding[] {
+    const all = [...(served?.findings ?? []), ...[...views.values()].flatMap((view) => view.findings), ...pending];
+    const rejected = standingRejections(xds.nodes(), (key) => views.get(key));
+    return sortFindings(withPlaces([...all, ...rejected], served?.objects ?? []));
+  }
+
+  function report(): void {
+    reporter.report(findingsNow());
+  }
+
+  function logBug(caught: unknown, what: string): void {
+    const { message } = GatewayError.from(caught, 'unavailable');
+    const stack = caught instanceof Error ? caught.stack : undefined;
+    logger.error({ error: message, stack }, `this is a bug: ${what}`);
   }
 
   function noteRejection(event: NackEvent): void {
     const view = views.get(event.key);
     metrics.countNack(view?.gateway ?? event.key, event.typeUrl.replace(/^.*\./, ''));
-    const { resources, message } = event.rejection;
-    for (const name of resources.length > 0 ? resources : ['']) {
-      const origin = view?.resources.find((resource) => resource.name === name)?.origin;
-      const finding: Finding = {
-        code: 'HG0702',
-        level: 'error',
-        message: `proxy ${event.node.id} rejected ${name === '' ? event.typeUrl : name}: ${message}`,
-        ...(origin && { object: origin.object }),
-        scope: `node ${event.node.id}`,
-      };
-      nacks.set(`${event.node.id} ${event.typeUrl} ${name}`, finding);
-      report([finding]);
-    }
+    // Once the stream has taken note: the rejection stands among the findings then.
+    queueMicrotask(report);
   }
 
   const unsubscribe = source.onChange(accept);
@@ -193,9 +212,6 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       return served;
     },
     status() {
-      const nodes = xds.nodes();
-      const standing = nodes.some((node) => node.types.some((type) => type.rejection?.standing));
-      if (!standing) nacks.clear();
       return {
         ...(served &&
           servedSince !== undefined && {
@@ -206,15 +222,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
             },
           }),
         ...(staleSince !== undefined && { staleSince }),
+        inPart,
         gateways: served?.ir.gateways.map((gateway) => gateway.key) ?? [],
-        findings: sortFindings([
-          ...(served?.findings ?? []),
-          ...[...views.values()].flatMap((view) => view.findings),
-          ...pending,
-          ...nacks.values(),
-        ]),
+        findings: findingsNow(),
         // A proxy names about a thousand extensions; none of them says how it is.
-        nodes: nodes.map((status) => ({ ...status, node: { ...status.node, extensions: [] } })),
+        nodes: xds.nodes().map((status) => ({ ...status, node: { ...status.node, extensions: [] } })),
       };
     },
     view(gateway) {
@@ -235,8 +247,10 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
 }
 
-function viewKey(gateway: string, capabilities: Capabilities): string {
-  return `${gateway}@${capabilities.key}`;
+function describe({ revision, ir, findings }: TranslatedRevision): LogFields {
+  const { hash, commit } = revision;
+  const counts = { gateways: ir.gateways.length, ...countServed(ir), findings: findings.length };
+  return { revision: hash, ...(commit !== undefined && { commit }), ...counts };
 }
 
 function capabilitiesOfNode(node: NodeInfo): Capabilities {

@@ -8,12 +8,14 @@ import { encodeMessage, typeUrl } from '../envoy/schema/index.ts';
 import type { GatewayIr, Ir, SecretValues } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
 import { type StatusCondition, type TranslateOptions, translate } from '../policy/index.ts';
-import type { ObjectSet, Revision } from '../resources/index.ts';
+import type { LoadedObject, ObjectSet, Revision } from '../resources/index.ts';
 import { createSnapshot, type Snapshot } from '../xds/index.ts';
 
 /** A revision that policy has read. */
 export interface TranslatedRevision {
   readonly revision: Revision;
+  /** What it was read from: where findings of later stages get their places. */
+  readonly objects: readonly LoadedObject[];
   readonly ir: Ir;
   readonly secrets: SecretValues;
   readonly conditions: readonly StatusCondition[];
@@ -32,7 +34,8 @@ export interface CompiledView {
 
 export function translateRevision(set: ObjectSet, options: TranslateOptions): TranslatedRevision {
   const { ir, secrets, findings, conditions } = translate(set, options);
-  return { revision: set.revision, ir, secrets, conditions, findings: sortFindings([...set.findings, ...findings]) };
+  const { revision, objects } = set;
+  return { revision, objects, ir, secrets, conditions, findings: sortFindings([...set.findings, ...findings]) };
 }
 
 export function compileView(
@@ -73,15 +76,33 @@ export function countServed(ir: Ir): ServedCounts {
   return { routes, clusters };
 }
 
-/** The finding for a revision that would remove more than half of the routes or clusters that are served. */
-export function massRemoval(served: ServedCounts, next: ServedCounts): Finding | undefined {
-  const lost = (['routes', 'clusters'] as const).filter((what) => next[what] * 2 < served[what]);
-  if (lost.length === 0) return undefined;
-  const counts = lost.map((what) => `${what} from ${served[what]} to ${next[what]}`).join(' and ');
+/** On a Gateway or GatewayClass: the hash of the revision that may lose more than half of its routes or clusters. */
+const ALLOWING_ANNOTATION = 'headgate.dev/allow-mass-removal';
+
+/**
+ * The finding for a revision that would remove more than half of the routes or clusters that are served. It is held: the
+ * next revision is judged in the same way, against what is still served, until one restores what is missing or says by
+ * annotation which revision it knowingly empties. That word is good for this one step.
+ */
+export function massRemoval(served: TranslatedRevision, next: TranslatedRevision): Finding | undefined {
+  const before = countServed(served.ir);
+  const after = countServed(next.ir);
+  const lost = (['routes', 'clusters'] as const).filter((what) => after[what] * 2 < before[what]);
+  const { hash } = served.revision;
+  if (lost.length === 0 || isAllowed(next.objects, hash)) return undefined;
+  const counts = lost.map((what) => `${what} from ${before[what]} to ${after[what]}`).join(' and ');
   return {
     code: 'HG0801',
     level: 'error',
     message: `this revision is held: it would bring ${counts}`,
-    hint: 'restore what is missing, or start with --allow-mass-removal',
+    hint: `restore what is missing, annotate a Gateway with ${ALLOWING_ANNOTATION}: "${hash}", or start with --allow-mass-removal`,
   };
+}
+
+function isAllowed(objects: readonly LoadedObject[], servedHash: string): boolean {
+  return objects.some(
+    ({ id, object }) =>
+      (id.kind === 'Gateway' || id.kind === 'GatewayClass') &&
+      object.metadata.annotations?.[ALLOWING_ANNOTATION] === servedHash,
+  );
 }

@@ -44,6 +44,7 @@ export function serverOptions(flags: ServerFlags, source: Source, logger: Logger
     adminAddress: flags.adminAddress,
     sentinelPort: flags.sentinelPort,
     allowMassRemoval: flags.allowMassRemoval ?? false,
+    strict: flags.strict ?? false,
   };
 }
 

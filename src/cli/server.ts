@@ -19,6 +19,7 @@ export interface ServerOptions {
   readonly policy: TranslateOptions;
   readonly sentinelPort: number;
   readonly allowMassRemoval: boolean;
+  readonly strict: boolean;
   readonly onServed?: (served: TranslatedRevision) => void;
 }
 
@@ -54,6 +55,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     policy: options.policy,
     compile: { ...DEFAULT_COMPILE_OPTIONS, sentinelPort: options.sentinelPort },
     allowMassRemoval: options.allowMassRemoval,
+    strict: options.strict,
     metrics,
     ...(options.onServed && { onServed: options.onServed }),
   });
@@ -95,8 +97,9 @@ export function dumpView(view: CompiledView, showSecrets = false): object {
 }
 
 function sourceMessage(controlPlane: ControlPlane): string {
-  const { served, staleSince } = controlPlane.status();
+  const { served, staleSince, inPart } = controlPlane.status();
   if (served === undefined) return 'no revision is served yet';
+  if (inPart) return 'the source is refused; what can be read of it is served';
   return `revision ${served.hash}${staleSince === undefined ? '' : `, stale since ${staleSince}`}`;
 }
 

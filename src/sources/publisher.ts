@@ -13,7 +13,10 @@ export interface Publisher {
 
 function isSame(a: ReadResult, b: ReadResult): boolean {
   if (a.ok && b.ok) return a.set.revision.hash === b.set.revision.hash;
-  if (!a.ok && !b.ok) return canonicalJson(a.findings) === canonicalJson(b.findings);
+  if (!a.ok && !b.ok) {
+    const sameRest = a.readable?.revision.hash === b.readable?.revision.hash;
+    return sameRest && canonicalJson(a.findings) === canonicalJson(b.findings);
+  }
   return false;
 }
 

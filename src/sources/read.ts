@@ -1,10 +1,11 @@
 import { open } from 'node:fs/promises';
 import { type Finding, type FindingCode, sortFindings } from '../lib/findings.ts';
-import { type ObjectSet, validateObject } from '../resources/index.ts';
+import { type LoadedObject, type ObjectSet, validateObject } from '../resources/index.ts';
 import type { Environment } from './environment.ts';
 import { type FoundFiles, fileFinding, findFiles, type SourceFile } from './find.ts';
 import { findCommonCommit } from './git.ts';
 import { assembleObjects, type LoadedFile, loadObjects, type Validate } from './objects.ts';
+import { identityKey } from './revision.ts';
 import { parseYaml } from './yaml.ts';
 
 /** Objects of files by their paths, with the stamp the file had. */
@@ -29,7 +30,12 @@ export interface ReadOptions {
 /** A revision, or why there is none. */
 export type ReadResult =
   | { readonly ok: true; readonly set: ObjectSet }
-  | { readonly ok: false; readonly findings: readonly Finding[] };
+  | {
+      readonly ok: false;
+      readonly findings: readonly Finding[];
+      /** What could be read beside what is wrong, for a start that has nothing better; absent with `strict`. */
+      readonly readable?: ObjectSet;
+    };
 
 /** What makes a revision unreadable for what it is. All other errors isolate one object. */
 const REFUSING: ReadonlySet<FindingCode> = new Set([
@@ -125,6 +131,16 @@ function fillCache(cache: FileCache, found: FoundFiles, loaded: readonly LoadedF
   }
 }
 
+/** What a refused revision can say of itself: of two objects with one identity neither counts. No commit: it is not all. */
+function readableOf(objects: readonly LoadedObject[], hash: string, findings: readonly Finding[]): ObjectSet {
+  const byIdentity = new Map<string, LoadedObject>();
+  for (const loaded of objects) {
+    const key = identityKey(loaded.id);
+    byIdentity.set(key, byIdentity.has(key) ? { ...loaded, valid: false } : loaded);
+  }
+  return { revision: { hash }, objects: [...byIdentity.values()], findings };
+}
+
 /** Reads files that were found before. */
 export async function readFound(found: FoundFiles, options: ReadOptions): Promise<ReadResult> {
   const files = await readAll(found.files, options);
@@ -134,7 +150,10 @@ export async function readFound(found: FoundFiles, options: ReadOptions): Promis
   const refused = all.some(
     (finding) => finding.level === 'error' && (options.strict === true || REFUSING.has(finding.code)),
   );
-  if (refused) return { ok: false, findings: all };
+  if (refused) {
+    if (options.strict === true) return { ok: false, findings: all };
+    return { ok: false, findings: all, readable: readableOf(objects, hash, all) };
+  }
   const commit = await findCommonCommit(found.roots);
   const revision = { hash, ...(commit !== undefined && { commit }) };
   return { ok: true, set: { revision, objects, findings: all } };

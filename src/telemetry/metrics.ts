@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 /** Metrics of the control plane, under names that users of Envoy know (xds_*). Labels are bounded: no ids. */
 export interface Metrics {
-  countRevision(result: 'served' | 'refused'): void;
+  countRevision(result: 'served' | 'refused' | 'held'): void;
   countSnapshot(gateway: string): void;
   countNack(gateway: string, type: string): void;
   /** Prometheus text; `read` sets the gauges first. */

@@ -1,0 +1,50 @@
+import { TYPES } from '../envoy/names.ts';
+import type { Finding } from '../lib/findings.ts';
+import type { NodeStatus, Rejection } from '../xds/index.ts';
+import type { CompiledView } from './revisions.ts';
+
+function rejectionFindings(
+  nodeId: string,
+  typeUrl: string,
+  rejection: Rejection,
+  view: CompiledView | undefined,
+): Finding[] {
+  const names = rejection.resources.length > 0 ? rejection.resources : [''];
+  return names.map((name) => {
+    const what = name === '' ? `a change of ${typeUrl.replace(/^.*\./, '')}` : name;
+    const object = objectOf(name, typeUrl, rejection.message, view);
+    return {
+      code: 'HG0702',
+      level: 'error',
+      message: `proxy ${nodeId} rejected ${what} and keeps what it had: ${rejection.message}`,
+      ...(object !== undefined && { object }),
+      scope: `node ${nodeId}`,
+    };
+  });
+}
+
+/** Those of all connected proxies that stand: each goes when its proxy accepts a later version, or leaves. */
+export function standingRejections(
+  nodes: readonly NodeStatus[],
+  viewOf: (key: string) => CompiledView | undefined,
+): Finding[] {
+  return nodes.flatMap(({ node, key, types }) =>
+    types.flatMap(({ typeUrl, rejection }) =>
+      rejection?.standing === true
+        ? rejectionFindings(node.id, typeUrl, rejection, key === undefined ? undefined : viewOf(key))
+        : [],
+    ),
+  );
+}
+
+const OBJECT = /\b(?:Gateway|AIGatewayRoute|HTTPRoute|AIServiceBackend|Backend|Secret|ConfigMap)\/[\w.-]+\/[\w.-]+/;
+
+/**
+ * An object that the message names (a table of routes comes from many), else the one of the resource, else the one that
+ * the resource's name begins with: all names that we give are paths from an object on.
+ */
+function objectOf(name: string, typeUrl: string, message: string, view: CompiledView | undefined): string | undefined {
+  const named = OBJECT.exec(name === '' ? message : message.replaceAll(name, ''))?.[0];
+  const resource = view?.resources.find((known) => known.name === name && typeUrl.endsWith(TYPES[known.type]));
+  return named ?? resource?.origin?.object ?? OBJECT.exec(name)?.[0];
+}
