@@ -61,7 +61,8 @@ function dnsCluster({ respectDnsTtl, dnsRefreshRateMs }: ConnectionIr): { name: 
     typed_config: typedAny('envoy.extensions.clusters.dns.v3.DnsCluster', {
       dns_lookup_family: 'V4_PREFERRED',
       respect_dns_ttl: respectDnsTtl ?? true,
-      ...(dnsRefreshRateMs !== undefined && { dns_refresh_rate: protoDuration(dnsRefreshRateMs) }),
+      // Envoy wants more than one millisecond.
+      ...(dnsRefreshRateMs !== undefined && { dns_refresh_rate: protoDuration(Math.max(dnsRefreshRateMs, 2)) }),
     }),
   };
 }
@@ -98,6 +99,7 @@ function connectionSettings(connection: ConnectionIr, withSentinel: boolean): Co
         interval: protoDuration(outlier.intervalMs),
         base_ejection_time: protoDuration(outlier.baseEjectionTimeMs),
         max_ejection_percent: outlier.maxEjectionPercent,
+        ...(outlier.alwaysEjectOne && { always_eject_one_host: true }),
         split_external_local_origin_errors: outlier.splitExternalLocalOriginErrors,
         enforcing_success_rate: 0,
         enforcing_failure_percentage: 0,

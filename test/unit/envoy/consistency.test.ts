@@ -1,131 +1,81 @@
 import { expect } from 'chai';
-import { checkResources } from '../../../src/envoy/check-resources.ts';
 import { checkConsistency } from '../../../src/envoy/consistency.ts';
-import type { EnvoyResource, ResourceReference } from '../../../src/envoy/index.ts';
-import { routeFactsMetadata } from '../../../src/envoy/lua.ts';
+import { type EnvoyResource, NEWEST_ENVOY, type ResourceType } from '../../../src/envoy/index.ts';
+import { compileGolden, readGolden } from '../../golden/envoy-golden.ts';
 
-const ADS = { ads: {}, resource_api_version: 'V3' };
-
-function cluster(name: string, message: object = {}, requires: ResourceReference[] = []): EnvoyResource {
-  return { type: 'cluster', name, message: { name, ...message }, requires };
-}
-
-function edsCluster(name: string): EnvoyResource {
-  const message = { type: 'EDS', eds_cluster_config: { eds_config: ADS } };
-  return cluster(name, message, [{ type: 'endpoints', name }]);
-}
-
-function endpoints(name: string): EnvoyResource {
-  return { type: 'endpoints', name, message: { cluster_name: name }, requires: [] };
-}
-
-function listener(name: string, port: number, routeConfig: string, address = '0.0.0.0'): EnvoyResource {
-  const manager = {
-    '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
-    stat_prefix: 'http',
-    rds: { route_config_name: routeConfig, config_source: ADS },
-  };
-  const message = {
-    name,
-    address: { socket_address: { address, port_value: port } },
-    filter_chains: [{ filters: [{ name: 'hcm', typed_config: manager }] }],
-  };
-  return { type: 'listener', name, message, requires: [{ type: 'route', name: routeConfig }] };
-}
-
-/** A route configuration with one route in a matcher. */
-function routes(name: string, action: object, domains: readonly string[] = ['*']): EnvoyResource {
-  const route = { '@type': 'type.googleapis.com/envoy.config.route.v3.Route', match: { prefix: '/' }, ...action };
-  const onMatch = { action: { name: 'route', typed_config: route } };
-  const host = (domain: string): object => ({ name: domain, domains: [domain], matcher: { on_no_match: onMatch } });
-  return { type: 'route', name, message: { name, virtual_hosts: domains.map(host) }, requires: [] };
-}
-
-/** Listener, routes and cluster that fit. */
-function fitting(action: object): EnvoyResource[] {
-  return [edsCluster('a'), endpoints('a'), listener('l', 8080, 'r'), routes('r', action)];
-}
-
-function problems(resources: readonly EnvoyResource[]): string[] {
-  return checkConsistency(resources).map(({ code, level, message }) => {
-    expect({ code, level }).to.deep.equal({ code: 'HG0701', level: 'error' });
-    return message;
-  });
+async function resourcesOf(name: string): Promise<readonly EnvoyResource[]> {
+  return compileGolden(await readGolden(name), NEWEST_ENVOY)[0]?.resources ?? [];
 }
 
 describe('consistency of compiled resources', () => {
-  it('has nothing to say of resources that fit', () => {
-    expect(problems(fitting({ route: { cluster: 'a' } }))).to.deep.equal([]);
-  });
+  const messages = (resources: readonly EnvoyResource[]): string[] =>
+    checkConsistency(resources).map(({ message }) => message);
 
-  it('finds clusters that routes name in any way', () => {
-    const missing = ['route r names the cluster b, which does not exist'];
-    const plugin = (groups: object): object => ({
-      inline_cluster_specifier_plugin: { extension: { name: 'p', typed_config: { priority_groups: [groups] } } },
+  for (const name of ['quickstart', 'failover', 'https', 'http-route', 'backend-tls', 'credential-override']) {
+    it(`of ${name} breaks with any resource that is missing`, async () => {
+      const all = await resourcesOf(name);
+      expect(messages(all)).to.deep.equal([]);
+      const checked = new Set<ResourceType>();
+      for (const lost of all) {
+        if (lost.type === 'listener') continue;
+        checked.add(lost.type);
+        const found = messages(all.filter((resource) => resource !== lost));
+        expect(found.join('\n'), `${lost.type} ${lost.name}`).to.contain(`names the ${lost.type} ${lost.name}, which`);
+      }
+      expect(checked).to.include('route');
+      expect(checked).to.include('cluster');
     });
-    const actions: object[] = [
-      { cluster: 'b' },
-      { weighted_clusters: { clusters: [{ name: 'a' }, { name: 'b' }] } },
-      { cluster: 'a', request_mirror_policies: [{ cluster: 'b' }] },
-      plugin({ clusters: [{ cluster_name: 'a' }, { cluster_name: 'b' }] }),
-    ];
-    for (const route of actions) expect(problems(fitting({ route })), JSON.stringify(route)).to.deep.equal(missing);
-    const grpc = { route: { cluster: 'a' }, filter: { grpc_service: { envoy_grpc: { cluster_name: 'b' } } } };
-    expect(problems(fitting(grpc))).to.deep.equal(missing);
-    const metadata = routeFactsMetadata({ name: 'default/r', refs: { a: {}, b: {} } });
-    expect(problems(fitting({ route: { cluster: 'a' }, metadata }))).to.deep.equal(missing);
+  }
+
+  it('breaks with a listener that is missing, whose routes nobody uses then', async () => {
+    const all = await resourcesOf('quickstart');
+    const found = messages(all.filter(({ type }) => type !== 'listener'));
+    expect(found).to.deep.equal(['route Gateway/default/gw/port/1975 is used by nothing']);
   });
 
-  it('knows the cluster that is meant not to exist', () => {
-    expect(problems(fitting({ route: { cluster: 'headgate/invalid-backend' } }))).to.deep.equal([]);
+  it('breaks where something is there twice', async () => {
+    const all = await resourcesOf('quickstart');
+    for (const resource of all) {
+      expect(messages([...all, resource]).join('\n')).to.contain(`${resource.type} ${resource.name} is there twice`);
+    }
   });
 
-  it('finds missing and unused endpoints and routes', () => {
-    const [eds, , front, back] = fitting({ route: { cluster: 'a' } }) as [
-      EnvoyResource,
-      EnvoyResource,
-      EnvoyResource,
-      EnvoyResource,
-    ];
-    expect(problems([eds, front, back])).to.deep.equal(['cluster a names the endpoints a, which does not exist']);
-    expect(problems([eds, endpoints('a'), front])).to.deep.equal([
-      'listener l names the route r, which does not exist',
+  it('breaks where two listeners bind one port', () => {
+    const listener = (name: string, address: string, port: number): EnvoyResource => ({
+      type: 'listener',
+      name,
+      message: { name, address: { socket_address: { address, port_value: port } } },
+      requires: [],
+    });
+    const one = listener('one', '0.0.0.0', 80);
+    expect(messages([one, listener('two', '10.0.0.1', 80)])).to.deep.equal([
+      'listener two binds port 80, which one binds too',
     ]);
-    expect(problems([eds, endpoints('a'), endpoints('b'), front, back, routes('s', {})])).to.deep.equal([
-      'endpoints b is used by nothing',
-      'route s is used by nothing',
-    ]);
+    expect(messages([one, listener('two', '10.0.0.1', 81)])).to.deep.equal([]);
+    expect(messages([listener('one', '10.0.0.1', 80), listener('two', '10.0.0.2', 80)])).to.deep.equal([]);
+    expect(messages([listener('one', '::', 0), listener('two', '::', 0)])).to.deep.equal([]);
   });
 
-  it('finds secrets that are missing or not required', () => {
-    const tls = { transport_socket: { typed_config: { certs: [{ name: 's', sds_config: ADS }] } } };
-    const secret: EnvoyResource = { type: 'secret', name: 's', message: { name: 's' }, requires: [] };
-    const needs: ResourceReference[] = [{ type: 'secret', name: 's' }];
-    expect(problems([cluster('a', tls, needs), secret])).to.deep.equal([]);
-    expect(problems([cluster('a', tls, needs)])).to.deep.equal(['cluster a names the secret s, which does not exist']);
-    expect(problems([cluster('a', tls), secret])).to.deep.equal(['cluster a uses the secret s without requiring it']);
+  it('breaks where two hosts have one domain', () => {
+    const host = (name: string, domain: string): object => ({ name, domains: [domain] });
+    const routes: EnvoyResource = {
+      type: 'route',
+      name: 'r',
+      message: { name: 'r', virtual_hosts: [host('a', 'a.example.com'), host('b', 'A.example.com')] },
+      requires: [],
+    };
+    expect(messages([routes])).to.include('route r has the domain a.example.com twice');
   });
 
-  it('finds what is there twice', () => {
-    expect(problems([cluster('a'), cluster('a')])).to.deep.equal(['cluster a is there twice']);
-    const [, , front] = fitting({});
-    const hosts = routes('r', {}, ['x.com', 'X.com']);
-    expect(problems([front as EnvoyResource, hosts])).to.deep.equal(['route r has the domain x.com twice']);
-    const both = [listener('l', 8080, 'r'), listener('m', 8080, 'r', '127.0.0.1'), routes('r', {})];
-    expect(problems(both)).to.deep.equal(['listener m binds port 8080, which l binds too']);
-    const apart = [listener('l', 8080, 'r', '127.0.0.2'), listener('m', 8080, 'r', '127.0.0.1'), routes('r', {})];
-    expect(problems(apart)).to.deep.equal([]);
-  });
-
-  it('leads back to the object, and takes schema and constraints in', () => {
-    const origin = { object: 'Gateway/default/g', field: [] };
-    const broken: EnvoyResource[] = [
-      { ...cluster('a', { nonsense: 1 }), origin },
-      cluster('b', { connect_timeout: '-1s' }),
-    ];
-    const [first, second] = checkResources(broken);
-    expect(second).to.include({ object: 'Gateway/default/g' });
-    expect(second?.message).to.match(/^cluster a: .*nonsense/);
-    expect(first?.message).to.match(/^cluster b: connect_timeout must/);
+  it('breaks where a resource does not say that it waits for another', async () => {
+    const all = await resourcesOf('quickstart');
+    for (const resource of all.filter(({ requires }) => requires.length > 0)) {
+      const silent = { ...resource, requires: [] };
+      const found = messages(all.map((other) => (other === resource ? silent : other)));
+      const expected = resource.requires.map(
+        ({ type, name }) => `${resource.type} ${resource.name} uses the ${type} ${name} without requiring it`,
+      );
+      expect(found).to.have.members(expected);
+    }
   });
 });
