@@ -65,6 +65,7 @@ const connection: fc.Arbitrary<ConnectionIr> = fc.record(
     dnsRefreshRateMs: ms,
     outlier: fc.record({
       consecutive5xx: fc.integer({ min: 1, max: 9 }),
+      alwaysEjectOne: fc.boolean(),
       splitExternalLocalOriginErrors: fc.boolean(),
       intervalMs: ms,
       baseEjectionTimeMs: ms,
