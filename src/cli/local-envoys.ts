@@ -2,8 +2,8 @@ import { emitBootstrap } from '../envoy/bootstrap.ts';
 import type { GatewayIr } from '../ir/index.ts';
 import { assertPortFree, createEnvoyProcess, type EnvoyBinary, type EnvoyProcess } from '../local/index.ts';
 import type { Logger } from '../telemetry/index.ts';
+import type { Address } from './addresses.ts';
 import type { CliIo } from './io.ts';
-import type { Address } from './server.ts';
 
 export interface LocalEnvoysOptions {
   readonly binary: EnvoyBinary;

@@ -3,9 +3,11 @@ import { GatewayError, InvariantError } from '../lib/errors.ts';
 import { registerBootstrap } from './commands/bootstrap.ts';
 import { registerCrds } from './commands/crds.ts';
 import { registerDiff } from './commands/diff.ts';
+import { registerDump } from './commands/dump.ts';
 import { registerExplain } from './commands/explain.ts';
 import { registerRun } from './commands/run.ts';
 import { registerServe } from './commands/serve.ts';
+import { registerStatus } from './commands/status.ts';
 import { registerTranslate } from './commands/translate.ts';
 import { registerValidate } from './commands/validate.ts';
 import { registerVersion } from './commands/version.ts';
@@ -55,6 +57,8 @@ function createProgram(io: CliIo): Command {
   registerExplain(program, io);
   registerBootstrap(program, io);
   registerCrds(program, io);
+  registerStatus(program, io);
+  registerDump(program, io);
   registerVersion(program, io);
   return program;
 }

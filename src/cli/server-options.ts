@@ -6,8 +6,9 @@ import { DEFAULT_POLICY_OPTIONS } from '../policy/options.ts';
 import type { ObjectSet } from '../resources/index.ts';
 import type { ReadResult, Source } from '../sources/index.ts';
 import type { Logger } from '../telemetry/index.ts';
+import type { Address } from './addresses.ts';
 import { type CliIo, readStdin } from './io.ts';
-import type { Address, ServerOptions } from './server.ts';
+import type { ServerOptions } from './server.ts';
 import {
   addPolicyOptions,
   addSourceOptions,

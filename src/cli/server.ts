@@ -7,6 +7,7 @@ import type { Finding } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
 import type { Source } from '../sources/index.ts';
 import { createMetrics, type Logger } from '../telemetry/index.ts';
+import { type Address, formatAddress } from './addresses.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import type { CompiledView, TranslatedRevision } from './revisions.ts';
 import { VERSION } from './version.ts';
@@ -21,11 +22,6 @@ export interface ServerOptions {
   readonly allowMassRemoval: boolean;
   readonly strict: boolean;
   readonly onServed?: (served: TranslatedRevision) => void;
-}
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
 }
 
 export interface RunningServer {
@@ -101,8 +97,4 @@ function sourceMessage(controlPlane: ControlPlane): string {
   if (served === undefined) return 'no revision is served yet';
   if (inPart) return 'the source is refused; what can be read of it is served';
   return `revision ${served.hash}${staleSince === undefined ? '' : `, stale since ${staleSince}`}`;
-}
-
-export function formatAddress(address: Address): string {
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }

@@ -1,3 +1,6 @@
+import type { Source } from '../sources/index.ts';
+import type { Logger } from '../telemetry/index.ts';
+
 /** A terminal's Ctrl-C arrives more than once where a package manager passes it on as well. */
 const SAME_SIGNAL_MS = 1000;
 
@@ -21,7 +24,15 @@ export function untilTerminated(): Promise<NodeJS.Signals> {
   });
 }
 
-/** Calls back at each SIGHUP. */
-export function onReload(reload: () => void): void {
-  process.on('SIGHUP', reload);
+/** Reads the source again at each SIGHUP, variables included. */
+export function reloadOnHangup(source: Source, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    logger.info({ component: 'source' }, 'reading the source again (SIGHUP)');
+    source.reload().catch((caught: unknown) => {
+      logger.warn(
+        { component: 'source' },
+        `not read again: ${caught instanceof Error ? caught.message : String(caught)}`,
+      );
+    });
+  });
 }

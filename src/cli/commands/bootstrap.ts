@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BootstrapTls } from '../../envoy/bootstrap.ts';
 import { GatewayError } from '../../lib/errors.ts';
+import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { type OutputFormat, outputOption, writeDocuments } from '../output.ts';
-import type { Address } from '../server.ts';
 import { parseAddress } from '../server-options.ts';
 
 interface BootstrapFlags {

@@ -4,6 +4,7 @@ import { GatewayError } from '../../lib/errors.ts';
 import type { EnvoyBinary } from '../../local/index.ts';
 import type { Source } from '../../sources/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
+import { type Address, formatAddress } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import type { RunningServer } from '../server.ts';
@@ -15,7 +16,7 @@ import {
   type ServerFlags,
   serverOptions,
 } from '../server-options.ts';
-import { onReload, untilTerminated } from '../signals.ts';
+import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { pathFrom } from '../source-options.ts';
 
 interface RunFlags extends ServerFlags, LogFlags {
@@ -52,44 +53,46 @@ Examples:
 
 async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Promise<void> {
   const logger = await createCliLogger(io, flags);
-  const [{ startServer }, { createDemoProviders }] = await Promise.all([
+  const terminated = untilTerminated();
+  const abort = new AbortController();
+  void terminated.then(() => abort.abort());
+  // Looking for Envoy may mean to fetch it, which takes longest: it begins first.
+  const binary = flags.envoy ? findBinary(flags, logger, io, abort.signal) : undefined;
+  binary?.catch(() => undefined);
+  const [{ startServer }, { createDemoProviders }, source] = await Promise.all([
     import('../server.ts'),
     import('../demo-providers.ts'),
+    chooseSource(sources, flags, logger, io),
   ]);
-  const source = await chooseSource(sources, flags, logger, io);
-  // Looking for Envoy may mean to fetch it, which takes longest: it begins first.
-  const binary = flags.envoy ? findBinary(flags, logger, io) : undefined;
-  binary?.catch(() => undefined);
   const demo = createDemoProviders(logger);
   const closers: (() => Promise<void>)[] = [() => demo.close()];
   let reconcile: (() => void) | undefined;
   try {
     const server = await startServer({ ...serverOptions(flags, source, logger), onServed: () => reconcile?.() });
     closers.unshift(() => server.close(flags.drainTimeout));
-    onReload(() => void source.reload());
-    const terminated = untilTerminated();
-    const abort = new AbortController();
-    void terminated.then(() => abort.abort());
+    reloadOnHangup(source, logger);
     const failed = new Promise<never>((_resolve, reject) => {
-      const keep = keepInStep({
-        server,
-        source,
-        demo,
-        flags,
-        logger,
-        io,
-        signal: abort.signal,
-        binary,
-        closers,
-        reject,
-      });
+      const { signal } = abort;
+      const keep = keepInStep({ server, source, demo, flags, logger, io, signal, binary, closers, reject });
       reconcile = keep;
       keep();
     });
     const signal = await Promise.race([terminated, failed]);
     logger.info({ signal }, 'draining');
   } finally {
-    for (const close of closers) await close();
+    abort.abort();
+    await closeAll(closers, logger);
+  }
+}
+
+/** One after the other; what fails to close keeps nothing else open. */
+async function closeAll(closers: readonly (() => Promise<void>)[], logger: Logger): Promise<void> {
+  for (const close of closers) {
+    try {
+      await close();
+    } catch (caught) {
+      logger.error({}, GatewayError.from(caught, 'unavailable').message);
+    }
   }
 }
 
@@ -109,6 +112,7 @@ interface Running {
 /** Brings demo providers and Envoys in step with what is served; calls follow each other, never overlap. */
 function keepInStep(running: Running): () => void {
   const envoys = startEnvoys(running);
+  envoys.catch(() => undefined);
   let last: Promise<void> = Promise.resolve();
   let live = false;
   return () => {
@@ -130,7 +134,10 @@ function keepInStep(running: Running): () => void {
 
 async function startEnvoys(running: Running) {
   const { server, flags, logger, io, reject } = running;
-  if (running.binary === undefined) return undefined;
+  if (running.binary === undefined) {
+    for (const { key } of server.controlPlane.served?.ir.gateways ?? []) io.stdout.write(ownEnvoyHint(key, server.xds));
+    return undefined;
+  }
   const [{ createLocalEnvoys }, { welcome }, binary] = await Promise.all([
     import('../local-envoys.ts'),
     import('../welcome.ts'),
@@ -151,10 +158,17 @@ async function startEnvoys(running: Running) {
   return envoys;
 }
 
-async function findBinary(flags: RunFlags, logger: Logger, io: CliIo): Promise<EnvoyBinary> {
+/** What `--no-envoy` leaves to do. */
+function ownEnvoyHint(gateway: string, xds: Address): string {
+  const bootstrap = `headgate bootstrap --gateway ${gateway} --xds ${formatAddress(xds)}`;
+  return `Gateway ${gateway} waits for its Envoy:\n\n${bootstrap} > envoy.yaml && envoy -c envoy.yaml\n\n`;
+}
+
+async function findBinary(flags: RunFlags, logger: Logger, io: CliIo, signal: AbortSignal): Promise<EnvoyBinary> {
   const { findEnvoy } = await import('../../local/index.ts');
   return findEnvoy({
     env: io.env,
+    signal,
     ...(flags.envoyFromPath !== undefined && { fromPath: flags.envoyFromPath }),
     onProgress: (message) => logger.info({ component: 'envoy' }, message),
   });

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { addServerOptions, openSource, type ServerFlags, serverOptions } from '../server-options.ts';
-import { onReload, untilTerminated } from '../signals.ts';
+import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { sourcePaths } from '../source-options.ts';
 
 export function registerServe(program: Command, io: CliIo): void {
@@ -22,7 +22,7 @@ async function runServe(sources: readonly string[], flags: ServerFlags & LogFlag
   const logger = await createCliLogger(io, flags);
   const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
   const server = await startServer(serverOptions(flags, source, logger));
-  onReload(() => void source.reload());
+  reloadOnHangup(source, logger);
   const signal = await untilTerminated();
   logger.info({ signal }, 'draining');
   await server.close(flags.drainTimeout);

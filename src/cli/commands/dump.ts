@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { GatewayError } from '../../lib/errors.ts';
+import type { CliIo } from '../io.ts';
+import { outputOption, writeDocuments } from '../output.ts';
+import { DEFAULT_SERVER } from './status.ts';
+
+interface DumpFlags {
+  readonly server: string;
+  readonly node?: string;
+  readonly gateway?: string;
+  readonly output: 'json' | 'yaml';
+}
+
+const EXAMPLES = `
+The answer has the shape of Envoy's own /config_dump, so what reads one reads the other. Secrets are masked.
+
+Examples:
+  headgate dump --gateway default/ai
+  headgate dump --node envoy-7 | jq '.configs[].dynamic_active_clusters[]?.cluster.name'`;
+
+export function registerDump(program: Command, io: CliIo): void {
+  program
+    .command('dump')
+    .description('Print the configuration that a running server has for a proxy or a Gateway')
+    .option('--node <id>', 'what this connected proxy shall have')
+    .option('--gateway <namespace/name>', 'what proxies of this Gateway shall have')
+    .option('--server <url>', 'admin address of the server', DEFAULT_SERVER)
+    .addOption(outputOption(['json', 'yaml'], 'json'))
+    .addHelpText('after', EXAMPLES)
+    .action((flags: DumpFlags) => runDump(flags, io));
+}
+
+async function runDump(flags: DumpFlags, io: CliIo): Promise<void> {
+  const { node, gateway } = flags;
+  if ((node === undefined) === (gateway === undefined)) {
+    throw new GatewayError('usage', 'name what to dump: --node ID or --gateway NAMESPACE/NAME');
+  }
+  const query = new URLSearchParams(node === undefined ? { gateway: gateway ?? '' } : { node });
+  const { askAdmin } = await import('../admin-client.ts');
+  await writeDocuments(io, flags.output, [await askAdmin(flags.server, `/config_dump?${query}`)]);
+}

@@ -1,0 +1,85 @@
+import type { Command } from 'commander';
+import type { Finding } from '../../lib/findings.ts';
+import type { NodeStatus, TypeStatus } from '../../xds/index.ts';
+import type { ControlPlaneStatus } from '../control-plane.ts';
+import type { CliIo } from '../io.ts';
+import { formatTable, isMachineFormat, type OutputFormat, outputOption, writeDocuments } from '../output.ts';
+
+interface StatusFlags {
+  readonly server: string;
+  readonly output?: OutputFormat;
+}
+
+/** Where `run` and `serve` have their admin API unless told otherwise. */
+export const DEFAULT_SERVER = 'http://127.0.0.1:18001';
+
+const EXAMPLES = `
+Versions are hashes of what is served: equal on every replica, and the same after a restart. The revision, and the commit
+where the source is a Git work tree, say which input that was.
+
+SYNCED    the proxy runs what it shall run
+STALE     a newer version is on its way, or the proxy has not answered
+REJECTED  the proxy refused the newer version and keeps what it had; the finding names the object
+WAITING   the proxy names no known Gateway: it is answered as soon as that exists
+
+Examples:
+  headgate status
+  headgate status --server http://headgate.infra:18001 -o json | jq '.nodes[] | select(.synced | not)'`;
+
+export function registerStatus(program: Command, io: CliIo): void {
+  program
+    .command('status')
+    .description('Show what a running server serves, and which proxies have it')
+    .option('--server <url>', 'admin address of the server', DEFAULT_SERVER)
+    .addOption(outputOption(['table', 'json', 'yaml']))
+    .addHelpText('after', EXAMPLES)
+    .action((flags: StatusFlags) => runStatus(flags, io));
+}
+
+async function runStatus(flags: StatusFlags, io: CliIo): Promise<void> {
+  const { askAdmin } = await import('../admin-client.ts');
+  const status = await askAdmin(flags.server, '/api/status');
+  const output = flags.output ?? (io.isTTY ? 'table' : 'json');
+  if (isMachineFormat(output)) await writeDocuments(io, output, [status]);
+  else io.stdout.write(statusText(status as ControlPlaneStatus));
+}
+
+function statusText(status: ControlPlaneStatus): string {
+  const { served, staleSince, inPart, gateways, nodes, findings } = status;
+  const commit = served?.commit === undefined ? '' : ` (commit ${served.commit})`;
+  const lines = [
+    served ? `Revision  ${served.hash}${commit}, served since ${served.since}` : 'Revision  none is served yet',
+    ...(staleSince === undefined ? [] : [`Stale     a newer one is not served, since ${staleSince}`]),
+    ...(inPart ? ['Part      only what could be read of the source is served'] : []),
+    `Gateways  ${gateways.join(', ') || 'none'}`,
+    `Findings  ${countFindings(findings)}`,
+  ];
+  const rows = nodes.flatMap(nodeRows);
+  const table = rows.length === 0 ? 'No proxy is connected.\n' : formatTable(HEAD, rows);
+  return `${lines.join('\n')}\n\n${table}`;
+}
+
+const HEAD = ['NODE', 'GATEWAY', 'TYPE', 'WANTED', 'ACKED', 'STATE'];
+
+function nodeRows(status: NodeStatus): string[][] {
+  const { node, types, waiting } = status;
+  if (waiting || types.length === 0) return [[node.id, node.cluster, '-', '-', '-', waiting ? 'WAITING' : 'STALE']];
+  return types.map((type) => [
+    node.id,
+    node.cluster,
+    type.typeUrl.replace(/^.*\./, ''),
+    type.wanted ?? '-',
+    type.acked ?? '-',
+    stateOf(type),
+  ]);
+}
+
+function stateOf({ rejection, synced }: TypeStatus): string {
+  if (rejection?.standing) return 'REJECTED';
+  return synced ? 'SYNCED' : 'STALE';
+}
+
+function countFindings(findings: readonly Finding[]): string {
+  const count = (level: Finding['level']): number => findings.filter((finding) => finding.level === level).length;
+  return `${count('error')} errors, ${count('warning')} warnings${findings.length > 0 ? ' (-o json shows them)' : ''}`;
+}
