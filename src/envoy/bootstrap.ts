@@ -55,7 +55,8 @@ export function emitBootstrap(options: BootstrapOptions): ConfigBootstrapV3Boots
     static_resources: { clusters: [xdsCluster(options)] },
     layered_runtime: {
       layers: [
-        { name: 'static', static_layer: {} },
+        // Without it Envoy refuses all routes for one expression longer than a line.
+        { name: 'static', static_layer: { 're2.max_program_size.error_level': 4_294_967_295 } },
         // Where operators set values by hand.
         { name: 'admin', admin_layer: {} },
       ],

@@ -54,14 +54,15 @@ function textMatch(match: ValueMatchIr): TypeMatcherV3StringMatcher {
   return match.type === 'exact' ? { exact: match.value } : { safe_regex: { regex: match.value } };
 }
 
-/** Envoy compares a parameter as it was sent: an exact value is met in each way to encode it, an expression sees the code. */
+/** Envoy compares a parameter as it was sent: an exact value is met in each usual way to encode it, an expression not. */
 function paramMatch(match: ValueMatchIr): TypeMatcherV3StringMatcher {
-  if (match.type === 'regex') return textMatch(match);
+  if (match.type === 'regex' || /^[\w.~-]*$/.test(match.value)) return textMatch(match);
   return { safe_regex: { regex: [...Buffer.from(match.value)].map(encodedByte).join('') } };
 }
 
 function encodedByte(byte: number): string {
   const text = String.fromCharCode(byte);
+  if (/[\w.~-]/.test(text)) return RE2JS.quote(text);
   const code = `%(?i:${byte.toString(16).padStart(2, '0')})`;
   if (text === ' ') return `(?:\\+|${code})`;
   const isPlain = byte > 32 && byte < 127 && !'%+&#'.includes(text);

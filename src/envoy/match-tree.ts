@@ -4,7 +4,8 @@
  *
  * Routes of one exact model go into a map of models; all others into ordered lists. Blocks of both kinds follow each
  * other in the order of precedence, and a block in which nothing matches passes on to the next one (`on_no_match`). A
- * route of an exact model may move up past a list when no route in that list can match what it matches. From the first
+ * route of an exact model may move up past a list when no route in that list can match what it matches. What is left
+ * after some blocks is one list. From the first
  * route with a query parameter on, all stands in a list of another kind (match-list.ts).
  */
 import type { MatchIr, RouteIr } from '../ir/index.ts';
@@ -43,7 +44,19 @@ export function emitMatchTree(
   }, rest);
 }
 
+/** Each block stands inside of the one before; protobuf allows messages to nest 100 deep. */
+const MAX_BLOCKS = 16;
+
 function toBlocks(routes: readonly RouteIr[]): Block[] {
+  const blocks = sortIntoBlocks(routes);
+  if (blocks.length <= MAX_BLOCKS) return blocks;
+  const rest = blocks
+    .slice(MAX_BLOCKS - 1)
+    .flatMap((block) => (block.kind === 'list' ? block.routes : [...block.models.values()].flat()));
+  return [...blocks.slice(0, MAX_BLOCKS - 1), { kind: 'list', routes: rest }];
+}
+
+function sortIntoBlocks(routes: readonly RouteIr[]): Block[] {
   const blocks: Block[] = [];
   for (const route of routes) {
     const model = exactModel(route.match);
@@ -85,7 +98,8 @@ function cannotBothMatch(other: MatchIr, match: MatchIr, model: string): boolean
 
 function exactModel(match: MatchIr): string | undefined {
   const header = match.headers.find((candidate) => candidate.name === MODEL_HEADER);
-  return header?.type === 'exact' ? header.value : undefined;
+  // The one key that cannot be trusted to stay a key of an object.
+  return header?.type === 'exact' && header.value !== '__proto__' ? header.value : undefined;
 }
 
 /** Routes one after the other. `modelKnown`: they stand under their model already. */

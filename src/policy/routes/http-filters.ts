@@ -60,6 +60,7 @@ function addFilter(
   }
   if (requestRedirect) {
     const { hostname, path: modifier, port, scheme, statusCode } = requestRedirect;
+    if (!checkPath(modifier, at, [...path, 'requestRedirect', 'path'], report)) return undefined;
     const redirect: RedirectIr = {
       ...(scheme && { scheme }),
       ...(hostname !== undefined && { hostname }),
@@ -71,6 +72,7 @@ function addFilter(
   }
   if (urlRewrite) {
     const { hostname, path: modifier } = urlRewrite;
+    if (!checkPath(modifier, at, [...path, 'urlRewrite', 'path'], report)) return undefined;
     const rewrite = {
       ...(hostname !== undefined && { hostname }),
       ...(modifier && { path: readPathRewrite(modifier, matched) }),
@@ -86,6 +88,15 @@ function addFilter(
 }
 
 type PathModifier = NonNullable<NonNullable<HTTPRouteFilter['urlRewrite']>['path']>;
+
+/** Envoy refuses all routes for a control character here, and would send a blank as it is. */
+function checkPath(modifier: PathModifier | undefined, at: LoadedObject, path: FieldPath, report: Report): boolean {
+  if (/^[!-~]*$/.test(modifier?.replaceFullPath ?? modifier?.replacePrefixMatch ?? '')) return true;
+  report.error('HG0307', at, path, 'the new path has characters that no path has', {
+    hint: 'write them as %20 or the like',
+  });
+  return false;
+}
 
 function readPathRewrite(
   { type, replaceFullPath = '', replacePrefixMatch = '' }: PathModifier,

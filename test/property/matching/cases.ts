@@ -81,7 +81,7 @@ const plainMatch: fc.Arbitrary<MatchIr> = fc
 export const routeLists: fc.Arbitrary<RouteIr[]> = fc
   .array(fc.oneof({ weight: 2, arbitrary: inferenceMatch }, { weight: 1, arbitrary: plainMatch }), {
     minLength: 1,
-    maxLength: 14,
+    maxLength: 45,
     size: 'max',
   })
   .map((matches) => matches.map((match, i) => namedRoute(`route-${i}`, match)));
