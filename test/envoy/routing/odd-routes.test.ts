@@ -148,6 +148,7 @@ describe('odd routes', function () {
       gateway: 'default/gw',
       nodeId: 'a',
       xds: { host: '127.0.0.1', port: 1 },
+      delta: true,
     });
     const { ok, output } = await validateWithEnvoy({
       layered_runtime,
