@@ -132,4 +132,59 @@ describe('xDS delta alone', () => {
     fixture.publish('g', [resource(EDS, 'a', '2'), resource(EDS, 'b', 'bad'), resource(EDS, 'c', '2')]);
     expect((await client.next()).resources.map(([, content]) => content)).to.deep.equal(['a=2', 'c=2']);
   });
+
+  it('tells a named resource that is gone since, and keeps silent about what was not asked for', async () => {
+    const snapshot = fixture.publish('g', [resource(EDS, 'a'), resource(EDS, 'b')]);
+    const client = fixture.client('delta');
+    const a = snapshot.types.get(EDS)?.resources.get('a')?.version ?? '';
+    client.ask({ typeUrl: EDS, subscribe: ['a', 'gone'], initial: { a, gone: 'before', unasked: 'before' } });
+    const answer = await client.next();
+    expect(answer.resources).to.deep.equal([]);
+    expect(answer.removed).to.deep.equal(['gone']);
+  });
+
+  it('takes initial_resource_versions from the first request of a type alone', async () => {
+    const snapshot = fixture.publish('g', [resource(EDS, 'a')]);
+    const version = snapshot.types.get(EDS)?.resources.get('a')?.version ?? '';
+    const client = fixture.client('delta');
+    client.ask({ typeUrl: EDS, subscribe: ['ghost'] });
+    client.ack(await client.next());
+    client.ask({ typeUrl: EDS, subscribe: ['a'], initial: { a: version } });
+    expect((await client.next()).resources).to.deep.equal([['a', 'a=1']]);
+  });
+
+  it('answers nothing to a name that is dropped without having been asked for', async () => {
+    fixture.publish('g', [resource(EDS, 'a')]);
+    const client = fixture.client('delta');
+    client.ask({ typeUrl: EDS, subscribe: ['a'] });
+    client.ack(await client.next());
+    client.ask({ typeUrl: EDS, unsubscribe: ['b', '*'] });
+    await client.quiet();
+  });
+
+  it('keeps a name that one request both drops and asks for, and sends it again', async () => {
+    fixture.publish('g', [resource(EDS, 'a')]);
+    const client = fixture.client('delta');
+    client.ask({ typeUrl: EDS, subscribe: ['a'] });
+    client.ack(await client.next());
+    client.ask({ typeUrl: EDS, subscribe: ['a'], unsubscribe: ['a'] });
+    const again = await client.next();
+    expect(again.resources).to.deep.equal([['a', 'a=1']]);
+    client.ack(again);
+    fixture.publish('g', [resource(EDS, 'a', '2')]);
+    expect((await client.next()).resources).to.deep.equal([['a', 'a=2']]);
+  });
+
+  it('has nothing for a client that dropped all its names', async () => {
+    fixture.publish('g', [resource(EDS, 'a')]);
+    const client = fixture.client('delta');
+    client.ask({ typeUrl: EDS, subscribe: ['a'] });
+    client.ack(await client.next());
+    client.ask({ typeUrl: EDS, unsubscribe: ['a'] });
+    await client.quiet();
+    fixture.publish('g', [resource(EDS, 'a', '2')]);
+    await client.quiet();
+    client.ask({ typeUrl: EDS, subscribe: ['a'] });
+    expect((await client.next()).resources).to.deep.equal([['a', 'a=2']]);
+  });
 });
