@@ -72,7 +72,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     xds = await controlPlane.start(options.xdsAddress);
   } catch (caught) {
-    await admin.close();
+    // The source watches already: left open it would keep the process alive.
+    await Promise.all([admin.close(), controlPlane.close(0)]);
     throw caught;
   }
   logger.info({ xds: formatAddress(xds), admin: formatAddress(adminAddress) }, 'listening');

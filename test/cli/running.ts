@@ -1,0 +1,84 @@
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { freePorts, spawnChild, stopChild, until } from '../support/index.ts';
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+
+/** A command that stays. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  readonly admin: string;
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  /** Waits for text on either output. */
+  says(text: string | RegExp): Promise<string>;
+  /** Process ids of its Envoys. */
+  envoys(): number[];
+  stop(): Promise<number | NodeJS.Signals | null>;
+}
+
+/** Runs the built command on free ports. */
+export async function startCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Running> {
+  const [xds = 0, admin = 0, envoyAdmin = 0, sentinel = 0] = await freePorts(4);
+  const [command = 'run', ...rest] = args;
+  const ports = ['--xds-address', `:${xds}`, '--admin-address', `:${admin}`, '--sentinel-port', String(sentinel)];
+  const ofEnvoy = command === 'run' ? ['--envoy-admin-address', `:${envoyAdmin}`] : [];
+  // What a test names comes last and counts.
+  const child = spawnChild(process.execPath, [MAIN, command, ...ports, ...ofEnvoy, ...rest], {
+    cwd: ROOT,
+    env: { ...withoutKeys(process.env), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const out = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    out.stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    out.stderr += text;
+  });
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.once('exit', (code, signal) => resolve(code ?? signal));
+  });
+  const all = (): string => `${out.stdout}\n${out.stderr}`;
+  return {
+    child,
+    stdout: () => out.stdout,
+    stderr: () => out.stderr,
+    admin: `http://127.0.0.1:${admin}`,
+    ended,
+    says: (text) =>
+      until(() => (typeof text === 'string' ? all().includes(text) : text.test(all())) && all(), {
+        what: () => `${text} from\n${all()}`,
+        timeoutMs: 30_000,
+      }),
+    envoys: () => childrenOf(child.pid ?? -1),
+    stop: () => stopChild(child, 40_000),
+  };
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The launcher becomes Envoy by `exec`, so that it is a child of the command. */
+function childrenOf(pid: number): number[] {
+  const table = execFileSync('ps', ['-e', '-o', 'pid=,ppid=,comm='], { encoding: 'utf8' });
+  return table.split('\n').flatMap((line) => {
+    const [child, parent, name] = line.trim().split(/\s+/);
+    return Number(parent) === pid && name === 'envoy' ? [Number(child)] : [];
+  });
+}
+
+function withoutKeys(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(OPENAI|ANTHROPIC|AZURE)_/.test(name)));
+}
