@@ -22,6 +22,12 @@ const FEATURES = {
     extension: 'envoy.filters.http.credential_injector',
     what: 'the credential_injector filter with a prefix of its header',
   },
+  /** Names that are resolved in the order in which they are asked for (clusters.ts). */
+  ordered_dns: {
+    since: '1.40.0',
+    extension: 'envoy.network.dns_resolver.getaddrinfo',
+    what: 'the getaddrinfo resolver of names',
+  },
   forward_proxy: {
     since: '1.38.0',
     extension: 'envoy.transport_sockets.http_11_proxy',

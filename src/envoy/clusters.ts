@@ -1,5 +1,6 @@
 import type { BackendIr, ConnectionIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
+import type { Capabilities } from './capabilities.ts';
 import { loadAssignment, usesEds } from './endpoints.ts';
 import { METADATA_NAMESPACE, SENTINEL_HEADER } from './names.ts';
 import type { CompileOptions } from './options.ts';
@@ -9,6 +10,7 @@ import {
   type ConfigClusterV3Cluster,
   type ConfigCoreV3HealthCheck,
   type ConfigCoreV3TransportSocket,
+  type ConfigCoreV3TypedExtensionConfig,
   type ExtensionsUpstreamsHttpV3HttpProtocolOptions,
   type JsonValue,
   typedAny,
@@ -23,14 +25,19 @@ const UNLIMITED = 4_294_967_295;
 const LB_POLICIES = { round_robin: 'ROUND_ROBIN', least_request: 'LEAST_REQUEST', random: 'RANDOM' } as const;
 
 /** A cluster for one backend. `withSentinel`: a route can go on to another backend when this one has no endpoint. */
-export function emitCluster(backend: BackendIr, withSentinel: boolean, options: CompileOptions): EnvoyResource {
+export function emitCluster(
+  backend: BackendIr,
+  withSentinel: boolean,
+  capabilities: Capabilities,
+  options: CompileOptions,
+): EnvoyResource {
   const eds = usesEds(backend);
   const message: ConfigClusterV3Cluster = {
     name: backend.name,
     ...(eds
       ? { type: 'EDS', eds_cluster_config: { eds_config: { ads: {}, resource_api_version: 'V3' } } }
       : {
-          cluster_type: dnsCluster(backend.connection),
+          cluster_type: dnsCluster(backend.connection, withSentinel && capabilities.features.has('ordered_dns')),
           load_assignment: loadAssignment(backend, withSentinel, options),
         }),
     connect_timeout: protoDuration(backend.connection.connectTimeoutMs),
@@ -55,17 +62,33 @@ export function emitCluster(backend: BackendIr, withSentinel: boolean, options: 
 }
 
 /** Every address of every name is an endpoint. */
-function dnsCluster({ respectDnsTtl, dnsRefreshRateMs }: ConnectionIr): { name: string; typed_config: Any } {
+function dnsCluster(
+  { respectDnsTtl, dnsRefreshRateMs }: ConnectionIr,
+  isOrdered: boolean,
+): { name: string; typed_config: Any } {
   return {
     name: 'envoy.clusters.dns',
     typed_config: typedAny('envoy.extensions.clusters.dns.v3.DnsCluster', {
       dns_lookup_family: 'V4_PREFERRED',
       respect_dns_ttl: respectDnsTtl ?? true,
+      ...(isOrdered && { typed_dns_resolver_config: ORDERED_DNS }),
       // Envoy wants more than one millisecond.
       ...(dnsRefreshRateMs !== undefined && { dns_refresh_rate: protoDuration(Math.max(dnsRefreshRateMs, 2)) }),
     }),
   };
 }
+
+/**
+ * A cluster is used as soon as the first of its names is resolved, and the address of the sentinel is at once: every new
+ * or changed cluster would send its first requests there. This resolver asks in order, so the provider comes first. It
+ * knows no TTL and asks again each minute unless a policy says otherwise.
+ */
+const ORDERED_DNS: ConfigCoreV3TypedExtensionConfig = {
+  name: 'envoy.network.dns_resolver.getaddrinfo',
+  typed_config: typedAny('envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig', {
+    num_retries: 0,
+  }),
+};
 
 /** Who this cluster is: read by the processor, by logs and by people. */
 function providerMetadata(backend: BackendIr): { [key: string]: JsonValue } {
@@ -136,6 +159,8 @@ function healthCheck(check: NonNullable<ConnectionIr['activeHealthCheck']>): Con
   return {
     timeout: protoDuration(check.timeoutMs),
     interval: protoDuration(check.intervalMs),
+    // Envoy would else probe what has no traffic yet, such as a fallback, once a minute.
+    no_traffic_interval: protoDuration(check.intervalMs),
     unhealthy_threshold: check.unhealthyThreshold,
     healthy_threshold: check.healthyThreshold,
     http_health_check: {

@@ -35,7 +35,7 @@ export function compileGateway(
   const resources: EnvoyResource[] = [];
   const findings: Finding[] = rules.flatMap(costFindings);
   for (const backend of usable) {
-    resources.push(emitCluster(backend, withSentinel.has(backend.name), options));
+    resources.push(emitCluster(backend, withSentinel.has(backend.name), capabilities, options));
     if (usesEds(backend)) resources.push(emitEndpoints(backend, withSentinel.has(backend.name), options));
   }
   for (const listener of gateway.listeners) {

@@ -90,6 +90,8 @@ export interface OutlierIr {
   readonly intervalMs: number;
   readonly baseEjectionTimeMs: number;
   readonly maxEjectionPercent: number;
+  /** One endpoint may be ejected whatever `maxEjectionPercent` says. */
+  readonly alwaysEjectOne: boolean;
 }
 
 export interface ActiveHealthCheckIr {

@@ -169,6 +169,7 @@ function readOutlier(passive: NonNullable<HealthCheck['passive']>): OutlierIr {
     intervalMs: durationMs(passive.interval) || 3000,
     baseEjectionTimeMs: durationMs(passive.baseEjectionTime) || 30_000,
     maxEjectionPercent: passive.maxEjectionPercent,
+    alwaysEjectOne: passive.alwaysEjectOneEndpoint,
   };
 }
 
