@@ -20,10 +20,14 @@ import {
 const OLD_ENVOYS = ['1.36.4', '1.37.0', '1.38.3', '1.39.3'] as const;
 const FOLDERS = ['test/golden/envoy', 'test/golden/policy'] as const;
 
-/** Listeners on free ports of loopback, whatever the input says: Envoy shares nothing with the machine. */
+/** Listeners on free ports of loopback and names that need no DNS server, whatever the input says. */
 function onFreePorts({ ir, secrets }: GoldenInput): GoldenInput {
   const gateways = ir.gateways.map((gateway) => ({
     ...gateway,
+    backends: gateway.backends.map((backend) => ({
+      ...backend,
+      endpoints: backend.endpoints.map((one) => (one.kind === 'fqdn' ? { ...one, hostname: 'localhost' } : one)),
+    })),
     listeners: gateway.listeners.map((listener) => ({ ...listener, address: '127.0.0.1', port: 0 })),
   }));
   return { ir: { gateways }, secrets };

@@ -49,7 +49,7 @@ const endpoint: fc.Arbitrary<EndpointIr> = fc.oneof(
   fc.record({ kind: fc.constant('ip' as const), address: fc.ipV4(), port: fc.integer({ min: 1, max: 65535 }) }),
   fc.record({
     kind: fc.constant('fqdn' as const),
-    hostname: label.map((name) => `${name}.internal`),
+    hostname: fc.constantFrom('localhost', 'Localhost'),
     port: fc.constant(443),
   }),
   fc.record({ kind: fc.constant('unix' as const), path: label.map((name) => `/run/${name}.sock`) }),
