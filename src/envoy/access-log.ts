@@ -10,7 +10,8 @@ export function accessLog(): ConfigAccesslogV3AccessLog {
         json_format: {
           time: '%START_TIME%',
           method: '%REQ(:METHOD)%',
-          path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
+          // Without the query: some clients send keys in it.
+          path: '%PATH(NQ:ORIG_OR_PATH)%',
           host: '%REQ(:AUTHORITY)%',
           request_id: '%REQ(X-REQUEST-ID)%',
           status: '%RESPONSE_CODE%',

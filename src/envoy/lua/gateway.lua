@@ -429,6 +429,26 @@ end
 local NOTE = '^([^\31]*)\31(%d+)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%a*)\31([^\31]*)$'
 local NOTE_START = '^([^\31]*)\31(%d+)\31([^\31]*)'
 
+-- Query parameters that no provider gets from a client: credentials, and the version of the API that is the provider's.
+local KEPT_BACK = {}
+for name in gmatch('key apikey api_key api-key x-api-key access_token token subscription-key api-version', '%S+') do
+  KEPT_BACK[name] = true
+end
+
+local function unescape_byte(code)
+  return string.char(tonumber(code, 16))
+end
+
+local function public_query(query)
+  if query == '' then return query end
+  local parts = {}
+  for part in gmatch(sub(query, 2), '[^&]+') do
+    local name = lower((gsub(match(part, '^[^=]*'), '%%(%x%x)', unescape_byte)))
+    if not KEPT_BACK[name] then parts[#parts + 1] = part end
+  end
+  return #parts > 0 and '?' .. concat(parts, '&') or ''
+end
+
 local function write_note(route, endpoint, asked, query, options, model, now)
   return concat({ route.version, tostring(now), model, endpoint, query, tostring(asked.model_start), tostring(asked.model_end),
     tostring(asked.close), tostring(asked.options_start or 0), tostring(asked.options_end or 0), tostring(asked.size),
@@ -755,7 +775,7 @@ local function listener_request(handle, listener)
   metadata:set(NS, 'model', model)
   if api == 'anthropic' then metadata:set(NS, 'api', api) end -- the path is the provider's when Envoy answers an error itself
   asked.size = #text
-  metadata:set(NS, 'request', write_note(route, endpoint.name, asked, sub(path, #bare + 1), options, model, now))
+  metadata:set(NS, 'request', write_note(route, endpoint.name, asked, public_query(sub(path, #bare + 1)), options, model, now))
   local credentials
   if route.override_headers then
     credentials = {}

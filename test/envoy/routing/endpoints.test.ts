@@ -11,7 +11,7 @@ import {
   startOpenAi,
 } from '../../fakes/index.ts';
 import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import { type ClientResponse, freePort, type RequestOptions, request } from '../../support/index.ts';
+import { type ClientResponse, freePort, type RequestOptions, request, until } from '../../support/index.ts';
 import { gatewayYaml } from '../support/objects.ts';
 import { ANTHROPIC_REQUESTS, OPENAI_REQUESTS, RERANK, TOKENIZE } from './requests.ts';
 
@@ -19,6 +19,8 @@ interface Error501 {
   readonly type?: string;
   readonly error: { readonly type: string; readonly message: string };
 }
+
+const CHAT = '/v1/chat/completions';
 
 describe('inference endpoints', function () {
   this.timeout(60_000);
@@ -62,6 +64,7 @@ describe('inference endpoints', function () {
             keyType: 'AnthropicAPIKey',
             schema: { name: 'Anthropic', prefix: '/api/v1' },
           },
+          bedrock: { port: fake('openai').port, schema: { name: 'AWSBedrock' } },
           cohere: { port: fake('cohere').port, key: COHERE_KEY, schema: { name: 'Cohere', version: 'v2' } },
         },
         models: {
@@ -72,6 +75,8 @@ describe('inference endpoints', function () {
           anthropic: { refs: ['anthropic'] },
           claude: { refs: ['claude'] },
           cohere: { refs: ['cohere'] },
+          bedrock: { refs: ['bedrock'] },
+          'bedrock-first': { refs: ['bedrock', 'openai'] },
         },
       }),
     });
@@ -178,4 +183,35 @@ describe('inference endpoints', function () {
       for (const one of Object.values(fakes)) expect(one.arrived, one.name).to.equal(0);
     });
   }
+
+  it('a provider that needs translation is a finding, and passed over where another one serves', async () => {
+    const findings = gateway.findings().filter((line) => line.includes('HG0303'));
+    expect(findings.join('\n')).to.contain('AIGatewayRoute/default/bedrock:').and.contain('AWSBedrock');
+    const chat = OPENAI_REQUESTS[CHAT];
+    if (!chat) throw new Error(CHAT);
+    expect((await send(CHAT, chat('bedrock'))).status).to.equal(501);
+    expect((await send(CHAT, chat('bedrock-first'))).headers['x-fake']).to.equal('openai');
+  });
+
+  it('credentials in a query and the API version stay behind, all else goes on', async () => {
+    const query = '?beta=true&key=a&API-Key=b&%6bey=c&access_token=d&api-version=2020-01-01&x=1';
+    for (const model of ['openai', 'azure']) {
+      const response = await send(CHAT + query, OPENAI_REQUESTS[CHAT]?.(model) ?? {});
+      expect(response.status, response.text).to.equal(200);
+    }
+    expect(fake('openai').last.path).to.equal(`${CHAT}?beta=true&x=1`);
+    expect(fake('azure').last.path.split('?')[1]).to.equal('api-version=2025-01-01-preview&beta=true&x=1');
+  });
+
+  it('the access log says which route, and nothing of the query', async () => {
+    await send(`${CHAT}?key=in-the-query`, {
+      host: 'log.test',
+      body: { model: 'openai', messages: [{ role: 'user', content: 'hi' }] },
+    });
+    await until(() => gateway.envoy.stdout.some((line) => line.includes('log.test')), {
+      what: 'the access log',
+    });
+    expect(gateway.envoy.accessLog().at(-1)).to.include({ status: 200, method: 'POST', path: CHAT, model: 'openai' });
+    expect(gateway.envoy.stdout.join('\n')).not.to.contain('in-the-query');
+  });
 });
