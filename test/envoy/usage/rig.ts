@@ -13,7 +13,7 @@ import { startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type ClientResponse, freePort, request, until } from '../../support/index.ts';
 import { gatewayYaml } from '../support/objects.ts';
 
-/** A gateway in front of one fake of each provider; models are `gpt`, `gpt-renamed`, `claude`, `azure`, `rank`. */
+/** A gateway in front of one fake of each provider; models are the keys of `models` below. */
 export interface UsageRig {
   readonly gateway: TestGateway;
   readonly port: number;
@@ -48,6 +48,13 @@ export const COSTS = [
   { metadataKey: 'price', type: 'CEL', cel: 'input_tokens + 4u * output_tokens' },
   { metadataKey: 'who', type: 'CEL', cel: "route_name.startsWith('default/') && model == 'gpt' ? 7 : 8" },
   { metadataKey: 'shared', type: 'CEL', cel: '1000u' },
+];
+
+/** The first fails where the answer is longer than the prompt: there are no negative uints. */
+const FRAGILE_COSTS = [
+  { metadataKey: 'difference', type: 'CEL', cel: 'input_tokens - output_tokens' },
+  { metadataKey: 'negative', type: 'CEL', cel: 'int(input_tokens) - int(output_tokens)' },
+  { metadataKey: 'sum', type: 'CEL', cel: 'input_tokens + output_tokens' },
 ];
 
 /** The GatewayConfig's: `shared` is the route's own, where it has one. */
@@ -94,6 +101,14 @@ export async function startUsageRig(): Promise<UsageRig> {
       claude: { refs: ['anthropic'], ...withCosts },
       azure: { refs: ['azure'], ...withCosts },
       rank: { refs: ['cohere'], ...withCosts },
+      pair: {
+        refs: [
+          { name: 'openai', modelNameOverride: 'gpt-4o-mini' },
+          { name: 'azure', priority: 1 },
+        ],
+        ...withCosts,
+      },
+      fragile: { refs: ['openai'], route: { llmRequestCosts: FRAGILE_COSTS } },
     },
     extra: [
       {

@@ -123,6 +123,32 @@ describe('usage and costs', () => {
     expect(costs).not.to.have.property('price');
   });
 
+  it('is that of the backend that served in the end', async () => {
+    rig.openai.fault = () => ({ status: 503 });
+    rig.azure.settings.usage = USAGE;
+    for (const stream of [false, true]) {
+      const { response, costs } = await rig.ask('/v1/chat/completions', { model: 'pair', messages: TEXT, stream });
+      expect(response.status, response.text).to.equal(200);
+      expect(response.headers['x-headgate-backend']).to.equal('default/azure');
+      expect(costs).to.include({ ...COUNTED, ...served('azure', 'pair') });
+    }
+    await rig.openai.reset();
+    const { costs } = await rig.ask('/v1/chat/completions', { model: 'pair', messages: TEXT });
+    expect(costs).to.include({ ...served('openai', 'gpt-4o-mini', 'pair') });
+  });
+
+  it('leaves out a cost that fails, and only that', async () => {
+    rig.openai.settings.usage = { input: 10, output: 30 };
+    const chat = { model: 'fragile', messages: TEXT };
+    const failed = await rig.ask('/v1/chat/completions', chat);
+    expect(failed.costs).to.include({ sum: 40 });
+    expect(failed.costs).not.to.have.any.keys('difference', 'negative');
+    const warned = rig.gateway.envoy.warnings.join('\n');
+    expect(warned).to.contain('headgate: cost difference: ').and.to.contain('headgate: cost negative: ');
+    rig.openai.settings.usage = { input: 30, output: 10 };
+    expect((await rig.ask('/v1/chat/completions', chat)).costs).to.include({ difference: 20, negative: 20, sum: 40 });
+  });
+
   it('asks streams alone for their usage, and keeps what the client asked for', async () => {
     const options = { include_obfuscation: false };
     await rig.ask('/v1/chat/completions', { model: 'gpt', messages: TEXT, stream: true, stream_options: options });
