@@ -1,6 +1,7 @@
 /** The server under every fake: listens, records, applies the fault plan, and lets the provider answer. */
 import { createServer, type Server } from 'node:http';
 import { createServer as createH2Server, createSecureServer } from 'node:http2';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { type Answer, jsonAnswer, type Provider, Refusal, sseEvent } from './answer.ts';
 import { testCa } from './certs.ts';
@@ -124,10 +125,11 @@ export class Fake {
     const { tls, h2c } = this.#options;
     if (tls !== undefined) {
       const { cert, key } = await (await testCa(tls.ca)).issue(...tls.names);
-      const server = createSecureServer(
-        { cert, key, allowHTTP1: true, ALPNProtocols: [...(tls.alpn ?? ['h2', 'http/1.1'])] },
-        listener,
-      );
+      const alpn = tls.alpn ?? ['h2', 'http/1.1'];
+      // Node's HTTP/2 server offers h2 whatever it is told.
+      const server = alpn.includes('h2')
+        ? createSecureServer({ cert, key, allowHTTP1: alpn.includes('http/1.1') }, listener)
+        : createHttpsServer({ cert, key, ALPNProtocols: [...alpn] }, listener);
       server.on('tlsClientError', (error) => this.protocolErrors.push(`TLS: ${error.message}`));
       return server;
     }
