@@ -7,7 +7,7 @@ import type {
 } from './schema/index.ts';
 
 /** Flags of answers that Envoy gives by itself: no healthy upstream, connection failure, overflow, timeouts, resets. */
-const FLAGS = ['UH', 'UF', 'UO', 'UT', 'URX', 'UC', 'LR', 'UR', 'SI', 'DT', 'NC', 'NR', 'UPE', 'DPE'] as const;
+const FLAGS = ['UH', 'UF', 'UO', 'UT', 'URX', 'UC', 'LR', 'UR', 'SI', 'DT', 'NC', 'NR', 'UPE'] as const;
 
 /** What a client is told for a status, in the words of each API; nothing of Envoy's own words, which name addresses. */
 interface Reply {
@@ -27,9 +27,13 @@ const TOO_LARGE: Reply = {
 };
 
 const REPLIES: readonly Reply[] = [
-  { status: 400, message: 'The request is not valid HTTP.', code: 'bad_request', ...bySender('invalid_request_error') },
-  { status: 408, message: 'The request took too long.', code: 'timeout', ...bySender('invalid_request_error') },
-  { status: 431, message: 'The headers are too large.', code: 'bad_request', ...bySender('invalid_request_error') },
+  {
+    status: 408,
+    message: 'The request took too long to arrive.',
+    code: 'timeout',
+    openai: 'invalid_request_error',
+    anthropic: 'invalid_request_error',
+  },
   {
     status: 503,
     message: 'No backend could serve the request.',
@@ -51,10 +55,6 @@ const REPLIES: readonly Reply[] = [
     anthropic: 'api_error',
   },
 ];
-
-function bySender(type: string): Pick<Reply, 'openai' | 'anthropic'> {
-  return { openai: type, anthropic: type };
-}
 
 /** Envoy's own errors in the shape of the API that the client speaks, by path. */
 export function localReplies(gateway: GatewayIr): ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig {

@@ -732,6 +732,7 @@ end
 local function listener_request(handle, listener)
   local headers = handle:headers()
   local path = headers:get(':path')
+  if not path then return end -- CONNECT
   local bare = match(path, '^[^?]*')
   local endpoint = listener.endpoints[bare]
   if not endpoint or headers:get(':method') ~= 'POST' then return end

@@ -182,6 +182,15 @@ describe('ways around policy', function () {
     expect(served()).to.deep.equal([]);
   });
 
+  it('CONNECT and upgrades lead nowhere', async () => {
+    const [tunnel] = await sendRaw(port, 'CONNECT closed.test:443 HTTP/1.1\r\nhost: closed.test:443\r\n\r\n');
+    expect(tunnel?.status).to.equal(404);
+    const upgrade = ['connection: upgrade', 'upgrade: websocket', `content-length: ${BODY.length}`];
+    const [answer] = await raw([`POST ${CHAT} HTTP/1.1`, 'host: closed.test', ...upgrade]);
+    expect(answer?.status).to.equal(403);
+    expect(served()).to.deep.equal([]);
+  });
+
   it('a request without Host is refused', async () => {
     const [answer] = await raw([`POST ${CHAT} HTTP/1.1`, `content-length: ${BODY.length}`]);
     expect(answer?.status).to.equal(400);

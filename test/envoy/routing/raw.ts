@@ -20,12 +20,21 @@ export async function sendRaw(port: number, text: string | Buffer, quietMs = 400
       resolve(Buffer.concat(pieces).toString('latin1'));
     };
     socket.setTimeout(quietMs, end);
-    socket.on('data', (piece) => pieces.push(piece));
+    socket.on('data', (piece) => {
+      pieces.push(piece);
+      if (isLast(parseAnswers(Buffer.concat(pieces).toString('latin1')).at(-1))) end();
+    });
     socket.on('end', end);
     socket.on('close', end);
     socket.on('error', (error) => (pieces.length > 0 ? end() : reject(error)));
   });
   return parseAnswers(received);
+}
+
+/** A whole answer after which the peer closes; Envoy takes its time to do so. */
+function isLast(answer: RawAnswer | undefined): boolean {
+  const length = /\r\ncontent-length: (\d+)/i.exec(answer?.head ?? '')?.[1];
+  return length !== undefined && answer?.body.length === Number(length) && /\r\nconnection: close/i.test(answer.head);
 }
 
 function parseAnswers(text: string): RawAnswer[] {
