@@ -19,6 +19,22 @@ export interface Rejection {
   readonly resources: readonly string[];
   /** False once a later version was accepted. */
   readonly standing: boolean;
+  /** The message names nothing: which resource it is about is being looked for, and another event follows. */
+  readonly searching?: boolean;
+}
+
+/** A resource that a proxy rejected, and has not accepted in another version since. */
+export interface RejectedResource {
+  readonly name: string;
+  /** Version that was rejected; empty for a removal. */
+  readonly version: string;
+  /** Version that the proxy runs instead; absent when it has none. */
+  readonly accepted?: string;
+  readonly message: string;
+  /** ISO 8601, of the last rejection. */
+  readonly time: string;
+  /** Rejections in a row. */
+  readonly count: number;
 }
 
 export interface TypeStatus {
@@ -30,6 +46,8 @@ export interface TypeStatus {
   readonly sent?: string;
   readonly acked?: string;
   readonly rejection?: Rejection;
+  /** What of it stands, resource by resource. */
+  readonly rejected: readonly RejectedResource[];
   /** The proxy runs what it shall run. */
   readonly synced: boolean;
 }

@@ -31,7 +31,7 @@ export interface SharedResponse {
   readonly version: string;
   /** Everything the response speaks of. */
   readonly names: NameSet;
-  /** By type: what the new and changed resources of the response need. */
+  /** By type: what the resources need that the response is sent for. */
   readonly requires: ReadonlyMap<string, NameSet>;
 }
 
@@ -70,12 +70,12 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
   function build(query: ResponseQuery): SharedResponse | undefined {
     const { subscription, to } = query;
     const changes = selectChanges(query, diffs);
-    const changed = [...changes.resources.values()];
     for (const set of query.asked) addNames(set, query, changes);
     const news = changes.resources.size > 0 || changes.removed.size > 0 || query.owed;
     const fullState = query.variant === 'sotw' && isFullState(to.typeUrl);
     if (!news && !(fullState && query.asked.length > 0)) return undefined;
     for (const set of query.carried) addNames(set, query, changes);
+    const spokenOf = [...changes.resources.values()];
     if (fullState) {
       changes.resources.clear();
       for (const r of to.resources.values()) if (matches(subscription, r.name)) changes.resources.set(r.name, r);
@@ -88,7 +88,7 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
     return {
       version: label,
       names: createNameSet([...changes.resources.keys(), ...removed]),
-      requires: collectRequires(changed),
+      requires: collectRequires(spokenOf),
       body:
         query.variant === 'sotw'
           ? encodeSotwResponse(to.typeUrl, label, resources)

@@ -1,4 +1,5 @@
 /** What a delta request means: changes of the subscription, an answer, or both. */
+import { settle } from './answers.ts';
 import { NOTHING_KNOWN } from './diff.ts';
 import type { XdsStream } from './stream.ts';
 import type { TypeState } from './type-state.ts';
@@ -9,7 +10,7 @@ export function applyDeltaRequest(stream: XdsStream, state: TypeState, request: 
   const { subscriptions, diffs } = stream.shared;
   const first = state.subscription === undefined;
   const returns = first && request.initialVersions.count > 0;
-  if (!first) stream.settle(state, request.nonce, request.error);
+  if (!first) settle(stream, state, request.nonce, request.error);
   if (returns) state.known = diffs.known(request.initialVersions);
   const change = subscriptions.delta(state.subscription, request.subscribe, request.unsubscribe);
   state.subscription = change.next;

@@ -1,4 +1,5 @@
 /** What a SotW request means: each one repeats the whole subscription and answers the last response of its type. */
+import { settle } from './answers.ts';
 import { NOTHING_KNOWN } from './diff.ts';
 import type { XdsStream } from './stream.ts';
 import type { TypeState } from './type-state.ts';
@@ -9,7 +10,7 @@ export function applySotwRequest(stream: XdsStream, state: TypeState, request: S
   const first = state.subscription === undefined;
   // Before anything was sent there is no nonce to compare; a nonce may be left over from an earlier stream.
   if (state.nonce !== '' && request.nonce !== state.nonce) return;
-  if (!first) stream.settle(state, request.nonce, request.error);
+  if (!first) settle(stream, state, request.nonce, request.error);
   const change = stream.shared.subscriptions.sotw(state.subscription, request.names);
   state.subscription = change.next;
   if (change.startsWildcard) {

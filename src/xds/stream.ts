@@ -5,15 +5,16 @@
  * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
 import type { GatewayError } from '../lib/errors.ts';
-import { type Diffs, emptyType } from './diff.ts';
-import { blamedResources, type Rejection, showableMessage, type TypeStatus } from './ledger.ts';
-import { createNameSet, type NameSet } from './names.ts';
+import { abandonProbes, takeProbe } from './answers.ts';
+import { type Diffs, emptyType, type Known } from './diff.ts';
+import type { Rejection, TypeStatus } from './ledger.ts';
+import type { NameSet } from './names.ts';
 import type { Responses, SharedResponse, Variant } from './responses.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Snapshot, TypeSnapshot } from './snapshot.ts';
+import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
 import type { Subscription, Subscriptions } from './subscription.ts';
-import { carry, createTypeState, isSettled, type TypeState } from './type-state.ts';
+import { carry, createTypeState, forgetRejected, type TypeState } from './type-state.ts';
 import { isSupply, isWarmedBy, usesSupply } from './types.ts';
-import type { RejectionDetail } from './wire.ts';
 
 /** The carrier of a stream. */
 export interface Transport {
@@ -89,31 +90,11 @@ export class XdsStream {
     clearTimeout(this.timer);
   }
 
-  /** Takes an answer of the client. Answers to anything but the last response of the type do not count. */
-  settle(state: TypeState, nonce: string, error: RejectionDetail | undefined): void {
-    const sent = state.outstanding;
-    if (sent === undefined || sent.nonce !== nonce) return;
-    state.outstanding = undefined;
-    const { version, names } = sent.response;
-    if (error === undefined) {
-      state.acked = version;
-      state.carried = [];
-      if (state.rejection?.standing === true) state.rejection = { ...state.rejection, standing: false };
-      this.shared.onAck(this, state.typeUrl, version);
-      return;
-    }
+  /** A response was rejected: whether the client needs what it names is unknown. */
+  doubt(source: SharedResponse): void {
     for (const { awaited } of this.states) {
-      for (const entry of awaited) if (entry.source === sent.response) entry.doubtful = true;
+      for (const entry of awaited) if (entry.source === source) entry.doubtful = true;
     }
-    const resources = blamedResources(names, error.message);
-    const count = (state.rejection?.count ?? 0) + 1;
-    const message = showableMessage(state.typeUrl, error.message);
-    const time = new Date().toISOString();
-    state.rejection = { version, code: error.code, message, time, count, resources, standing: true };
-    const blamed = new Set(resources);
-    const company = createNameSet([...names.names].filter((name) => !blamed.has(name)));
-    carry(state, company);
-    this.shared.onNack(this, state.typeUrl, state.rejection);
   }
 
   /** Sends what can be sent now. */
@@ -131,12 +112,12 @@ export class XdsStream {
 
   /** Something rejected is still wanted: instead of it the client runs what it had, and needs what that names. */
   private runsWhatItHad(): boolean {
-    return this.states.some(({ typeUrl, rejection }) => {
+    return this.states.some(({ typeUrl, rejection, rejected }) => {
       if (rejection?.standing !== true) return false;
       const wanted = this.goal?.types.get(typeUrl);
       const served = this.serving?.types.get(typeUrl);
-      if (rejection.resources.length === 0) return wanted?.version === served?.version;
-      return rejection.resources.some((name) => {
+      if (rejected.size === 0) return wanted?.version === served?.version;
+      return [...rejected.keys()].some((name) => {
         const version = wanted?.resources.get(name)?.version;
         return version !== undefined && version === served?.resources.get(name)?.version;
       });
@@ -177,11 +158,14 @@ export class XdsStream {
     }
     const again = this.heldNames(state, subscription);
     const asked = state.asked.length > 0 || state.owed;
-    if (!asked && again.length === 0 && state.known.version === to.version) return this.awaits(state);
+    const news = asked || again.length > 0 || state.known.version !== to.version;
+    if (!news && state.probes.length === 0) return this.awaits(state);
     if (gateClosed) {
       this.heldBack = true;
       return true;
     }
+    if (!news) return this.probe(state, subscription, to) || this.awaits(state);
+    abandonProbes(state);
     // Whether the client took a response that is given up here is unknown: what that spoke of goes along.
     if (state.outstanding !== undefined) carry(state, state.outstanding.response.names);
     const response = this.shared.responses.get({
@@ -193,21 +177,43 @@ export class XdsStream {
       carried: state.carried,
       owed: state.owed,
     });
+    const before = state.known;
     state.known = to;
     state.asked = [];
     state.owed = false;
     for (const entry of state.awaited) entry.resent = true;
-    if (response === undefined) return this.awaits(state);
-    this.send(state, response);
+    if (response === undefined) {
+      forgetRejected(state, to);
+      return this.awaits(state);
+    }
+    this.send(state, response, before, false);
     return true;
   }
 
-  private send(state: TypeState, response: SharedResponse): void {
+  /** Sends a part of a rejected response alone. */
+  private probe(state: TypeState, subscription: Subscription, to: TypeSnapshot): boolean {
+    for (let part = takeProbe(state); part !== undefined; part = takeProbe(state)) {
+      const asked = { asked: [part], carried: [], owed: false };
+      const response = this.shared.responses.get({
+        variant: this.variant,
+        subscription,
+        known: state.known,
+        to,
+        ...asked,
+      });
+      if (response === undefined) continue;
+      this.send(state, response, state.probeBase, true);
+      return true;
+    }
+    return false;
+  }
+
+  private send(state: TypeState, response: SharedResponse, before: Known, probe: boolean): void {
     const sentAt = performance.now();
     this.nonces += 1;
     state.nonce = String(this.nonces);
     state.sent = response.version;
-    state.outstanding = { nonce: state.nonce, response, sentAt, overdue: false };
+    state.outstanding = { nonce: state.nonce, response, sentAt, before, probe, overdue: false };
     this.transport.send(response.body, state.nonce);
     this.shared.onSend(this, state.typeUrl, response);
     if (this.fixedType !== undefined) return;
@@ -277,26 +283,16 @@ export class XdsStream {
 
   /** The ledger entries of this stream. */
   status(): TypeStatus[] {
-    return this.states
-      .filter((state) => state.subscription !== undefined)
-      .map((state) => ({ streamId: this.id, variant: this.variant, ...this.typeStatus(state) }));
+    return streamStatus(this.view());
   }
 
-  private typeStatus(state: TypeState): Omit<TypeStatus, 'streamId' | 'variant'> {
-    const { typeUrl, subscription, sent, rejection } = state;
-    const progress = {
-      typeUrl,
-      ...(sent === undefined ? {} : { sent }),
-      ...(rejection === undefined ? {} : { rejection }),
-    };
-    if (this.goal === undefined || subscription === undefined) {
-      return { ...progress, ...(state.acked === undefined ? {} : { acked: state.acked }), synced: false };
-    }
-    const to = this.goal.types.get(typeUrl) ?? emptyType(typeUrl);
-    const wanted = this.shared.responses.version(this.variant, subscription, to);
-    const synced = isSettled(state) && state.known.version === to.version;
-    // Versions may move on without a response, when what changed is not what this client asked for.
-    const acked = synced ? wanted : state.acked;
-    return { ...progress, wanted, ...(acked === undefined ? {} : { acked }), synced };
+  /** The same, resource by resource. */
+  resources(): ResourceStatus[] {
+    return resourceStatuses(this.view());
+  }
+
+  private view(): StreamView {
+    const { id, variant, states, goal } = this;
+    return { id, variant, states, goal, responses: this.shared.responses };
   }
 }

@@ -1,8 +1,9 @@
 /** What a stream knows of one type: the subscription, what the client was told, what is on its way. */
 import { type Known, NOTHING_KNOWN } from './diff.ts';
-import type { Rejection } from './ledger.ts';
+import type { RejectedResource, Rejection } from './ledger.ts';
 import { createNameSet, type NameSet } from './names.ts';
 import type { SharedResponse } from './responses.ts';
+import type { TypeSnapshot } from './snapshot.ts';
 import type { Subscription } from './subscription.ts';
 import { typeOrder } from './types.ts';
 
@@ -10,6 +11,10 @@ export interface Outstanding {
   readonly nonce: string;
   readonly response: SharedResponse;
   readonly sentAt: number;
+  /** What the client had before. */
+  readonly before: Known;
+  /** A part of a rejected response, sent alone. */
+  readonly probe: boolean;
   /** Unanswered for too long: nothing waits for it any more. */
   overdue: boolean;
 }
@@ -49,6 +54,13 @@ export interface TypeState {
   sent: string | undefined;
   acked: string | undefined;
   rejection: Rejection | undefined;
+  /** By name: what the client rejected and has not accepted otherwise since. */
+  readonly rejected: Map<string, RejectedResource>;
+  /** Parts of a rejected response that are to be sent alone, and how many more may be. */
+  probes: NameSet[];
+  probesLeft: number;
+  /** What the client had before the response that is sent in parts. */
+  probeBase: Known;
 }
 
 /** The state of a type that the client has not asked for yet. */
@@ -68,6 +80,10 @@ export function createTypeState(typeUrl: string): TypeState {
     sent: undefined,
     acked: undefined,
     rejection: undefined,
+    rejected: new Map(),
+    probes: [],
+    probesLeft: 0,
+    probeBase: NOTHING_KNOWN,
   };
 }
 
@@ -83,4 +99,15 @@ export function carry(state: TypeState, set: NameSet): void {
   if (set.names.size === 0) return;
   const [carried] = state.carried;
   state.carried = [carried === undefined ? set : createNameSet([...carried.names, ...set.names])];
+}
+
+/** What the client rejected and shall not have any more is no rejection any more. */
+export function forgetRejected(state: TypeState, to: TypeSnapshot): void {
+  if (state.rejected.size === 0) return;
+  for (const { name, version } of state.rejected.values()) {
+    if (to.resources.get(name)?.version !== version) state.rejected.delete(name);
+  }
+  if (state.rejected.size === 0 && state.rejection !== undefined) {
+    state.rejection = { ...state.rejection, standing: false };
+  }
 }

@@ -1,0 +1,116 @@
+/** What the ledger says of one type on one stream: as a whole, and resource by resource. Computed when asked for. */
+import { emptyType } from './diff.ts';
+import type { RejectedResource, TypeStatus } from './ledger.ts';
+import type { Responses, Variant } from './responses.ts';
+import type { EncodedResource, Snapshot, TypeSnapshot } from './snapshot.ts';
+import { matches } from './subscription.ts';
+import { isSettled, type TypeState } from './type-state.ts';
+
+/** The part of a stream that its status is made of. */
+export interface StreamView {
+  readonly id: number;
+  readonly variant: Variant;
+  readonly states: readonly TypeState[];
+  readonly goal: Snapshot | undefined;
+  readonly responses: Responses;
+}
+
+/** The ledger entries of a stream. */
+export function streamStatus(view: StreamView): TypeStatus[] {
+  return view.states
+    .filter((state) => state.subscription !== undefined)
+    .map((state) => ({ streamId: view.id, variant: view.variant, ...typeStatus(view, state) }));
+}
+
+function typeStatus(view: StreamView, state: TypeState): Omit<TypeStatus, 'streamId' | 'variant'> {
+  const { typeUrl, subscription, sent, rejection } = state;
+  const progress = {
+    typeUrl,
+    rejected: [...state.rejected.values()],
+    ...(sent === undefined ? {} : { sent }),
+    ...(rejection === undefined ? {} : { rejection }),
+  };
+  if (view.goal === undefined || subscription === undefined) {
+    return { ...progress, ...(state.acked === undefined ? {} : { acked: state.acked }), synced: false };
+  }
+  const to = view.goal.types.get(typeUrl) ?? emptyType(typeUrl);
+  const wanted = view.responses.version(view.variant, subscription, to);
+  const synced = isSettled(state) && state.known.version === to.version;
+  // Versions may move on without a response, when what changed is not what this client asked for.
+  const acked = synced ? wanted : state.acked;
+  return { ...progress, wanted, ...(acked === undefined ? {} : { acked }), synced };
+}
+
+/** Source: envoy.service.status.v3.ConfigStatus; `MISSING` is asked for and does not exist. */
+export type ResourceState = 'SYNCED' | 'NOT_SENT' | 'STALE' | 'ERROR' | 'MISSING';
+
+/** One resource of one proxy. */
+export interface ResourceStatus {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly state: ResourceState;
+  /** What the proxy shall have; absent when it shall have none. */
+  readonly wanted?: EncodedResource;
+  /** Versions. */
+  readonly sent?: string;
+  readonly acked?: string;
+  readonly rejected?: RejectedResource;
+}
+
+/** Every resource that a stream subscribes to, or still holds. */
+export function resourceStatuses(view: StreamView): ResourceStatus[] {
+  return view.states.flatMap((state) => {
+    if (view.goal === undefined || state.subscription === undefined) return [];
+    const to = view.goal.types.get(state.typeUrl) ?? emptyType(state.typeUrl);
+    return [...namesOf(state, to)].map((name) => resourceStatus(state, to, name));
+  });
+}
+
+function namesOf(state: TypeState, to: TypeSnapshot): Set<string> {
+  const { subscription } = state;
+  const names = new Set<string>(subscription?.names);
+  if (subscription === undefined) return names;
+  for (const held of [to.resources, state.known.resources]) {
+    for (const name of held.keys()) if (matches(subscription, name)) names.add(name);
+  }
+  return names;
+}
+
+function resourceStatus(state: TypeState, to: TypeSnapshot, name: string): ResourceStatus {
+  const wanted = to.resources.get(name);
+  const unsent = state.asked.some((set) => set.names.has(name)) || state.owed;
+  const sent = unsent ? undefined : state.known.resources.get(name)?.version;
+  const rejected = state.rejected.get(name);
+  const acked = ackedVersion(state, name, sent);
+  return {
+    typeUrl: state.typeUrl,
+    name,
+    state: stateOf(wanted?.version, sent, acked, rejected?.version),
+    ...(wanted === undefined ? {} : { wanted }),
+    ...(sent === undefined ? {} : { sent }),
+    ...(acked === undefined ? {} : { acked }),
+    ...(rejected === undefined ? {} : { rejected }),
+  };
+}
+
+function ackedVersion(state: TypeState, name: string, sent: string | undefined): string | undefined {
+  const rejected = state.rejected.get(name);
+  if (rejected !== undefined) return rejected.accepted;
+  const { outstanding } = state;
+  if (outstanding?.response.names.names.has(name) === true) return outstanding.before.resources.get(name)?.version;
+  if (state.probes.some((set) => set.names.has(name))) return state.probeBase.resources.get(name)?.version;
+  // Whether the client took what is carried is unknown.
+  return state.carried.some((set) => set.names.has(name)) ? undefined : sent;
+}
+
+function stateOf(
+  wanted: string | undefined,
+  sent: string | undefined,
+  acked: string | undefined,
+  rejected: string | undefined,
+): ResourceState {
+  if (wanted === undefined && acked === undefined) return 'MISSING';
+  if (rejected !== undefined && rejected === wanted) return 'ERROR';
+  if (acked === wanted) return 'SYNCED';
+  return sent === wanted ? 'STALE' : 'NOT_SENT';
+}
