@@ -121,6 +121,16 @@ describe('plain services beside AI routes', function () {
         ),
         httpRoute('catch-all', [rule(undefined, 'a')], { hostnames: ['all.test'] }),
         aiRoute('ai-all', [aiRule([modelIs('gpt')], 'openai')], { hostnames: ['all.test'] }),
+        aiRoute('ai-ranked', [aiRule([modelIs('gpt')], 'openai')], { hostnames: ['ranked.test'] }),
+        httpRoute(
+          'ranked',
+          [
+            rule(undefined, 'b'),
+            rule(path('PathPrefix', '/v1/embeddings'), 'a'),
+            rule({ headers: [modelIs('gpt'), exactly('x-team', 'red')] }, 'a'),
+          ],
+          { hostnames: ['ranked.test'] },
+        ),
         httpRoute('plain', [rule(undefined, 'b')], { hostnames: ['plain.test'] }),
       ),
     });
@@ -166,6 +176,18 @@ describe('plain services beside AI routes', function () {
     expect(await ask(CHAT, { host: 'all.test', body: { model: 'other' } })).to.equal('a');
     expect(a.last.headers).not.to.have.any.keys('x-ai-eg-model', 'x-headgate-api', 'x-headgate-path');
     expect(a.last.body.toString()).to.equal('{"model":"other"}');
+  });
+
+  it('AI routes and plain ones have one order: longer paths, then more headers', async () => {
+    const ranked = { ...chat, host: 'ranked.test' };
+    expect(await ask(CHAT, ranked)).to.equal('openai');
+    expect(await ask('/v1/embeddings', ranked)).to.equal('a');
+    expect(await ask(CHAT, { ...ranked, headers: { 'x-team': 'red' } })).to.equal('a');
+    expect(await ask(CHAT, { ...ranked, headers: { 'x-team': 'blue' } })).to.equal('openai');
+    expect(await ask(CHAT, { ...ranked, body: { model: 'other' } })).to.equal('b');
+    // Elsewhere the header of the model says nothing.
+    const forged = { host: 'ranked.test', headers: { 'x-team': 'red', 'x-ai-eg-model': 'gpt' } };
+    expect(await ask('/elsewhere', forged)).to.equal('b');
   });
 
   it('internal headers never reach a service, forged or not', async () => {
