@@ -1,4 +1,5 @@
-import { API_ENDPOINTS, type BackendIr, type CredentialIr, type ProviderIr } from '../ir/index.ts';
+import { isIPv6 } from 'node:net';
+import { API_ENDPOINTS, type BackendIr, type CredentialIr, type EndpointIr, type ProviderIr } from '../ir/index.ts';
 import { nativePath } from '../providers/index.ts';
 import { luaFilter } from './lua.ts';
 import type { BackendFacts } from './lua-facts.ts';
@@ -97,9 +98,20 @@ function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
 
 /** The `:authority` of a backend whose endpoints all have one name. */
 export function backendHost(backend: BackendIr): string | undefined {
+  const [only, ...more] = backend.endpoints;
+  // Without TLS there is no CONNECT: the proxy learns from this name where the request is to go.
+  if (backend.forwardProxy !== undefined && backend.tls === undefined && only && more.length === 0) {
+    if (only.kind !== 'unix') return addressAndPort(only);
+  }
   const hosts = new Set(backend.endpoints.map((endpoint) => endpoint.hostname));
   const [host] = hosts;
   return hosts.size === 1 ? host : undefined;
+}
+
+function addressAndPort(endpoint: Exclude<EndpointIr, { kind: 'unix' }>): string {
+  const name = endpoint.hostname ?? (endpoint.kind === 'ip' ? endpoint.address : '');
+  const host = isIPv6(name) ? `[${name}]` : name;
+  return endpoint.port === 80 ? host : `${host}:${endpoint.port}`;
 }
 
 function nativePaths(provider: ProviderIr): Record<string, string> {
