@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
@@ -19,6 +20,8 @@ export interface AdminView {
   configDump(of: { gateway?: string; node?: string }): object | undefined;
   /** Prometheus text. */
   metrics(): Promise<string>;
+  /** Bearer token that all but health asks for. */
+  readonly token?: () => string;
 }
 
 export interface AdminServer {
@@ -54,6 +57,13 @@ function createApp(view: AdminView): Hono {
     const text = c.req.query('verbose') === undefined ? [] : lines;
     return c.text(`${[...text, ready ? 'ok' : 'not ready'].join('\n')}\n`, ready ? 200 : 503);
   });
+  app.use(async (c, next) => {
+    if (view.token !== undefined && !isToken(c.req.header('authorization'), view.token())) {
+      c.header('www-authenticate', 'Bearer');
+      return c.json({ error: 'a bearer token is needed, as --admin-token-file of the server has it' }, 401);
+    }
+    return next();
+  });
   app.get('/metrics', async (c) => c.text(await view.metrics()));
   app.get('/api/status', (c) => c.json(view.status()));
   app.get('/config_dump', (c) => {
@@ -69,6 +79,12 @@ function createApp(view: AdminView): Hono {
   });
   app.notFound((c) => c.json({ error: `no ${c.req.method} ${c.req.path} here` }, 404));
   return app;
+}
+
+function isToken(header: string | undefined, token: string): boolean {
+  const [scheme = '', given = ''] = (header ?? '').split(/ +(.*)/s);
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return scheme.toLowerCase() === 'bearer' && timingSafeEqual(digest(given), digest(token));
 }
 
 function listen(server: Server, address: { host: string; port: number }): Promise<{ host: string; port: number }> {

@@ -1,4 +1,6 @@
 import { GatewayError } from '../lib/errors.ts';
+import type { AdminFlags } from './admin-options.ts';
+import { readToken } from './admin-token.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -6,12 +8,14 @@ const TIMEOUT_MS = 10_000;
  * Asks the admin API of a running server.
  * Errors: GatewayError `unavailable` or `timeout` naming the server, `invalid_input` where there is no such thing.
  */
-export async function askAdmin(server: string, path: string): Promise<unknown> {
+export async function askAdmin({ server, tokenFile }: AdminFlags, path: string): Promise<unknown> {
   const url = new URL(path, serverUrl(server));
+  const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
     text = await response.text();
   } catch (caught) {
     const isLate = caught instanceof Error && caught.name === 'TimeoutError';

@@ -5,7 +5,13 @@ import { type Finding, hasErrors, sortFindings } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
 import type { ReadResult, Source } from '../sources/index.ts';
 import type { LogFields, Logger, Metrics } from '../telemetry/index.ts';
-import { createXdsServer, type NackEvent, type NodeInfo, type NodeStatus } from '../xds/index.ts';
+import {
+  createXdsServer,
+  type NackEvent,
+  type NodeInfo,
+  type NodeStatus,
+  type XdsServerOptions,
+} from '../xds/index.ts';
 import { withPlaces } from './finding-places.ts';
 import { createFindingReporter } from './finding-reporter.ts';
 import { standingRejections } from './rejections.ts';
@@ -30,6 +36,8 @@ export interface ControlPlaneOptions {
   /** Every error of a revision refuses it. */
   readonly strict?: boolean;
   readonly metrics: Metrics;
+  /** Who may connect; absent: plaintext, and anyone. */
+  readonly security?: Pick<XdsServerOptions, 'tls' | 'authorize'>;
   /** Called after each revision that is served. */
   readonly onServed?: (served: TranslatedRevision) => void;
 }
@@ -50,6 +58,8 @@ export interface ControlPlaneStatus {
 export interface ControlPlane {
   /** Reads the source, serves what it can and listens. Errors: GatewayError `port_in_use`. */
   start(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  /** A second port on loopback without TLS, for proxies that were started here. */
+  listenHere(): Promise<{ host: string; port: number }>;
   readonly served: TranslatedRevision | undefined;
   status(): ControlPlaneStatus;
   /** The view of a gateway, compiled for the newest Envoy where no proxy asked for another. */
@@ -74,6 +84,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     resolve: (node) => resolveNode(node),
     logger: logger.child({ component: 'xds' }),
     lingerMs: LINGER_MS,
+    ...options.security,
+    onRefusal: () => metrics.countRefusal(),
     onNack: (event) => noteRejection(event),
   });
 
@@ -208,6 +220,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       accept(await source.start());
       return xds.listen(address);
     },
+    listenHere: () => xds.listen({ host: '127.0.0.1', port: 0 }, { plaintext: true }),
     get served() {
       return served;
     },

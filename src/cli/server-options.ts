@@ -8,6 +8,7 @@ import type { ReadResult, Source } from '../sources/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Address } from './addresses.ts';
 import { type CliIo, readStdin } from './io.ts';
+import { addSecurityOptions, checkSecurityFlags, type SecurityFlags } from './security-options.ts';
 import type { ServerOptions } from './server.ts';
 import {
   addPolicyOptions,
@@ -18,7 +19,7 @@ import {
 } from './source-options.ts';
 
 /** Values of the flags that `serve` and `run` share. */
-export interface ServerFlags extends SourceFlags, PolicyFlags {
+export interface ServerFlags extends SourceFlags, PolicyFlags, SecurityFlags {
   readonly xdsAddress: Address;
   readonly adminAddress: Address;
   readonly sentinelPort: number;
@@ -27,7 +28,7 @@ export interface ServerFlags extends SourceFlags, PolicyFlags {
 }
 
 export function addServerOptions(command: Command): Command {
-  addPolicyOptions(addSourceOptions(command));
+  addSecurityOptions(addPolicyOptions(addSourceOptions(command)));
   return command
     .option('--xds-address <address>', 'where Envoys connect (ADS)', parseAddress, parseAddress(':18000'))
     .option('--admin-address <address>', 'health, metrics and status', parseAddress, parseAddress(':18001'))
@@ -36,8 +37,20 @@ export function addServerOptions(command: Command): Command {
     .option('--drain-timeout <duration>', 'how long streams and requests may go on at the end', parseDuration, 30_000);
 }
 
-export function serverOptions(flags: ServerFlags, source: Source, logger: Logger): Omit<ServerOptions, 'onServed'> {
+/** Errors: GatewayError `usage` where the flags do not go together. */
+export function checkServerFlags(flags: ServerFlags): void {
+  checkSecurityFlags(flags, { xds: flags.xdsAddress, admin: flags.adminAddress });
+}
+
+/** Errors: GatewayError `invalid_input` where a file that the flags name cannot be used. */
+export async function serverOptions(
+  flags: ServerFlags,
+  source: Source,
+  logger: Logger,
+): Promise<Omit<ServerOptions, 'onServed'>> {
+  const { openSecurity } = await import('./server-security.ts');
   return {
+    security: await openSecurity(flags, logger),
     source,
     logger,
     policy: policyOptionsOf(flags, DEFAULT_POLICY_OPTIONS),

@@ -10,6 +10,7 @@ import { createMetrics, type Logger } from '../telemetry/index.ts';
 import { type Address, formatAddress } from './addresses.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import type { CompiledView, TranslatedRevision } from './revisions.ts';
+import type { ServerSecurity } from './server-security.ts';
 import { VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -21,19 +22,25 @@ export interface ServerOptions {
   readonly sentinelPort: number;
   readonly allowMassRemoval: boolean;
   readonly strict: boolean;
+  readonly security: ServerSecurity;
+  /** Proxies of this host connect without TLS, whatever others need. */
+  readonly withLocalProxies?: boolean;
   readonly onServed?: (served: TranslatedRevision) => void;
 }
 
 export interface RunningServer {
   readonly controlPlane: ControlPlane;
   readonly xds: Address;
+  /** Where proxies of this host connect. */
+  readonly localXds: Address;
   readonly admin: Address;
   close(drainMs: number): Promise<void>;
 }
 
 /** Errors: GatewayError `port_in_use` naming the address. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { logger } = options;
+  const { logger, security } = options;
+  const { tls, authorize, adminToken } = security;
   const version = VERSION;
   const metrics = createMetrics({ version, envoyApi: API_VERSION }, () => {
     const { nodes, staleSince, findings } = controlPlane.status();
@@ -53,9 +60,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     allowMassRemoval: options.allowMassRemoval,
     strict: options.strict,
     metrics,
+    security: { ...(tls && { tls }), ...(authorize && { authorize }) },
     ...(options.onServed && { onServed: options.onServed }),
   });
   let xds: Address | undefined;
+  let localXds: Address;
   const admin = createAdminServer({
     status: () => ({ version, ...controlPlane.status() }),
     readiness: () => [
@@ -67,10 +76,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       return view && dumpView(view);
     },
     metrics: () => metrics.expose(),
+    ...(adminToken && { token: adminToken }),
   });
   const adminAddress = await admin.listen(options.adminAddress);
   try {
     xds = await controlPlane.start(options.xdsAddress);
+    localXds = tls && options.withLocalProxies ? await controlPlane.listenHere() : xds;
   } catch (caught) {
     // The source watches already: left open it would keep the process alive.
     await Promise.all([admin.close(), controlPlane.close(0)]);
@@ -80,11 +91,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     controlPlane,
     xds,
+    localXds,
     admin: adminAddress,
     async close(drainMs) {
       xds = undefined;
       await controlPlane.close(drainMs);
       await admin.close();
+      security.close();
     },
   };
 }

@@ -5,6 +5,7 @@ export interface Metrics {
   countRevision(result: 'served' | 'refused' | 'held'): void;
   countSnapshot(gateway: string): void;
   countNack(gateway: string, type: string): void;
+  countRefusal(): void;
   /** Prometheus text; `read` sets the gauges first. */
   expose(): Promise<string>;
 }
@@ -44,6 +45,11 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     labelNames: ['gateway', 'type'],
     registers,
   });
+  const refusals = new Counter({
+    name: 'xds_node_refused_total',
+    help: 'Streams that were refused because the client certificate may not be that node or ask for that gateway.',
+    registers,
+  });
   const clients = new Gauge({ name: 'xds_clients', help: 'Connected proxies.', labelNames: ['state'], registers });
   const stale = new Gauge({
     name: 'config_stale_seconds',
@@ -60,6 +66,7 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     countRevision: (result) => revisions.inc({ result }),
     countSnapshot: (gateway) => snapshots.inc({ gateway }),
     countNack: (gateway, type) => nacks.inc({ gateway, type }),
+    countRefusal: () => refusals.inc(),
     async expose() {
       const reading = read();
       clients.set({ state: 'served' }, reading.clients - reading.waiting);

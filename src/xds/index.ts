@@ -15,4 +15,5 @@ export {
   type Snapshot,
   type TypeSnapshot,
 } from './snapshot.ts';
+export { checkTlsMaterial, type PeerIdentity, type TlsMaterial, type TlsSource } from './tls.ts';
 export { TYPE } from './types.ts';

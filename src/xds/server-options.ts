@@ -3,12 +3,18 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { PeerIdentity, TlsSource } from './tls.ts';
 
 /** How to serve. */
 export interface XdsServerOptions {
   /** Snapshot key of a node; undefined holds it: its streams stay open without an answer. */
   readonly resolve: (node: NodeInfo) => string | undefined;
   readonly logger: Logger;
+  /** Present: the port speaks TLS alone. */
+  readonly tls?: TlsSource;
+  /** Why a client of the TLS port may not be that node; undefined lets it in. Asked once a stream. */
+  readonly authorize?: (peer: PeerIdentity, node: NodeInfo) => string | undefined;
+  readonly onRefusal?: (event: { readonly node: NodeInfo }) => void;
   readonly onAck?: (event: AckEvent) => void;
   readonly onNack?: (event: NackEvent) => void;
   readonly onNodeChange?: (event: NodeEvent) => void;
@@ -30,8 +36,14 @@ export interface XdsServerOptions {
 
 /** A server with a lifetime. */
 export interface XdsServer {
-  /** Errors: GatewayError `port_in_use`, `unavailable`. */
-  listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  /**
+   * May be called again for another address; `plaintext` has it without TLS, for proxies of the same host.
+   * Errors: GatewayError `port_in_use`, `unavailable`.
+   */
+  listen(
+    address: { host: string; port: number },
+    how?: { readonly plaintext?: boolean },
+  ): Promise<{ host: string; port: number }>;
   setSnapshot(key: string, snapshot: Snapshot): void;
   /** Its nodes are held: they keep what they have. */
   deleteSnapshot(key: string): void;

@@ -13,12 +13,14 @@ import type { Snapshot } from './snapshot.ts';
 import { type Transport, XdsStream } from './stream.ts';
 import { applyDeltaRequest } from './stream-delta.ts';
 import { applySotwRequest } from './stream-sotw.ts';
+import { peerIdentity, tlsCredentials } from './tls.ts';
 import { decodeDeltaRequest, decodeSotwRequest } from './wire.ts';
 
 interface Connection {
   readonly stream: XdsStream;
   readonly method: XdsMethod;
   readonly transport: Transport;
+  readonly call: Call;
   record: NodeRecord | undefined;
 }
 
@@ -34,7 +36,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, publish);
   let streamIds = 0;
   let draining = false;
-  let bound: string | undefined;
+  const bound: string[] = [];
 
   const server = new Server({
     'grpc.max_receive_message_length': options.limits?.maxReceiveBytes ?? DEFAULTS.maxReceiveBytes,
@@ -56,7 +58,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     }
     streamIds += 1;
     const stream = new XdsStream(streamIds, method.variant, method.typeUrl, transport, shared);
-    const connection: Connection = { stream, method, transport, record: undefined };
+    const connection: Connection = { stream, method, transport, call, record: undefined };
     connections.set(stream, connection);
     let open = true;
     const end = (): void => {
@@ -121,11 +123,24 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     if (node === undefined || node.id === '') {
       throw new GatewayError('invalid_input', 'the first request of a stream needs a node with an id');
     }
+    admitPeer(connection, node);
     const { record, isNew } = nodes.attach(node, connection.stream);
     connection.record = record;
     const key = options.resolve(node);
     if (isNew || key !== record.key) moveNode(record, key);
     if (isNew) options.onNodeChange?.({ kind: 'connected', node, ...(key === undefined ? {} : { key }) });
+  }
+
+  /** On a port with TLS: whether the client may be that node. Plaintext is for loopback, where nothing tells clients apart. */
+  function admitPeer(connection: Connection, node: NodeInfo): void {
+    if (options.authorize === undefined) return;
+    const peer = peerIdentity(connection.call);
+    const refusal = peer && options.authorize(peer, node);
+    if (refusal === undefined) return;
+    const { id, cluster } = node;
+    logger.warn({ node: id, cluster, peer: connection.transport.peer, names: peer?.names }, `node refused: ${refusal}`);
+    options.onRefusal?.({ node });
+    throw new GatewayError('permission_denied', refusal);
   }
 
   function moveNode(record: NodeRecord, key: string | undefined): void {
@@ -187,7 +202,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     draining = true;
     linger.close();
     // `drain` comes first: `tryShutdown` forgets the connections, and `forceShutdown` overlooks them without channelz.
-    if (bound !== undefined) server.drain(bound, waitMs);
+    for (const target of bound) server.drain(target, waitMs);
     const timer = new AbortController();
     const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
     await Promise.race([closed, delay(waitMs + 1000, timer.signal)]);
@@ -197,17 +212,20 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   return {
-    async listen({ host, port }) {
+    async listen({ host, port }, { plaintext = false } = {}) {
       const bracketed = host.includes(':') ? `[${host}]` : host;
       const target = `${bracketed}:${port}`;
       const boundPort = await new Promise<number>((resolve, reject) => {
-        server.bindAsync(target, ServerCredentials.createInsecure(), (error, chosenPort) => {
+        const { tls } = options;
+        const credentials = tls && !plaintext ? tlsCredentials(tls) : ServerCredentials.createInsecure();
+        server.bindAsync(target, credentials, (error, chosenPort) => {
           if (error === null) resolve(chosenPort);
           else reject(listenError(target, error));
         });
       });
-      bound = `${bracketed}:${boundPort}`;
-      logger.info({ address: bound }, 'xDS server listening');
+      bound.push(`${bracketed}:${boundPort}`);
+      const how = options.tls === undefined || plaintext ? 'plaintext' : 'TLS';
+      logger.info({ address: bound.at(-1), how }, 'xDS server listening');
       return { host, port: boundPort };
     },
     setSnapshot: linger.set,

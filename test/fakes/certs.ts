@@ -20,7 +20,7 @@ export interface Identity {
 export interface TestCa {
   readonly cert: string;
   readonly certPath: string;
-  /** Issues for these names; a name that is an IP address becomes an IP entry. */
+  /** Issues for these names; one that is an IP address becomes an IP entry, one with `://` a URI. */
   readonly issue: (...names: readonly string[]) => Promise<Identity>;
 }
 
@@ -55,13 +55,22 @@ async function createCa(name: string): Promise<TestCa> {
 
 async function issueCert(base: string, caCert: string, caKey: string, names: readonly string[]): Promise<Identity> {
   const paths = { key: `${base}.key`, request: `${base}.csr`, extensions: `${base}.ext`, cert: `${base}.pem` };
-  const entries = names.map((name) => (/^[\d.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`));
+  const entries = names.map(entryOf);
   await newKey(paths.key);
   await writeFile(
     paths.extensions,
     `subjectAltName=${entries.join(',')}\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n`,
   );
-  await run('openssl', ['req', '-new', '-key', paths.key, '-out', paths.request, '-subj', `/CN=${names[0] ?? 'leaf'}`]);
+  await run('openssl', [
+    'req',
+    '-new',
+    '-key',
+    paths.key,
+    '-out',
+    paths.request,
+    '-subj',
+    `/CN=${names.find((name) => !name.includes('/')) ?? 'leaf'}`,
+  ]);
   await run('openssl', [
     ...['x509', '-req', '-in', paths.request, '-CA', caCert, '-CAkey', caKey, '-CAcreateserial'],
     ...['-days', '2', '-extfile', paths.extensions, '-out', paths.cert],
@@ -72,6 +81,11 @@ async function issueCert(base: string, caCert: string, caKey: string, names: rea
     certPath: paths.cert,
     keyPath: paths.key,
   };
+}
+
+function entryOf(name: string): string {
+  if (name.includes('://')) return `URI:${name}`;
+  return /^[\d.]+$|:/.test(name) ? `IP:${name}` : `DNS:${name}`;
 }
 
 async function newKey(path: string): Promise<void> {

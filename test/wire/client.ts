@@ -1,6 +1,12 @@
 /** A raw xDS client over grpc-js that does only what a test tells it to. Codec: the schema's, not the server's own. */
 import { connect as connectHttp2 } from 'node:http2';
-import { type ClientDuplexStream, credentials, makeGenericClientConstructor, type StatusObject } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type ClientDuplexStream,
+  credentials,
+  makeGenericClientConstructor,
+  type StatusObject,
+} from '@grpc/grpc-js';
 import { discoveryCodec } from '../../src/envoy/schema/index.ts';
 import { createSnapshot, type ResourceInput, type Snapshot, type XdsServer } from '../../src/xds/index.ts';
 
@@ -55,10 +61,13 @@ export interface ClientOptions {
   variant: Variant;
   node?: { id: string; cluster?: string; [field: string]: unknown };
   path?: string;
+  /** Default: plaintext. */
+  tls?: ChannelCredentials;
 }
 
-export function connect({ port, variant, node = { id: 'n1', cluster: 'c1' }, path }: ClientOptions): RawClient {
-  const client = new Generic(`127.0.0.1:${port}`, credentials.createInsecure(), {
+export function connect(options: ClientOptions): RawClient {
+  const { port, variant, node = { id: 'n1', cluster: 'c1' }, path, tls } = options;
+  const client = new Generic(`127.0.0.1:${port}`, tls ?? credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
     'grpc.use_local_subchannel_pool': 1,
   });

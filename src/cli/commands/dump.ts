@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
+import { type AdminFlags, addAdminOptions } from '../admin-options.ts';
 import type { CliIo } from '../io.ts';
 import { outputOption, writeDocuments } from '../output.ts';
-import { DEFAULT_SERVER } from './status.ts';
 
-interface DumpFlags {
-  readonly server: string;
+interface DumpFlags extends AdminFlags {
   readonly node?: string;
   readonly gateway?: string;
   readonly output: 'json' | 'yaml';
@@ -19,12 +18,10 @@ Examples:
   headgate dump --node envoy-7 | jq '.configs[].dynamic_active_clusters[]?.cluster.name'`;
 
 export function registerDump(program: Command, io: CliIo): void {
-  program
-    .command('dump')
+  addAdminOptions(program.command('dump'))
     .description('Print the configuration that a running server has for a proxy or a Gateway')
     .option('--node <id>', 'what this connected proxy shall have')
     .option('--gateway <namespace/name>', 'what proxies of this Gateway shall have')
-    .option('--server <url>', 'admin address of the server', DEFAULT_SERVER)
     .addOption(outputOption(['json', 'yaml'], 'json'))
     .addHelpText('after', EXAMPLES)
     .action((flags: DumpFlags) => runDump(flags, io));
@@ -37,5 +34,5 @@ async function runDump(flags: DumpFlags, io: CliIo): Promise<void> {
   }
   const query = new URLSearchParams(node === undefined ? { gateway: gateway ?? '' } : { node });
   const { askAdmin } = await import('../admin-client.ts');
-  await writeDocuments(io, flags.output, [await askAdmin(flags.server, `/config_dump?${query}`)]);
+  await writeDocuments(io, flags.output, [await askAdmin(flags, `/config_dump?${query}`)]);
 }

@@ -11,6 +11,7 @@ import type { RunningServer } from '../server.ts';
 import {
   acceptedSet,
   addServerOptions,
+  checkServerFlags,
   openSource,
   parseAddress,
   type ServerFlags,
@@ -52,6 +53,7 @@ Examples:
 }
 
 async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Promise<void> {
+  checkServerFlags(flags);
   const logger = await createCliLogger(io, flags);
   const terminated = untilTerminated();
   const abort = new AbortController();
@@ -68,7 +70,8 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
   const closers: (() => Promise<void>)[] = [() => demo.close()];
   let reconcile: (() => void) | undefined;
   try {
-    const server = await startServer({ ...serverOptions(flags, source, logger), onServed: () => reconcile?.() });
+    const options = await serverOptions(flags, source, logger);
+    const server = await startServer({ ...options, withLocalProxies: flags.envoy, onServed: () => reconcile?.() });
     closers.unshift(() => server.close(flags.drainTimeout));
     reloadOnHangup(source, logger);
     const failed = new Promise<never>((_resolve, reject) => {
@@ -145,11 +148,12 @@ async function startEnvoys(running: Running) {
   ]);
   const envoys = createLocalEnvoys({
     binary,
-    xds: server.xds,
+    xds: server.localXds,
     adminAddress: flags.envoyAdminAddress,
     drainTimeoutMs: flags.drainTimeout,
     logger,
     io,
+    onStarted: ({ key }) => void server.controlPlane.view(key),
     onLive: (gateway) => io.stdout.write(welcome(gateway)),
     onFailed: reject,
   });

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
-import { addServerOptions, openSource, type ServerFlags, serverOptions } from '../server-options.ts';
+import { addServerOptions, checkServerFlags, openSource, type ServerFlags, serverOptions } from '../server-options.ts';
 import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { sourcePaths } from '../source-options.ts';
 
@@ -10,7 +10,10 @@ export function registerServe(program: Command, io: CliIo): void {
     .description('Serve a fleet: the control plane alone (ADS and the admin API)')
     .addHelpText(
       'after',
-      '\nExamples:\n  headgate serve config/\n  headgate serve config/ --xds-address 10.0.0.5:18000',
+      `
+Examples:
+  headgate serve config/
+  headgate serve config/ --xds-address 10.0.0.5:18000 --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt`,
     )
     .action((sources: string[], flags: ServerFlags, command: Command) =>
       runServe(sources, { ...command.optsWithGlobals<ServerFlags & LogFlags>(), ...flags }, io),
@@ -18,10 +21,11 @@ export function registerServe(program: Command, io: CliIo): void {
 }
 
 async function runServe(sources: readonly string[], flags: ServerFlags & LogFlags, io: CliIo): Promise<void> {
+  checkServerFlags(flags);
   const { startServer } = await import('../server.ts');
   const logger = await createCliLogger(io, flags);
   const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
-  const server = await startServer(serverOptions(flags, source, logger));
+  const server = await startServer(await serverOptions(flags, source, logger));
   reloadOnHangup(source, logger);
   const signal = await untilTerminated();
   logger.info({ signal }, 'draining');

@@ -1,17 +1,14 @@
 import type { Command } from 'commander';
 import type { Finding } from '../../lib/findings.ts';
 import type { NodeStatus, TypeStatus } from '../../xds/index.ts';
+import { type AdminFlags, addAdminOptions } from '../admin-options.ts';
 import type { ControlPlaneStatus } from '../control-plane.ts';
 import type { CliIo } from '../io.ts';
 import { formatTable, isMachineFormat, type OutputFormat, outputOption, writeDocuments } from '../output.ts';
 
-interface StatusFlags {
-  readonly server: string;
+interface StatusFlags extends AdminFlags {
   readonly output?: OutputFormat;
 }
-
-/** Where `run` and `serve` have their admin API unless told otherwise. */
-export const DEFAULT_SERVER = 'http://127.0.0.1:18001';
 
 const EXAMPLES = `
 Versions are hashes of what is served: equal on every replica, and the same after a restart. The revision, and the commit
@@ -27,10 +24,8 @@ Examples:
   headgate status --server http://headgate.infra:18001 -o json | jq '.nodes[] | select(.synced | not)'`;
 
 export function registerStatus(program: Command, io: CliIo): void {
-  program
-    .command('status')
+  addAdminOptions(program.command('status'))
     .description('Show what a running server serves, and which proxies have it')
-    .option('--server <url>', 'admin address of the server', DEFAULT_SERVER)
     .addOption(outputOption(['table', 'json', 'yaml']))
     .addHelpText('after', EXAMPLES)
     .action((flags: StatusFlags) => runStatus(flags, io));
@@ -38,7 +33,7 @@ export function registerStatus(program: Command, io: CliIo): void {
 
 async function runStatus(flags: StatusFlags, io: CliIo): Promise<void> {
   const { askAdmin } = await import('../admin-client.ts');
-  const status = await askAdmin(flags.server, '/api/status');
+  const status = await askAdmin(flags, '/api/status');
   const output = flags.output ?? (io.isTTY ? 'table' : 'json');
   if (isMachineFormat(output)) await writeDocuments(io, output, [status]);
   else io.stdout.write(statusText(status as ControlPlaneStatus));

@@ -1,0 +1,66 @@
+import type { Logger } from '../telemetry/index.ts';
+import { checkTlsMaterial, type TlsSource, type XdsServerOptions } from '../xds/index.ts';
+import { tokenOf } from './admin-token.ts';
+import { parseAuthorization, refusalOf } from './authorization.ts';
+import type { SecurityFlags } from './security-options.ts';
+import { type WatchedFiles, watchFiles } from './watched-files.ts';
+
+/** What the flags come to. */
+export interface ServerSecurity {
+  readonly tls?: TlsSource;
+  readonly authorize?: NonNullable<XdsServerOptions['authorize']>;
+  /** Asked for at each request. */
+  readonly adminToken?: () => string;
+  close(): void;
+}
+
+/** Reads what the flags name. Errors: GatewayError `invalid_input` naming the file. */
+export async function openSecurity(flags: SecurityFlags, logger: Logger): Promise<ServerSecurity> {
+  const { tlsCert, tlsKey, tlsClientCa, authorize, adminTokenFile } = flags;
+  const open: WatchedFiles<unknown>[] = [];
+  const keep = <T>(files: WatchedFiles<T>): WatchedFiles<T> => {
+    open.push(files);
+    return files;
+  };
+  const paths = tlsCert === undefined || tlsKey === undefined ? undefined : [tlsCert, tlsKey];
+  const tls = paths && keep(await watchTls(paths, tlsClientCa, logger));
+  if (tls && tlsClientCa === undefined) {
+    logger.warn({}, 'without --tls-client-ca anyone who connects gets the credentials that are served');
+  }
+  const rules =
+    authorize === undefined
+      ? undefined
+      : keep(
+          await watchFiles({
+            paths: [authorize],
+            parse: ([text]) => parseAuthorization(String(text), authorize),
+            logger,
+          }),
+        );
+  const token =
+    adminTokenFile === undefined
+      ? undefined
+      : keep(await watchFiles({ paths: [adminTokenFile], parse: ([text]) => tokenOf(text, adminTokenFile), logger }));
+  return {
+    ...(tls && { tls }),
+    ...(rules && { authorize: (peer, node) => refusalOf(rules.current, peer, node) }),
+    ...(token && { adminToken: () => token.current }),
+    close() {
+      for (const files of open) files.close();
+    },
+  };
+}
+
+function watchTls(pair: readonly string[], clientCa: string | undefined, logger: Logger) {
+  return watchFiles({
+    paths: clientCa === undefined ? pair : [...pair, clientCa],
+    parse: ([cert = NOTHING, key = NOTHING, ca]) => {
+      const material = { cert, key, ...(ca && { clientCa: ca }) };
+      checkTlsMaterial(material);
+      return material;
+    },
+    logger,
+  });
+}
+
+const NOTHING = Buffer.alloc(0);
