@@ -13,6 +13,8 @@ export interface LocalEnvoysOptions {
   readonly drainTimeoutMs: number;
   readonly logger: Logger;
   readonly io: CliIo;
+  /** Called when an Envoy is on its way: what it will ask for can be made while it starts. */
+  readonly onStarted: (gateway: GatewayIr) => void;
   /** Called when an Envoy serves for the first time. */
   readonly onLive: (gateway: GatewayIr) => void;
   /** Called when an Envoy is given up. */
@@ -29,6 +31,7 @@ export interface LocalEnvoys {
 export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
   const running = new Map<string, { process: EnvoyProcess; ports: Set<string> }>();
   let adminTaken = false;
+  let stopping = false;
 
   async function start(gateway: GatewayIr, signal: AbortSignal | undefined): Promise<void> {
     const ports = new Set<string>();
@@ -58,13 +61,13 @@ export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
       drainTimeoutMs: options.drainTimeoutMs,
       logLevel: 'warn',
       onLog: (entry) =>
-        options.logger[entry.level === 'fatal' ? 'error' : entry.level === 'trace' ? 'debug' : entry.level](
-          { component: 'envoy' },
-          entry.message,
-        ),
+        // That it loses its streams while we stop it is no news.
+        options.logger[stopping ? 'debug' : LEVELS[entry.level]]({ component: 'envoy' }, entry.message),
       onOutputLine: (line) => options.io.stdout.write(`${line}\n`),
       onEvent: (event) => {
-        if (event.kind === 'died') {
+        if (event.kind === 'started') {
+          options.onStarted(gateway);
+        } else if (event.kind === 'died') {
           const { how, reason, restartInMs } = event;
           options.logger.warn({ component: 'envoy', how, restartInMs }, `Envoy died: ${reason}; it is started again`);
         } else if (event.kind === 'address-taken') {
@@ -94,10 +97,20 @@ export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
       }
     },
     async close() {
+      stopping = true;
       await Promise.all([...running.values()].map(({ process: envoy }) => envoy.stop()));
     },
   };
 }
+
+const LEVELS = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warn: 'warn',
+  error: 'error',
+  fatal: 'error',
+} as const;
 
 /** A listener that was added while Envoy runs has its port checked too. */
 async function checkNewPorts(gateway: GatewayIr, ports: Set<string>): Promise<void> {
