@@ -47,14 +47,13 @@ export function settingsOf(
 
 function readSettings(loaded: LoadedObject, context: Context): GatewaySettings {
   const spec = fieldsOf(loaded.object.spec);
-  const costs = isValidOf(loaded, gatewayConfigKind)
-    ? readCosts(
-        loaded.object.spec.globalLLMRequestCosts ?? [],
-        loaded,
-        ['spec', 'globalLLMRequestCosts'],
-        context.report,
-      )
-    : [];
+  // A default that is not valid is left out: it would take all routes of all its gateways down otherwise.
+  const { costs } = readCosts(
+    isValidOf(loaded, gatewayConfigKind) ? (loaded.object.spec.globalLLMRequestCosts ?? []) : [],
+    loaded,
+    ['spec', 'globalLLMRequestCosts'],
+    context.report,
+  );
   if (spec.forwardProxy === undefined || spec.forwardProxy === null) return { costs, isProxyBroken: false };
   const address = textOf(fieldsOf(spec.forwardProxy).address);
   if (address !== undefined && isAddressAndPort(address)) return { costs, forwardProxy: address, isProxyBroken: false };

@@ -47,9 +47,11 @@ export function readInferenceRules(
     return route.rules.map(() => respond(500, 'this route is not valid'));
   }
   const { spec } = loaded.object;
-  const costs = readCosts(spec.llmRequestCosts ?? [], loaded, ['spec', 'llmRequestCosts'], context.report);
+  const { costs, isWhole } = readCosts(spec.llmRequestCosts ?? [], loaded, ['spec', 'llmRequestCosts'], context.report);
   return spec.rules.map((fields, index) => {
     const usable = readBackendRefs(loaded, fields, index, backends, context);
+    // Without one of its costs a route would serve what nobody counts.
+    if (!isWhole) return respond(500, 'the costs of this route are not valid');
     if (usable.length === 0) return respond(500, 'no backend of this route can be used');
     const rule = { route: keyOf(loaded), name: `${route.name}/rule/${index}`, backends: usable, costs, fields };
     return { rule };

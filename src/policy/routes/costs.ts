@@ -13,18 +13,23 @@ const COUNTS: Readonly<Record<Exclude<LLMRequestCost['type'], 'CEL'>, TokenCount
   ReasoningToken: 'reasoning',
 };
 
-/** Reads a list of costs; one that is not valid is left out, with a finding. */
-export function readCosts(
-  costs: readonly LLMRequestCost[],
-  at: LoadedObject,
-  path: FieldPath,
-  report: Report,
-): CostIr[] {
+/** The costs of an object; `isWhole` is false where one of them is not valid and so missing. */
+export interface Costs {
+  readonly costs: readonly CostIr[];
+  readonly isWhole: boolean;
+}
+
+/** Reads a list of costs, with a finding for each that is not valid. */
+export function readCosts(costs: readonly LLMRequestCost[], at: LoadedObject, path: FieldPath, report: Report): Costs {
   const out = new Map<string, CostIr>();
+  let isWhole = true;
   for (const [index, cost] of costs.entries()) {
     const { metadataKey } = cost;
     const value = readCost(cost, at, [...path, index], report);
-    if (!value) continue;
+    if (!value) {
+      isWhole = false;
+      continue;
+    }
     if (out.has(metadataKey)) {
       const message = `metadataKey ${JSON.stringify(metadataKey)} stands twice; the first counts`;
       report.error('HG0501', at, [...path, index, 'metadataKey'], message);
@@ -32,7 +37,7 @@ export function readCosts(
       out.set(metadataKey, { metadataKey, value });
     }
   }
-  return [...out.values()];
+  return { costs: [...out.values()], isWhole };
 }
 
 function readCost(
