@@ -1,21 +1,12 @@
-import type {
-  BackendIr,
-  CostIr,
-  CredentialOverrideIr,
-  InferenceBackendIr,
-  InferenceRuleIr,
-  RouteIr,
-} from '../ir/index.ts';
-import { compileCost } from '../lib/cel.ts';
+import type { BackendIr, CredentialOverrideIr, InferenceBackendIr, InferenceRuleIr, RouteIr } from '../ir/index.ts';
 import { sortedBy } from '../lib/compare.ts';
-import { InvariantError } from '../lib/errors.ts';
 import { protoDuration } from '../lib/units.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { API_CLASSES, type ApiClass, servesClass } from './api-classes.ts';
 import { backendNeeds } from './backend-needs.ts';
 import type { Capabilities, EnvoyFeature } from './capabilities.ts';
 import { changedHeaders } from './changed-headers.ts';
-import { emitCostLua } from './cost-lua.ts';
+import { costFacts } from './cost-facts.ts';
 import { routeFactsMetadata } from './lua.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { byApi } from './match-tree.ts';
@@ -231,24 +222,4 @@ function refFacts(ref: InferenceBackendIr): RefFacts {
       },
     }),
   };
-}
-
-/** A cost as the script computes it; none where `costProblem` has something to say. */
-function costFacts(cost: CostIr): { key: string; count?: string; lua?: string }[] {
-  if (cost.value.kind === 'count') return [{ key: cost.metadataKey, count: cost.value.count }];
-  const lua = costLua(cost.value.expression);
-  return lua.ok ? [{ key: cost.metadataKey, lua: lua.lua }] : [];
-}
-
-/** Why Envoy cannot compute a cost that is valid as such. */
-export function costProblem(cost: CostIr): string | undefined {
-  if (cost.value.kind === 'count') return undefined;
-  const lua = costLua(cost.value.expression);
-  return lua.ok ? undefined : lua.message;
-}
-
-function costLua(expression: string): ReturnType<typeof emitCostLua> {
-  const compiled = compileCost(expression);
-  if (!compiled.ok) throw new InvariantError(`a cost was not checked: ${compiled.message}`);
-  return emitCostLua(compiled.cost.ast);
 }

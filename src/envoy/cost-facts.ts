@@ -1,0 +1,24 @@
+import type { CostIr } from '../ir/index.ts';
+import { compileCost } from '../lib/cel.ts';
+import { InvariantError } from '../lib/errors.ts';
+import { emitCostLua } from './cost-lua.ts';
+
+/** A cost as the script computes it; none where `costProblem` has something to say. */
+export function costFacts(cost: CostIr): { key: string; count?: string; lua?: string }[] {
+  if (cost.value.kind === 'count') return [{ key: cost.metadataKey, count: cost.value.count }];
+  const lua = costLua(cost.value.expression);
+  return lua.ok ? [{ key: cost.metadataKey, lua: lua.lua }] : [];
+}
+
+/** Why Envoy cannot compute a cost that is valid as such. */
+export function costProblem(cost: CostIr): string | undefined {
+  if (cost.value.kind === 'count') return undefined;
+  const lua = costLua(cost.value.expression);
+  return lua.ok ? undefined : lua.message;
+}
+
+function costLua(expression: string): ReturnType<typeof emitCostLua> {
+  const compiled = compileCost(expression);
+  if (!compiled.ok) throw new InvariantError(`a cost was not checked: ${compiled.message}`);
+  return emitCostLua(compiled.cost.ast);
+}
