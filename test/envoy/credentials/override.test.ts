@@ -47,6 +47,7 @@ describe('credentials: of a request', function () {
           forward: { refs: ['c', 'open'] },
           back: { refs: ['open', 'c'] },
           both: { refs: ['both'] },
+          alone: { refs: ['open'] },
         },
         extra: [
           object('gateway.networking.k8s.io/v1', 'HTTPRoute', 'plain', {
@@ -136,6 +137,8 @@ describe('credentials: of a request', function () {
     expect((await rig.ask('back', { headers })).headers['x-fake']).to.equal('c');
     expect(keyAt('open')).to.equal('Bearer client-key');
     expect(keyAt('c')).to.equal('Bearer sk-c');
+    rig.fake('open').fault = undefined;
+    expect((await rig.ask('alone', { headers })).headers['x-fake']).to.equal('open');
     expect(rig.fake('c').foreignCredentials).to.eql([]);
   });
 

@@ -68,6 +68,13 @@ describe('failover: attempts', function () {
               'b',
             ],
           },
+          costed: {
+            refs: [
+              { name: 'a', priority: 0, modelNameOverride: 'other' },
+              { name: 'b', priority: 1 },
+            ],
+            route: { llmRequestCosts: [{ metadataKey: 'total', type: 'TotalToken' }] },
+          },
           authority: { refs: ['named', 'b'] },
           'attempts-2': {
             refs: ['a', 'b'],
@@ -201,6 +208,19 @@ describe('failover: attempts', function () {
     expect(second.json)
       .to.include({ ...body, model: 'changes' })
       .and.not.to.have.property('top_p');
+  });
+
+  it('asks a stream for its usage on each attempt, and a plain answer on none', async () => {
+    failing('a');
+    const options = { include_obfuscation: false };
+    const streamed = await rig.ask('costed', { body: { stream: true, stream_options: options } });
+    expect([streamed.status, streamed.headers['x-fake']]).to.eql([200, 'b']);
+    for (const name of ['a', 'b']) {
+      expect(rig.fake(name).last.json).to.deep.include({ stream_options: { ...options, include_usage: true } });
+    }
+    expect([modelOf('a'), modelOf('b')]).to.eql(['other', 'costed']);
+    await rig.ask('costed');
+    for (const name of ['a', 'b']) expect(rig.fake(name).last.json).not.to.have.property('stream_options');
   });
 
   it('calls each provider by its own name', async () => {
