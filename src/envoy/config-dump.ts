@@ -2,7 +2,7 @@ import { sortedBy } from '../lib/compare.ts';
 import { contentHash } from '../lib/hash.ts';
 import { TYPES } from './names.ts';
 import { type EnvoyResource, type ResourceType, resourceAny } from './resource.ts';
-import { decodeMessage, encodeAny, typeUrl } from './schema/index.ts';
+import { decodeMessage, encodeAny, maskSecret, typeUrl } from './schema/index.ts';
 
 export interface DumpOptions {
   /** `NAMESPACE/NAME`: stands in the dump as the cluster of its node, as in an Envoy's own dump. */
@@ -88,37 +88,4 @@ function dumpEntry(section: Section, resource: EnvoyResource, showSecrets: boole
 
 function adminType(name: string): string {
   return typeUrl(`envoy.admin.v3.${name}`);
-}
-
-const MASKED_TEXT = '[redacted]';
-const MASKED_BYTES = Buffer.from(MASKED_TEXT).toString('base64');
-
-/** What the Envoy API marks as sensitive, by the message it stands in. Certificates and authorities are not secret. */
-const SENSITIVE: Readonly<Record<string, readonly string[]>> = {
-  generic_secret: ['secret', 'secrets'],
-  tls_certificate: ['private_key', 'private_key_provider', 'password', 'pkcs12'],
-  session_ticket_keys: ['keys'],
-};
-
-function maskSecret(secret: Json): Json {
-  return Object.fromEntries(
-    Object.entries(secret).map(([field, value]) => {
-      const sensitive = SENSITIVE[field];
-      if (sensitive === undefined || !isObject(value)) return [field, value];
-      const masked = Object.entries(value).map(([key, item]) => [key, sensitive.includes(key) ? mask(item) : item]);
-      return [field, Object.fromEntries(masked)];
-    }),
-  );
-}
-
-/** As Envoy's redaction: texts and bytes are replaced, everything else that has a value goes. */
-function mask(value: unknown, field = ''): unknown {
-  if (typeof value === 'string') return field === 'inline_bytes' ? MASKED_BYTES : MASKED_TEXT;
-  if (Array.isArray(value)) return value.map((item) => mask(item, field));
-  if (!isObject(value)) return undefined;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mask(item, key)]));
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

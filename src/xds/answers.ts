@@ -7,7 +7,7 @@
 import { blamedResources, type Rejection, showableMessage } from './ledger.ts';
 import { createNameSet, type NameSet } from './names.ts';
 import type { XdsStream } from './stream.ts';
-import { carry, type Outstanding, type TypeState } from './type-state.ts';
+import { carry, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
 import { isFullState } from './types.ts';
 import type { RejectionDetail } from './wire.ts';
 
@@ -83,7 +83,10 @@ function sortOut(
   blamed: ReadonlySet<string>,
 ): 'sent in parts' | 'carried' {
   const rest = createNameSet([...names.names].filter((name) => !blamed.has(name)));
-  if (!probe) Object.assign(state, { probesLeft: MAX_PROBES, probeBase: before });
+  if (!probe) {
+    noteCertain(state, before);
+    state.probesLeft = MAX_PROBES;
+  }
   const inParts = stream.variant === 'delta' || !isFullState(state.typeUrl);
   const parts = blamed.size > 0 ? [rest] : halves(rest);
   if (!inParts || state.probesLeft < state.probes.length + parts.length) {

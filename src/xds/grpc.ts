@@ -3,11 +3,14 @@ import {
   logVerbosity,
   Metadata,
   type ServerDuplexStream,
+  type ServerUnaryCall,
   type ServiceDefinition,
+  type sendUnaryData,
   setLogVerbosity,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
-import { XDS_METHODS } from './services.ts';
+import { STATUS_METHODS, XDS_METHODS } from './services.ts';
 import type { Transport } from './stream.ts';
 import { encodeNonce } from './wire.ts';
 
@@ -40,22 +43,63 @@ export function silenceGrpcLog(): void {
 
 const passThrough = (bytes: Buffer): Buffer => bytes;
 
+const bytesBothWays = {
+  requestSerialize: passThrough,
+  requestDeserialize: passThrough,
+  responseSerialize: passThrough,
+  responseDeserialize: passThrough,
+};
+
 /** One definition of all methods of all services, keyed by path; messages are bytes both ways. */
 export function serviceDefinition(): ServiceDefinition {
-  return Object.fromEntries(
-    XDS_METHODS.map(({ path }) => [
-      path,
-      {
-        path,
-        requestStream: true,
-        responseStream: true,
-        requestSerialize: passThrough,
-        requestDeserialize: passThrough,
-        responseSerialize: passThrough,
-        responseDeserialize: passThrough,
-      },
-    ]),
-  );
+  const streaming = [...XDS_METHODS.map(({ path }) => path), STATUS_METHODS.stream];
+  return Object.fromEntries([
+    ...streaming.map((path) => [path, { path, requestStream: true, responseStream: true, ...bytesBothWays }]),
+    [
+      STATUS_METHODS.fetch,
+      { path: STATUS_METHODS.fetch, requestStream: false, responseStream: false, ...bytesBothWays },
+    ],
+  ]);
+}
+
+type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
+
+/** Handlers of the methods that answer each request by itself. `answer` throws what stands in its way. */
+export function statusHandlers(
+  answer: (request: Buffer, call: Pick<Call, 'getAuthContext'>) => Buffer,
+  explain: (caught: unknown) => GatewayError,
+): UntypedServiceImplementation {
+  const failure = (caught: unknown) => {
+    const { grpcStatus, message } = explain(caught);
+    return { code: grpcStatus, details: message, metadata: new Metadata() };
+  };
+  return {
+    [STATUS_METHODS.stream]: (call: Call) => {
+      let open = true;
+      call.on('data', (request: Buffer) => {
+        if (!open) return;
+        try {
+          // What is not read yet waits: a client that only asks costs one answer.
+          if (!call.write(answer(request, call))) {
+            call.pause();
+            call.once('drain', () => call.resume());
+          }
+        } catch (caught) {
+          open = false;
+          call.emit('error', failure(caught));
+        }
+      });
+      call.on('end', () => call.end());
+      call.on('error', () => undefined);
+    },
+    [STATUS_METHODS.fetch]: (call: UnaryCall, callback: sendUnaryData<Buffer>) => {
+      try {
+        callback(null, answer(call.request, call));
+      } catch (caught) {
+        callback(failure(caught));
+      }
+    },
+  };
 }
 
 /** What stands in the way of listening. */

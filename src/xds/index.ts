@@ -3,7 +3,15 @@
  * proxy over ADS or per-type streams (SotW and delta), in an order that breaks nothing, and a ledger of who accepted or
  * rejected what. Must not know: policy, AI, YAML, files; a resource is a type URL, a name and bytes.
  */
-export type { AckEvent, NackEvent, NodeEvent, NodeStatus, Rejection, TypeStatus } from './ledger.ts';
+export type {
+  AckEvent,
+  NackEvent,
+  NodeEvent,
+  NodeStatus,
+  RejectedResource,
+  Rejection,
+  TypeStatus,
+} from './ledger.ts';
 export type { NodeExtension, NodeInfo } from './node.ts';
 export { createXdsServer } from './server.ts';
 export type { XdsServer, XdsServerOptions } from './server-options.ts';
@@ -15,5 +23,6 @@ export {
   type Snapshot,
   type TypeSnapshot,
 } from './snapshot.ts';
+export type { ResourceState, ResourceStatus } from './stream-status.ts';
 export { checkTlsMaterial, type PeerIdentity, type TlsMaterial, type TlsSource } from './tls.ts';
 export { TYPE } from './types.ts';

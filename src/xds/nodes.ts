@@ -3,6 +3,7 @@ import type { NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { XdsStream } from './stream.ts';
+import type { ResourceState, ResourceStatus } from './stream-status.ts';
 
 /** A connected node. */
 export interface NodeRecord {
@@ -58,4 +59,19 @@ export function nodeStatus(record: NodeRecord, snapshot: Snapshot | undefined): 
     connectedAt: record.connectedAt,
     types,
   };
+}
+
+// What is worst is what a node is in, where several of its streams have the same resource.
+const SEVERITY: readonly ResourceState[] = ['ERROR', 'NOT_SENT', 'STALE', 'SYNCED', 'MISSING'];
+
+/** Every resource of a node, from all its streams. */
+export function nodeResources(record: NodeRecord): ResourceStatus[] {
+  const found = new Map<string, ResourceStatus>();
+  for (const resource of [...record.streams].flatMap((stream) => stream.resources())) {
+    const key = `${resource.typeUrl} ${resource.name}`;
+    const other = found.get(key);
+    const worse = other === undefined || SEVERITY.indexOf(resource.state) < SEVERITY.indexOf(other.state);
+    if (worse) found.set(key, resource);
+  }
+  return [...found.values()];
 }

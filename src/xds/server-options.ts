@@ -3,6 +3,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { ResourceStatus } from './stream-status.ts';
 import type { PeerIdentity, TlsSource } from './tls.ts';
 
 /** How to serve. */
@@ -50,6 +51,8 @@ export interface XdsServer {
   /** Asks `resolve` again for every node. */
   reresolve(): void;
   nodes(): NodeStatus[];
+  /** What connected nodes of that id have, resource by resource. */
+  resources(nodeId: string): ResourceStatus[];
   /** Ends all streams with UNAVAILABLE, spread over at most half of the time, then closes. */
   drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;

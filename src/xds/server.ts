@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
-import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog } from './grpc.ts';
+import { answerStatusRequest, type StatusSubject } from './csds.ts';
+import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog, statusHandlers } from './grpc.ts';
 import { createLinger } from './linger.ts';
 import type { NodeInfo } from './node.ts';
-import { createNodes, type NodeRecord, nodeStatus } from './nodes.ts';
+import { createNodes, type NodeRecord, nodeResources, nodeStatus } from './nodes.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
 import { XDS_METHODS, type XdsMethod } from './services.ts';
 import { createShared } from './shared.ts';
@@ -45,10 +46,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     'grpc.keepalive_timeout_ms': options.keepalive?.timeoutMs ?? DEFAULTS.keepalive.timeoutMs,
     'grpc.enable_channelz': 0,
   });
-  server.addService(
-    serviceDefinition(),
-    Object.fromEntries(XDS_METHODS.map((method) => [method.path, (call: Call) => accept(call, method)])),
-  );
+  server.addService(serviceDefinition(), {
+    ...Object.fromEntries(XDS_METHODS.map((method) => [method.path, (call: Call) => accept(call, method)])),
+    ...statusHandlers((request, call) => answerStatusRequest(request, subjects(call)), explain),
+  });
 
   function accept(call: Call, method: XdsMethod): void {
     const transport = createTransport(call);
@@ -183,18 +184,28 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     options.onNodeChange?.({ kind: 'disconnected', node, ...(key === undefined ? {} : { key }) });
   }
 
-  function refuse(connection: Connection, caught: unknown): void {
-    const { peer } = connection.transport;
+  /** The nodes that a client of the status service may see: those that it may be. */
+  function* subjects(call: Pick<Call, 'getAuthContext'>): Generator<StatusSubject> {
+    const peer = options.authorize && peerIdentity(call);
+    for (const record of nodes.all()) {
+      if (peer !== undefined && options.authorize?.(peer, record.node) !== undefined) continue;
+      yield { node: record.node, resources: () => nodeResources(record) };
+    }
+  }
+
+  function refuse({ transport }: Connection, caught: unknown): void {
+    transport.fail(explain(caught, transport.peer));
+  }
+
+  /** What a client is told of an error; of a bug, nothing. */
+  function explain(caught: unknown, peer?: string): GatewayError {
     if (caught instanceof GatewayError) {
       logger.warn({ peer, reason: caught.message }, 'request refused');
-      connection.transport.fail(caught);
-      return;
+      return caught;
     }
-    logger.error(
-      { peer, error: caught instanceof Error ? (caught.stack ?? caught.message) : String(caught) },
-      'stream failed',
-    );
-    connection.transport.fail(new GatewayError('unavailable', 'internal error'));
+    const error = caught instanceof Error ? (caught.stack ?? caught.message) : String(caught);
+    logger.error({ peer, error }, 'stream failed');
+    return new GatewayError('unavailable', 'internal error');
   }
 
   /** Waits for open connections until the deadline, then cuts them off. */
@@ -240,6 +251,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       }
     },
     nodes: () => [...nodes.all()].map((r) => nodeStatus(r, r.key === undefined ? undefined : snapshots.get(r.key))),
+    resources: (nodeId) => [...nodes.all()].filter(({ node }) => node.id === nodeId).flatMap(nodeResources),
     async drain(timeoutMs) {
       draining = true;
       const deadline = performance.now() + timeoutMs;

@@ -55,3 +55,9 @@ export const XDS_METHODS: readonly XdsMethod[] = SERVICES.flatMap(({ service, no
     return { path: `/envoy.service.${service}/${name}`, variant, typeUrl };
   }),
 );
+
+/** The client status discovery service: one answer a request, on a stream or alone. */
+export const STATUS_METHODS = {
+  stream: '/envoy.service.status.v3.ClientStatusDiscoveryService/StreamClientStatus',
+  fetch: '/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus',
+} as const;

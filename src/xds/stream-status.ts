@@ -98,9 +98,9 @@ function ackedVersion(state: TypeState, name: string, sent: string | undefined):
   if (rejected !== undefined) return rejected.accepted;
   const { outstanding } = state;
   if (outstanding?.response.names.names.has(name) === true) return outstanding.before.resources.get(name)?.version;
-  if (state.probes.some((set) => set.names.has(name))) return state.probeBase.resources.get(name)?.version;
-  // Whether the client took what is carried is unknown.
-  return state.carried.some((set) => set.names.has(name)) ? undefined : sent;
+  // Whether the client took what is carried, or is yet to come in parts, is unknown.
+  const unsettled = [...state.probes, ...state.carried].some((set) => set.names.has(name));
+  return unsettled ? state.certain.resources.get(name)?.version : sent;
 }
 
 function stateOf(

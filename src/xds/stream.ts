@@ -13,7 +13,7 @@ import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
 import type { Subscription, Subscriptions } from './subscription.ts';
-import { carry, createTypeState, forgetRejected, type TypeState } from './type-state.ts';
+import { carry, createTypeState, forgetRejected, noteCertain, type TypeState } from './type-state.ts';
 import { isSupply, isWarmedBy, usesSupply } from './types.ts';
 
 /** The carrier of a stream. */
@@ -167,7 +167,10 @@ export class XdsStream {
     if (!news) return this.probe(state, subscription, to) || this.awaits(state);
     abandonProbes(state);
     // Whether the client took a response that is given up here is unknown: what that spoke of goes along.
-    if (state.outstanding !== undefined) carry(state, state.outstanding.response.names);
+    if (state.outstanding !== undefined) {
+      noteCertain(state, state.outstanding.before);
+      carry(state, state.outstanding.response.names);
+    }
     const response = this.shared.responses.get({
       variant: this.variant,
       subscription,
@@ -202,7 +205,7 @@ export class XdsStream {
         ...asked,
       });
       if (response === undefined) continue;
-      this.send(state, response, state.probeBase, true);
+      this.send(state, response, state.certain, true);
       return true;
     }
     return false;

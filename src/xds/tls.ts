@@ -66,7 +66,7 @@ export function tlsCredentials(tls: TlsSource): ServerCredentials {
 const SAN_ENTRY = /(?:^|, )(DNS|URI|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g;
 
 /** The identity of a call; undefined on a connection without a certificate that was verified. */
-export function peerIdentity(call: Call): PeerIdentity | undefined {
+export function peerIdentity(call: Pick<Call, 'getAuthContext'>): PeerIdentity | undefined {
   const certificate = call.getAuthContext().sslPeerCertificate;
   return certificate === undefined ? undefined : { names: subjectNames(certificate.subjectaltname ?? '') };
 }

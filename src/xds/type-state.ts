@@ -59,8 +59,8 @@ export interface TypeState {
   /** Parts of a rejected response that are to be sent alone, and how many more may be. */
   probes: NameSet[];
   probesLeft: number;
-  /** What the client had before the response that is sent in parts. */
-  probeBase: Known;
+  /** What the client had for certain, before what is carried or sent in parts. */
+  certain: Known;
 }
 
 /** The state of a type that the client has not asked for yet. */
@@ -83,7 +83,7 @@ export function createTypeState(typeUrl: string): TypeState {
     rejected: new Map(),
     probes: [],
     probesLeft: 0,
-    probeBase: NOTHING_KNOWN,
+    certain: NOTHING_KNOWN,
   };
 }
 
@@ -110,4 +110,9 @@ export function forgetRejected(state: TypeState, to: TypeSnapshot): void {
   if (state.rejected.size === 0 && state.rejection !== undefined) {
     state.rejection = { ...state.rejection, standing: false };
   }
+}
+
+/** Notes what the client had before a response whose fate is unknown, unless an earlier one is unsettled too. */
+export function noteCertain(state: TypeState, before: Known): void {
+  if (state.carried.length === 0 && state.probes.length === 0) state.certain = before;
 }

@@ -1,0 +1,138 @@
+/**
+ * The client status discovery service: the ledger, resource by resource, in the form that status tools read. Secrets are
+ * masked. Source: envoy.service.status.v3.
+ */
+import {
+  decodeMessage,
+  encodeMessage,
+  type ServiceStatusV3ClientConfigGenericXdsConfig as GenericXdsConfig,
+  maskSecret,
+  type ServiceStatusV3ClientStatusRequest as StatusRequest,
+} from '../envoy/schema/index.ts';
+import { GatewayError } from '../lib/errors.ts';
+import type { NodeInfo } from './node.ts';
+import { matchesNode } from './node-matcher.ts';
+import { visitFields, writeFieldHead } from './protobuf.ts';
+import type { ResourceState, ResourceStatus } from './stream-status.ts';
+import { TYPE } from './types.ts';
+import { encodeAny } from './wire.ts';
+
+/** A node, and what the ledger knows of it. */
+export interface StatusSubject {
+  readonly node: NodeInfo;
+  resources(): readonly ResourceStatus[];
+}
+
+const PACKAGE = 'envoy.service.status.v3';
+const MAX_RESPONSE_BYTES = 256 * 1024 * 1024;
+
+/**
+ * The ClientStatusResponse to a ClientStatusRequest.
+ * Errors: GatewayError `invalid_input`; `limit_exceeded` when it asks for too much at once.
+ */
+export function answerStatusRequest(bytes: Uint8Array, subjects: Iterable<StatusSubject>): Buffer {
+  const request = decodeRequest(bytes);
+  const matchers = request.node_matchers ?? [];
+  const parts: Buffer[] = [];
+  let size = 0;
+  for (const subject of subjects) {
+    if (!matchesNode(matchers, subject.node)) continue;
+    const config = bytesField(1, clientConfig(subject, request.exclude_resource_contents !== true));
+    size += config.length;
+    if (size > MAX_RESPONSE_BYTES) {
+      throw new GatewayError('limit_exceeded', 'too much at once: give node_matchers or exclude_resource_contents');
+    }
+    parts.push(config);
+  }
+  return Buffer.concat(parts);
+}
+
+function decodeRequest(bytes: Uint8Array): StatusRequest {
+  try {
+    return decodeMessage(`${PACKAGE}.ClientStatusRequest`, bytes) as StatusRequest;
+  } catch (caught) {
+    throw GatewayError.from(caught, 'invalid_input');
+  }
+}
+
+function clientConfig(subject: StatusSubject, withContents: boolean): Buffer {
+  const { id, cluster, userAgentName, metadata } = subject.node;
+  const node = {
+    id,
+    cluster,
+    ...(userAgentName === undefined ? {} : { user_agent_name: userAgentName }),
+    ...(metadata === undefined ? {} : { metadata }),
+  };
+  return Buffer.concat([
+    encodeMessage(`${PACKAGE}.ClientConfig`, { node }),
+    ...subject.resources().map((resource) => bytesField(3, genericConfig(resource, withContents))),
+  ]);
+}
+
+const CONFIG_STATUS = {
+  SYNCED: 'SYNCED',
+  NOT_SENT: 'NOT_SENT',
+  STALE: 'STALE',
+  ERROR: 'ERROR',
+  MISSING: 'SYNCED',
+} as const satisfies Record<ResourceState, string>;
+
+const CLIENT_STATUS = {
+  SYNCED: 'ACKED',
+  NOT_SENT: 'REQUESTED',
+  STALE: 'REQUESTED',
+  ERROR: 'NACKED',
+  MISSING: 'DOES_NOT_EXIST',
+} as const satisfies Record<ResourceState, string>;
+
+/** The content belongs to the version beside it: of a rejected resource it stands in the error. */
+function genericConfig(status: ResourceStatus, withContents: boolean): Buffer {
+  const { typeUrl, name, state, wanted, acked, rejected } = status;
+  const failed = state === 'ERROR';
+  const version = failed ? acked : wanted?.version;
+  const config: GenericXdsConfig = {
+    type_url: typeUrl,
+    name,
+    config_status: CONFIG_STATUS[state],
+    client_status: CLIENT_STATUS[state],
+    ...(version === undefined ? {} : { version_info: version }),
+  };
+  const content = wanted === undefined || !withContents ? undefined : masked(typeUrl, wanted.any);
+  const parts = [encodeMessage(`${PACKAGE}.ClientConfig.GenericXdsConfig`, config)];
+  if (content !== undefined && !failed) parts.push(bytesField(4, content));
+  if (rejected !== undefined) {
+    const { time: last_update_attempt, message: details, version: version_info } = rejected;
+    const error = encodeMessage('envoy.admin.v3.UpdateFailureState', { last_update_attempt, details, version_info });
+    const failedContent = content === undefined || !failed ? [] : [bytesField(1, content)];
+    parts.push(bytesField(8, Buffer.concat([error, ...failedContent])));
+  }
+  return Buffer.concat(parts);
+}
+
+const SECRET = TYPE.secret.replace(/^.*\//, '');
+
+/** An Any as it may be shown. */
+function masked(typeUrl: string, any: Uint8Array): Uint8Array {
+  if (typeUrl !== TYPE.secret) return any;
+  const bytes = Buffer.from(any.buffer, any.byteOffset, any.byteLength);
+  let value: Uint8Array = new Uint8Array();
+  visitFields(bytes, 0, bytes.length, (field, from, to) => {
+    if (field === 2) value = bytes.subarray(from, to);
+  });
+  return encodeAny(typeUrl, maskedSecret(value));
+}
+
+function maskedSecret(value: Uint8Array): Uint8Array {
+  try {
+    return encodeMessage(SECRET, maskSecret(decodeMessage(SECRET, value) as Record<string, unknown>));
+  } catch {
+    // What cannot be read cannot be masked: nothing of it is shown.
+    return new Uint8Array();
+  }
+}
+
+function bytesField(field: number, bytes: Uint8Array): Buffer {
+  const head = Buffer.alloc(6);
+  const end = writeFieldHead(head, 0, field, bytes.length);
+  return Buffer.concat([head.subarray(0, end), bytes]);
+}
