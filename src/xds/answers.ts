@@ -5,14 +5,12 @@
  * In SotW an answer of a full-state type cannot be sent in parts: there the message alone decides.
  */
 import { blamedResources, type Rejection, showableMessage } from './ledger.ts';
-import { createNameSet, type NameSet } from './names.ts';
+import { createNameSet } from './names.ts';
+import { halves, MAX_PROBES } from './probes.ts';
 import type { XdsStream } from './stream.ts';
 import { carry, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
 import { isFullState } from './types.ts';
 import type { RejectionDetail } from './wire.ts';
-
-/** Parts of a rejected response that are sent alone at most: enough for one culprit among thousands. */
-export const MAX_PROBES = 32;
 
 /** Takes an answer of the client. Answers to anything but the last response of the type do not count. */
 export function settle(stream: XdsStream, state: TypeState, nonce: string, error: RejectionDetail | undefined): void {
@@ -96,23 +94,4 @@ function sortOut(
   }
   state.probes.unshift(...parts.filter((part) => part.names.size > 0));
   return 'sent in parts';
-}
-
-function halves({ names }: NameSet): NameSet[] {
-  const all = [...names];
-  const middle = Math.ceil(all.length / 2);
-  return [createNameSet(all.slice(0, middle)), createNameSet(all.slice(middle))];
-}
-
-/** The next part of a rejected response to be sent alone. */
-export function takeProbe(state: TypeState): NameSet | undefined {
-  const probe = state.probes.shift();
-  if (probe !== undefined) state.probesLeft -= 1;
-  return probe;
-}
-
-/** Something newer goes out: the parts that were to be sent alone go along with it. */
-export function abandonProbes(state: TypeState): void {
-  for (const set of state.probes) carry(state, set);
-  state.probes = [];
 }

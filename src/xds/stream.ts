@@ -5,10 +5,10 @@
  * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
 import type { GatewayError } from '../lib/errors.ts';
-import { abandonProbes, takeProbe } from './answers.ts';
 import { type Diffs, emptyType, type Known } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
 import type { NameSet } from './names.ts';
+import { abandonProbes, takeProbe } from './probes.ts';
 import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
