@@ -20,6 +20,8 @@ export interface AdminView {
   configDump(of: { gateway?: string; node?: string }): object | undefined;
   /** Prometheus text. */
   metrics(): Promise<string>;
+  /** Told of what goes wrong while a request is answered. */
+  readonly onFailure?: (error: Error) => void;
   /** Bearer token that all but health asks for. */
   readonly token?: () => string;
 }
@@ -76,6 +78,10 @@ function createApp(view: AdminView): Hono {
     return dump === undefined
       ? c.json({ error: `no such ${node === undefined ? 'gateway' : 'node'}` }, 404)
       : c.json(dump);
+  });
+  app.onError((error, c) => {
+    view.onFailure?.(error);
+    return c.json({ error: 'the server failed to answer this, and its log says why' }, 500);
   });
   app.notFound((c) => c.json({ error: `no ${c.req.method} ${c.req.path} here` }, 404));
   return app;

@@ -62,7 +62,7 @@ export interface ControlPlane {
   listenHere(): Promise<{ host: string; port: number }>;
   readonly served: TranslatedRevision | undefined;
   status(): ControlPlaneStatus;
-  /** The view of a gateway, compiled for the newest Envoy where no proxy asked for another. */
+  /** The view of a gateway for the newest Envoy, made now if no proxy has asked for it yet. */
   view(gateway: string): CompiledView | undefined;
   /** The view that a connected node has. */
   viewOfNode(nodeId: string): CompiledView | undefined;
@@ -81,7 +81,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let pending: readonly Finding[] = [];
 
   const xds = createXdsServer({
-    resolve: (node) => resolveNode(node),
+    resolve: (node) => compiledFor(node.cluster, capabilitiesOfNode(node))?.key,
     logger: logger.child({ component: 'xds' }),
     lingerMs: LINGER_MS,
     ...options.security,
@@ -89,12 +89,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onNack: (event) => noteRejection(event),
   });
 
-  function resolveNode(node: NodeInfo): string | undefined {
+  function compiledFor(gateway: string, capabilities: Capabilities): { key: string; view: CompiledView } | undefined {
     try {
-      return viewFor(node.cluster, capabilitiesOfNode(node))?.key;
+      return viewFor(gateway, capabilities);
     } catch (caught) {
-      // The node is held, as if its gateway were not there: it keeps what it has.
-      logBug(caught, `Gateway ${node.cluster} cannot be compiled for proxy ${node.id}`);
+      // Its proxies are held, as if the gateway were not there: they keep what they have.
+      logBug(caught, `Gateway ${gateway} cannot be compiled for Envoy ${capabilities.version}`);
       return undefined;
     }
   }
@@ -243,10 +243,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       };
     },
     view(gateway) {
-      return (
-        [...views.values()].find((view) => view.gateway === gateway) ??
-        viewFor(gateway, capabilitiesOf(NEWEST_ENVOY))?.view
-      );
+      return compiledFor(gateway, capabilitiesOf(NEWEST_ENVOY))?.view;
     },
     viewOfNode(nodeId) {
       const key = xds.nodes().find((status) => status.node.id === nodeId)?.key;

@@ -9,7 +9,7 @@ import type { Source } from '../sources/index.ts';
 import { createMetrics, type Logger } from '../telemetry/index.ts';
 import { type Address, formatAddress } from './addresses.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
-import type { CompiledView, TranslatedRevision } from './revisions.ts';
+import type { TranslatedRevision } from './revisions.ts';
 import type { ServerSecurity } from './server-security.ts';
 import { VERSION } from './version.ts';
 
@@ -73,9 +73,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ],
     configDump: (of) => {
       const view = of.node === undefined ? controlPlane.view(of.gateway ?? '') : controlPlane.viewOfNode(of.node);
-      return view && dumpView(view);
+      return view && configDump(view.resources, { gateway: view.gateway });
     },
     metrics: () => metrics.expose(),
+    onFailure: (error) => logger.error({ component: 'admin', stack: error.stack }, `this is a bug: ${error.message}`),
     ...(adminToken && { token: adminToken }),
   });
   const adminAddress = await admin.listen(options.adminAddress);
@@ -100,10 +101,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       security.close();
     },
   };
-}
-
-export function dumpView(view: CompiledView, showSecrets = false): object {
-  return configDump(view.resources, { showSecrets });
 }
 
 function sourceMessage(controlPlane: ControlPlane): string {

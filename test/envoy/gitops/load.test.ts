@@ -1,11 +1,22 @@
 /** 1,000 changes of the configuration under constant load: no request is lost, and each is served as configured. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
+import { createStaticSource, readSources } from '../../../src/sources/index.ts';
 import { type Fake, startOpenAi } from '../../fakes/index.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
-import { freePort, type LoadResult, loadTest, until } from '../../support/index.ts';
+import {
+  type EnvoyProcess,
+  freePort,
+  type LoadResult,
+  loadTest,
+  startEnvoy,
+  tempDir,
+  until,
+} from '../../support/index.ts';
 import { createWalk, type Walk } from './changes.ts';
 import { policyYaml } from './policy.ts';
+import { type Plane, startDirectoryPlane, startPlane } from './source.ts';
 
 const CLIENTS = 64;
 const KEYS = ['sk-one-of-two', 'sk-two-of-two'];
@@ -14,15 +25,17 @@ const SEED = 20_260_101;
 /** How long an older configuration may still serve: a change is on its way, requests of before it are in flight. */
 const OVERLAP_MS = 5000;
 
-for (const { variant, changes } of [
-  { variant: 'delta', changes: 1000 },
-  { variant: 'SotW', changes: 300 },
+for (const { variant, from, changes } of [
+  { variant: 'delta', from: 'memory', changes: 1000 },
+  { variant: 'SotW', from: 'memory', changes: 300 },
+  { variant: 'delta', from: 'files', changes: 40 },
 ]) {
-  describe(`changes under load, ${variant}`, function () {
+  describe(`changes of ${from} under load, ${variant}`, function () {
     this.timeout(300_000);
     const fakes: Fake[] = [];
     let rock: Fake | undefined;
-    let gateway: TestGateway | undefined;
+    let driven: Driven | undefined;
+    let envoy: EnvoyProcess | undefined;
 
     before(async () => {
       // Streams that last longer than a change takes, and failures that come late: the next attempt meets other changes.
@@ -34,7 +47,8 @@ for (const { variant, changes } of [
       });
     });
     after(async () => {
-      await gateway?.stop();
+      await envoy?.stop();
+      await driven?.plane.stop();
       await Promise.all([...fakes, rock].map((fake) => fake?.close()));
     });
 
@@ -42,8 +56,9 @@ for (const { variant, changes } of [
       const port = await freePort();
       const ports = fakes.map((fake) => fake.port);
       const walk = createWalk({ port, ports, keys: KEYS, models: MODELS, rock: rock?.port ?? 0, seed: SEED });
-      const running = await startGateway({ yaml: policyYaml(walk.facts), delta: variant === 'delta' });
-      gateway = running;
+      driven = await (from === 'files' ? driveFiles : driveMemory)(policyYaml(walk.facts));
+      const { plane, apply } = driven;
+      envoy = await startEnvoy({ bootstrap: plane.bootstrap({ delta: variant === 'delta' }) });
       const history = createHistory(walk, [...fakes, ...(rock ? [rock] : [])]);
       let changing = true;
       const wrong: Record<string, number> = {};
@@ -52,26 +67,27 @@ for (const { variant, changes } of [
       for (let i = 0; i < changes; i++) {
         seen.add(walk.step());
         history.note();
-        await running.apply(policyYaml(walk.facts));
+        await apply(policyYaml(walk.facts));
         // Some changes follow each other as fast as they compile, some only once Envoy runs the one before.
-        if (i % 3 === 0) await until(() => isSynced(running), { what: 'Envoy to take the configuration' });
+        if (i % 3 === 0) await plane.synced();
         else await turn();
       }
-      await until(() => isSynced(running), { what: 'Envoy to take the last configuration' });
+      await plane.synced();
       changing = false;
       const result = await load;
 
       expect({ wrong, errors: result.errors }).to.deep.equal({ wrong: {}, errors: {} });
       expect(Object.keys(result.byStatus)).to.deep.equal(['200']);
       expect(result.sent).to.be.greaterThan(changes);
-      expect(seen.size).to.equal(10);
-      expect(running.findings()).to.deep.equal([]);
+      expect(plane.served.length).to.be.greaterThan(changes * 0.8);
+      expect(seen.size).to.be.at.least(changes < 100 ? 8 : 10);
+      expect(plane.codes()).to.deep.equal([]);
       expect(fakes.flatMap((fake) => fake.foreignCredentials)).to.deep.equal([]);
-      expect(sum(await running.envoy.stats('update_rejected$'))).to.equal(0);
+      expect(sum(await envoy.stats('update_rejected$'))).to.equal(0);
       // The configuration did change in Envoy, again and again.
-      expect(sum(await running.envoy.stats('rds.*config_reload$'))).to.be.greaterThan(changes / 4);
+      expect(sum(await envoy.stats('rds.*config_reload$'))).to.be.greaterThan(changes / 4);
       // Listeners stay as they are: a change of one would close its connections.
-      expect(await running.envoy.stat('listener_manager.listener_modified')).to.equal(0);
+      expect(await envoy.stat('listener_manager.listener_modified')).to.equal(0);
     });
   });
 }
@@ -139,9 +155,33 @@ function constantLoad(
   });
 }
 
-function isSynced(gateway: TestGateway): boolean {
-  const { nodes } = gateway.controlPlane.status();
-  return nodes.length === 1 && nodes.every((node) => node.synced);
+/** A control plane, and how its configuration is changed. */
+interface Driven {
+  readonly plane: Plane;
+  apply(yaml: string): Promise<void>;
+}
+
+async function driveMemory(first: string): Promise<Driven> {
+  const read = (yaml: string) => readSources(['-'], { env: {}, stdin: async () => yaml });
+  const result = await read(first);
+  if (!result.ok) throw new Error(JSON.stringify(result.findings));
+  const source = createStaticSource(result.set);
+  return { plane: await startPlane(source), apply: async (yaml) => source.replace(await read(yaml)) };
+}
+
+async function driveFiles(first: string): Promise<Driven> {
+  const path = join(tempDir('load'), 'policy.yaml');
+  let current = first;
+  await writeFile(path, first);
+  const plane = await startDirectoryPlane(path);
+  const apply = async (yaml: string): Promise<void> => {
+    if (yaml === current) return;
+    current = yaml;
+    const before = plane.served.length;
+    await writeFile(path, yaml);
+    await until(() => plane.served.length > before, { what: 'the file to be read' });
+  };
+  return { plane, apply };
 }
 
 function sum(values: Readonly<Record<string, number>>): number {

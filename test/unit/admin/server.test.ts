@@ -44,3 +44,61 @@ describe('admin API with a token', () => {
     expect(await ask('/metrics', `bearer ${token}`)).to.equal(200);
   });
 });
+
+describe('admin API', () => {
+  const failures: string[] = [];
+  let checks: ReturnType<AdminView['readiness']> = [];
+  let server: AdminServer;
+  let base: string;
+  before(async () => {
+    server = createAdminServer({
+      ...VIEW,
+      readiness: () => checks,
+      configDump: ({ gateway, node }) => (gateway === 'a/b' || node === 'n' ? { configs: [] } : undefined),
+      metrics: () => Promise.reject(new Error('no metrics')),
+      onFailure: ({ message }) => failures.push(message),
+    });
+    const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+    base = `http://127.0.0.1:${port}`;
+  });
+  after(() => server.close());
+
+  async function ask(path: string): Promise<{ status: number; text: string }> {
+    const response = await fetch(`${base}${path}`);
+    return { status: response.status, text: await response.text() };
+  }
+
+  it('is ready when all checks are, and says which are not', async () => {
+    checks = [{ name: 'source', ok: true, message: 'revision 1' }];
+    expect(await ask('/readyz')).to.deep.equal({ status: 200, text: 'ok\n' });
+    checks = [...checks, { name: 'xds', ok: false, message: 'not listening' }];
+    expect(await ask('/readyz')).to.deep.equal({ status: 503, text: 'not ready\n' });
+    const text = '[+] source: revision 1\n[-] xds: not listening\nnot ready\n';
+    expect(await ask('/readyz?verbose')).to.deep.equal({ status: 503, text });
+  });
+
+  it('answers mistakes with JSON that says what is wrong', async () => {
+    expect(await ask('/config_dump')).to.include({ status: 400 });
+    expect(await ask('/config_dump?gateway=a/c')).to.deep.equal({ status: 404, text: '{"error":"no such gateway"}' });
+    expect(await ask('/config_dump?node=m')).to.deep.equal({ status: 404, text: '{"error":"no such node"}' });
+    expect(await ask('/config_dump?node=n')).to.include({ status: 200 });
+    expect(await ask('/nothing')).to.deep.equal({ status: 404, text: '{"error":"no GET /nothing here"}' });
+  });
+
+  it('answers 500 where it fails, and keeps the reason for its log', async () => {
+    const { status, text } = await ask('/metrics');
+    expect(status).to.equal(500);
+    expect(text).to.not.contain('no metrics');
+    expect(failures).to.deep.equal(['no metrics']);
+  });
+
+  it('names an address that is taken', async () => {
+    const second = createAdminServer(VIEW);
+    const address = { host: '127.0.0.1', port: Number(new URL(base).port) };
+    const failure = await second.listen(address).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    expect(failure).to.equal(`the admin address 127.0.0.1:${address.port} is in use`);
+  });
+});
