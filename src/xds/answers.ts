@@ -21,7 +21,9 @@ export function settle(stream: XdsStream, state: TypeState, nonce: string, error
   else reject(stream, state, sent, error);
 }
 
-function accept(stream: XdsStream, state: TypeState, { response, probe }: Outstanding): void {
+function accept(stream: XdsStream, state: TypeState, sent: Outstanding): void {
+  const { response, probe } = sent;
+  stream.shared.onAccepted(stream, sent);
   for (const name of state.rejected.keys()) if (response.names.names.has(name)) state.rejected.delete(name);
   if (!probe) state.carried = [];
   if (state.rejection?.standing === true && state.probes.length === 0 && state.rejected.size === 0) {
@@ -56,7 +58,7 @@ function reject(stream: XdsStream, state: TypeState, sent: Outstanding, error: R
     ...(searching ? { searching } : {}),
   };
   state.rejection = rejection;
-  stream.shared.onNack(stream, state.typeUrl, rejection);
+  stream.shared.onNack(stream, state.typeUrl, rejection, sent);
 }
 
 function noteRejected(state: TypeState, sent: Outstanding, name: string, message: string, time: string): void {
@@ -65,7 +67,7 @@ function noteRejected(state: TypeState, sent: Outstanding, name: string, message
   const accepted = earlier === undefined ? sent.before.resources.get(name)?.version : earlier.accepted;
   state.rejected.set(name, {
     name,
-    version: state.known.resources.get(name)?.version ?? '',
+    version: sent.to.resources.get(name)?.version ?? '',
     message,
     time,
     count: (earlier?.count ?? 0) + 1,

@@ -3,6 +3,7 @@
  * proxy over ADS or per-type streams (SotW and delta), in an order that breaks nothing, and a ledger of who accepted or
  * rejected what. Must not know: policy, AI, YAML, files; a resource is a type URL, a name and bytes.
  */
+export type { Withheld } from './accepted.ts';
 export type {
   AckEvent,
   NackEvent,

@@ -1,5 +1,6 @@
 /** What an xDS server is given, and what it offers. */
 import type { Logger } from '../telemetry/logger.ts';
+import type { Withheld } from './accepted.ts';
 import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -23,16 +24,37 @@ export interface XdsServerOptions {
   readonly ackTimeoutMs?: number;
   /** How long clusters, endpoints and secrets stay after a snapshot dropped them (linger.ts). Default 0. */
   readonly lingerMs?: number;
+  /** Whether what proxies reject is kept from all proxies of the key (accepted.ts). Default no. */
+  readonly lastAccepted?: boolean;
+  /** How long a rejection waits for what other proxies say. Default 250 ms. */
+  readonly settleMs?: number;
+  /** What is withheld has changed. */
+  readonly onWithheld?: () => void;
   readonly limits?: {
     /** Largest request. Default 256 MiB: a reconnecting delta client repeats every name and version it holds. */
     readonly maxReceiveBytes?: number;
     /** Types that one stream may ask for. Default 64. */
     readonly maxTypesPerStream?: number;
+    /** Names that one request may list, and one stream may subscribe to of a type. Default 1,000,000. */
+    readonly maxNames?: number;
+    /** Streams of one node. Default 64: those of a proxy that was cut off linger until they are noticed. */
+    readonly maxStreamsPerNode?: number;
+    /** Streams of all nodes. Default 50,000. */
+    readonly maxStreams?: number;
+    /** Nodes that are connected. Default 20,000. */
+    readonly maxNodes?: number;
+    /** A client that reads nothing of what it was sent, or asks for nothing, for so long is cut off. Default 60 s. */
+    readonly stuckMs?: number;
     /** Assembled responses that are kept to be shared. Default 64 MiB. */
     readonly maxSharedBytes?: number;
   };
   /** HTTP/2 pings, so that dead proxies are noticed. Default every 30 s, 10 s to answer. */
   readonly keepalive?: { readonly intervalMs: number; readonly timeoutMs: number };
+  /**
+   * Connections are told to go after `maxMs`, a tenth more or less, and cut off `graceMs` later: proxies come back to
+   * whichever replica has room, and get only what changed. Default 1 h, 30 s.
+   */
+  readonly connectionAge?: { readonly maxMs: number; readonly graceMs: number };
 }
 
 /** A server with a lifetime. */
@@ -51,6 +73,8 @@ export interface XdsServer {
   /** Asks `resolve` again for every node. */
   reresolve(): void;
   nodes(): NodeStatus[];
+  /** What snapshots have and proxies do not get, because proxies rejected it. */
+  withheld(): Withheld[];
   /** What connected nodes of that id have, resource by resource. */
   resources(nodeId: string): ResourceStatus[];
   /** Ends all streams with UNAVAILABLE, spread over at most half of the time, then closes. */
@@ -63,8 +87,15 @@ const MIB = 1024 * 1024;
 export const DEFAULTS = {
   ackTimeoutMs: 5000,
   lingerMs: 0,
+  settleMs: 250,
   maxReceiveBytes: 256 * MIB,
   maxSharedBytes: 64 * MIB,
   maxTypesPerStream: 64,
+  maxNames: 1_000_000,
+  maxStreamsPerNode: 64,
+  maxStreams: 50_000,
+  maxNodes: 20_000,
+  stuckMs: 60_000,
   keepalive: { intervalMs: 30_000, timeoutMs: 10_000 },
+  connectionAge: { maxMs: 3_600_000, graceMs: 30_000 },
 } as const;

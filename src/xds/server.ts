@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
+import { createAcceptance } from './accepted.ts';
 import { answerStatusRequest, type StatusSubject } from './csds.ts';
 import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog, statusHandlers } from './grpc.ts';
+import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
 import type { NodeInfo } from './node.ts';
 import { createNodes, type NodeRecord, nodeResources, nodeStatus } from './nodes.ts';
@@ -12,17 +14,17 @@ import { XDS_METHODS, type XdsMethod } from './services.ts';
 import { createShared } from './shared.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type Transport, XdsStream } from './stream.ts';
-import { applyDeltaRequest } from './stream-delta.ts';
-import { applySotwRequest } from './stream-sotw.ts';
+import { watchStuck } from './stuck.ts';
 import { peerIdentity, tlsCredentials } from './tls.ts';
-import { decodeDeltaRequest, decodeSotwRequest } from './wire.ts';
 
 interface Connection {
   readonly stream: XdsStream;
   readonly method: XdsMethod;
   readonly transport: Transport;
   readonly call: Call;
+  readonly openedAt: number;
   record: NodeRecord | undefined;
+  readonly identified: boolean;
 }
 
 /** Creates an xDS server that does not listen yet. */
@@ -32,18 +34,35 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const snapshots = new Map<string, Snapshot>();
   const nodes = createNodes();
   const connections = new Map<XdsStream, Connection>();
-  const shared = createShared(options, (stream) => connections.get(stream)?.record);
-  const maxTypes = options.limits?.maxTypesPerStream ?? DEFAULTS.maxTypesPerStream;
-  const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, publish);
+  const acceptance = options.lastAccepted
+    ? createAcceptance({
+        publish,
+        onChange: () => options.onWithheld?.(),
+        settleMs: options.settleMs ?? DEFAULTS.settleMs,
+      })
+    : undefined;
+  const shared = createShared(options, (stream) => connections.get(stream)?.record, acceptance);
+  const limits = { ...DEFAULTS, ...options.limits };
+  const stopWatching = watchStuck(
+    limits.stuckMs,
+    () => connections.values(),
+    ({ transport, record }, error) => {
+      logger.warn({ peer: transport.peer, node: record?.node.id, reason: error.message }, 'client cut off');
+      transport.cut(error);
+    },
+  );
+  const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, acceptance?.set ?? publish);
   let streamIds = 0;
   let draining = false;
   const bound: string[] = [];
 
   const server = new Server({
-    'grpc.max_receive_message_length': options.limits?.maxReceiveBytes ?? DEFAULTS.maxReceiveBytes,
+    'grpc.max_receive_message_length': limits.maxReceiveBytes,
     'grpc.max_send_message_length': -1,
     'grpc.keepalive_time_ms': options.keepalive?.intervalMs ?? DEFAULTS.keepalive.intervalMs,
     'grpc.keepalive_timeout_ms': options.keepalive?.timeoutMs ?? DEFAULTS.keepalive.timeoutMs,
+    'grpc.max_connection_age_ms': (options.connectionAge ?? DEFAULTS.connectionAge).maxMs,
+    'grpc.max_connection_age_grace_ms': (options.connectionAge ?? DEFAULTS.connectionAge).graceMs,
     'grpc.enable_channelz': 0,
   });
   server.addService(serviceDefinition(), {
@@ -53,13 +72,25 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   function accept(call: Call, method: XdsMethod): void {
     const transport = createTransport(call);
-    if (draining) {
-      transport.fail(new GatewayError('unavailable', 'the server is shutting down'));
+    const full = connections.size >= limits.maxStreams;
+    if (draining || full) {
+      const why = full ? `more than ${limits.maxStreams} streams` : 'the server is shutting down';
+      transport.fail(new GatewayError(full ? 'limit_exceeded' : 'unavailable', why));
       return;
     }
     streamIds += 1;
     const stream = new XdsStream(streamIds, method.variant, method.typeUrl, transport, shared);
-    const connection: Connection = { stream, method, transport, call, record: undefined };
+    const connection: Connection = {
+      stream,
+      method,
+      transport,
+      call,
+      openedAt: performance.now(),
+      record: undefined,
+      get identified() {
+        return this.record !== undefined;
+      },
+    };
     connections.set(stream, connection);
     let open = true;
     const end = (): void => {
@@ -87,37 +118,17 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   function receive(connection: Connection, bytes: Buffer): void {
-    const { stream, method } = connection;
-    const withNode = connection.record === undefined;
-    if (method.variant === 'sotw') {
-      const request = decodeSotwRequest(bytes, withNode);
-      const state = admit(connection, request);
-      applySotwRequest(stream, state, request);
-    } else {
-      const request = decodeDeltaRequest(bytes, withNode);
-      const state = admit(connection, request);
-      applyDeltaRequest(stream, state, request);
-    }
+    const { stream, method, record } = connection;
+    const identified = record !== undefined;
+    takeRequest(bytes, {
+      stream,
+      method,
+      limits,
+      identify: identified ? undefined : (node) => identify(connection, node),
+    });
     const key = connection.record?.key;
-    const goal = key === undefined ? undefined : snapshots.get(key);
-    stream.setGoal(goal);
+    stream.setGoal(key === undefined ? undefined : snapshots.get(key));
     stream.pump();
-  }
-
-  /** Checks what both variants ask of a request, and returns the state of its type. */
-  function admit(connection: Connection, request: { node?: NodeInfo; typeUrl: string }) {
-    const { stream, method } = connection;
-    const typeUrl = request.typeUrl === '' ? method.typeUrl : request.typeUrl;
-    if (typeUrl === undefined)
-      throw new GatewayError('invalid_input', 'type_url is required on the aggregated service');
-    if (method.typeUrl !== undefined && typeUrl !== method.typeUrl) {
-      throw new GatewayError('invalid_input', `this service has resources of type ${method.typeUrl} only`);
-    }
-    if (connection.record === undefined) identify(connection, request.node);
-    const state = stream.state(typeUrl);
-    if (stream.typeCount > maxTypes)
-      throw new GatewayError('limit_exceeded', `more than ${maxTypes} types on a stream`);
-    return state;
   }
 
   function identify(connection: Connection, node: NodeInfo | undefined): void {
@@ -125,11 +136,22 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       throw new GatewayError('invalid_input', 'the first request of a stream needs a node with an id');
     }
     admitPeer(connection, node);
+    admitNode(node);
     const { record, isNew } = nodes.attach(node, connection.stream);
     connection.record = record;
     const key = options.resolve(node);
     if (isNew || key !== record.key) moveNode(record, key);
     if (isNew) options.onNodeChange?.({ kind: 'connected', node, ...(key === undefined ? {} : { key }) });
+  }
+
+  function admitNode(node: NodeInfo): void {
+    const known = nodes.find(node);
+    if (known === undefined && nodes.count >= limits.maxNodes) {
+      throw new GatewayError('limit_exceeded', `more than ${limits.maxNodes} nodes`);
+    }
+    if (known !== undefined && known.streams.size >= limits.maxStreamsPerNode) {
+      throw new GatewayError('limit_exceeded', `more than ${limits.maxStreamsPerNode} streams of one node`);
+    }
   }
 
   /** On a port with TLS: whether the client may be that node. Plaintext is for loopback, where nothing tells clients apart. */
@@ -212,6 +234,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   async function shutDown(waitMs: number): Promise<void> {
     draining = true;
     linger.close();
+    stopWatching();
+    acceptance?.close();
     // `drain` comes first: `tryShutdown` forgets the connections, and `forceShutdown` overlooks them without channelz.
     for (const target of bound) server.drain(target, waitMs);
     const timer = new AbortController();
@@ -242,6 +266,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     setSnapshot: linger.set,
     deleteSnapshot(key) {
       linger.delete(key);
+      acceptance?.delete(key);
       if (snapshots.delete(key)) steerAll(key, undefined);
     },
     reresolve() {
@@ -250,6 +275,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
         if (key !== record.key) moveNode(record, key);
       }
     },
+    withheld: () => acceptance?.withheld() ?? [],
     nodes: () => [...nodes.all()].map((r) => nodeStatus(r, r.key === undefined ? undefined : snapshots.get(r.key))),
     resources: (nodeId) => [...nodes.all()].filter(({ node }) => node.id === nodeId).flatMap(nodeResources),
     async drain(timeoutMs) {

@@ -1,4 +1,5 @@
 /** What all streams of a server share: memos of what one of them computed, and where they report to. */
+import type { Acceptance } from './accepted.ts';
 import { createDiffs } from './diff.ts';
 import type { NodeInfo } from './node.ts';
 import type { NodeRecord } from './nodes.ts';
@@ -11,6 +12,7 @@ import { createSubscriptions } from './subscription.ts';
 export function createShared(
   options: XdsServerOptions,
   recordOf: (stream: XdsStream) => NodeRecord | undefined,
+  acceptance: Acceptance | undefined,
 ): StreamShared {
   const { logger } = options;
   const diffs = createDiffs();
@@ -33,16 +35,23 @@ export function createShared(
       const { node } = subject(stream);
       logger.warn({ node: node.id, cluster: node.cluster, typeUrls }, 'proxy does not answer: going on without');
     },
+    onAccepted(stream, { response, to }) {
+      acceptance?.accept(subject(stream).key, { names: response.names, to });
+    },
     onAck(stream, typeUrl, version) {
       options.onAck?.({ ...subject(stream), typeUrl, version });
     },
-    onNack(stream, typeUrl, rejection) {
+    onReturn(stream, typeUrl, known) {
+      acceptance?.returned(subject(stream).key, typeUrl, known);
+    },
+    onNack(stream, typeUrl, rejection, sent) {
       const { node, key } = subject(stream);
       const { version, message, resources } = rejection;
       logger.warn(
         { node: node.id, cluster: node.cluster, typeUrl, version, resources, reason: message },
         'proxy rejected configuration',
       );
+      acceptance?.reject(key, node.id, { names: sent.response.names, to: sent.to }, rejection);
       options.onNack?.({ node, key, typeUrl, version, rejection });
     },
   };

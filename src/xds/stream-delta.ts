@@ -11,7 +11,11 @@ export function applyDeltaRequest(stream: XdsStream, state: TypeState, request: 
   const first = state.subscription === undefined;
   const returns = first && request.initialVersions.count > 0;
   if (!first) settle(stream, state, request.nonce, request.error);
-  if (returns) state.known = diffs.known(request.initialVersions);
+  if (returns) {
+    const known = diffs.known(request.initialVersions);
+    state.known = known;
+    stream.shared.onReturn(stream, state.typeUrl, known);
+  }
   const change = subscriptions.delta(state.subscription, request.subscribe, request.unsubscribe);
   state.subscription = change.next;
   if (returns) {

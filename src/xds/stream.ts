@@ -5,15 +5,15 @@
  * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
 import type { GatewayError } from '../lib/errors.ts';
-import { type Diffs, emptyType, type Known } from './diff.ts';
+import { type Diffs, emptyType } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
 import type { NameSet } from './names.ts';
 import { abandonProbes, takeProbe } from './probes.ts';
 import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
-import type { Subscription, Subscriptions } from './subscription.ts';
-import { carry, createTypeState, forgetRejected, noteCertain, type TypeState } from './type-state.ts';
+import { type Subscription, type Subscriptions, subscribedPart } from './subscription.ts';
+import { carry, createTypeState, forgetRejected, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
 import { isSupply, isWarmedBy, usesSupply } from './types.ts';
 
 /** The carrier of a stream. */
@@ -21,7 +21,12 @@ export interface Transport {
   send(body: Buffer, nonce: string): void;
   /** Nothing that was sent waits for the client to read. */
   readonly idle: boolean;
+  /** Since when the oldest of what was sent waits for the client to read; `performance.now()`. */
+  readonly blockedSince: number | undefined;
+  /** Ends the stream, behind what was sent. */
   fail(error: GatewayError): void;
+  /** Ends it at once, whatever the client has not read. */
+  cut(error: GatewayError): void;
   readonly peer: string;
 }
 
@@ -32,8 +37,12 @@ export interface StreamShared {
   readonly diffs: Diffs;
   /** How long a silent client holds up what depends on its answer. */
   readonly ackTimeoutMs: number;
+  /** A response was accepted, or a part of one that was rejected. */
+  onAccepted(stream: XdsStream, sent: Outstanding): void;
   onAck(stream: XdsStream, typeUrl: string, version: string): void;
-  onNack(stream: XdsStream, typeUrl: string, rejection: Rejection): void;
+  onNack(stream: XdsStream, typeUrl: string, rejection: Rejection, sent: Outstanding): void;
+  /** The client says what it holds of a type from an earlier stream; SotW clients whose version is old name nothing. */
+  onReturn(stream: XdsStream, typeUrl: string, known: Known | undefined): void;
   /** The client has not answered for these types, or not asked for what it was told to need, and the time is over. */
   onSilence(stream: XdsStream, typeUrls: readonly string[]): void;
   onSend(stream: XdsStream, typeUrl: string, response: SharedResponse): void;
@@ -154,6 +163,7 @@ export class XdsStream {
     if (state.claim !== undefined) {
       const current = state.claim === this.shared.responses.version(this.variant, subscription, to);
       if (current) Object.assign(state, { known: to, asked: [], owed: false });
+      this.shared.onReturn(this, state.typeUrl, current ? subscribedPart(to, subscription) : undefined);
       state.claim = undefined;
     }
     const again = this.heldNames(state, subscription);
@@ -189,7 +199,7 @@ export class XdsStream {
       forgetRejected(state, to);
       return this.awaits(state);
     }
-    this.send(state, response, before, false);
+    this.send(state, response, { to, before, probe: false });
     return true;
   }
 
@@ -205,18 +215,18 @@ export class XdsStream {
         ...asked,
       });
       if (response === undefined) continue;
-      this.send(state, response, state.certain, true);
+      this.send(state, response, { to, before: state.certain, probe: true });
       return true;
     }
     return false;
   }
 
-  private send(state: TypeState, response: SharedResponse, before: Known, probe: boolean): void {
+  private send(state: TypeState, response: SharedResponse, step: Pick<Outstanding, 'to' | 'before' | 'probe'>): void {
     const sentAt = performance.now();
     this.nonces += 1;
     state.nonce = String(this.nonces);
     state.sent = response.version;
-    state.outstanding = { nonce: state.nonce, response, sentAt, before, probe, overdue: false };
+    state.outstanding = { nonce: state.nonce, response, sentAt, ...step, overdue: false };
     this.transport.send(response.body, state.nonce);
     this.shared.onSend(this, state.typeUrl, response);
     if (this.fixedType !== undefined) return;

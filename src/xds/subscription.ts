@@ -45,6 +45,12 @@ export function matches(subscription: Subscription, name: string): boolean {
   return subscription.wildcard || subscription.names.has(name);
 }
 
+/** What a client of the subscription holds when it is up to date. */
+export function subscribedPart(known: Known, subscription: Subscription): Known {
+  if (subscription.wildcard) return known;
+  return { ...known, resources: new Map([...known.resources].filter(([name]) => subscription.names.has(name))) };
+}
+
 /** Creates the memo of subscription steps: a step that another stream has made is only looked up. */
 export function createSubscriptions(): Subscriptions {
   const steps: Lru<SubscriptionChange> = createLru(

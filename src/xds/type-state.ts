@@ -3,7 +3,7 @@ import { type Known, NOTHING_KNOWN } from './diff.ts';
 import type { RejectedResource, Rejection } from './ledger.ts';
 import { createNameSet, type NameSet } from './names.ts';
 import type { SharedResponse } from './responses.ts';
-import type { TypeSnapshot, TypeSnapshot } from './snapshot.ts';
+import type { TypeSnapshot } from './snapshot.ts';
 import type { Subscription } from './subscription.ts';
 import { typeOrder } from './types.ts';
 

@@ -93,6 +93,8 @@ class SimulatedProxy {
         responses: createResponses(diffs, 1_000_000),
         ackTimeoutMs: 3_600_000,
         onAck: () => undefined,
+        onAccepted: () => undefined,
+        onReturn: () => undefined,
         onNack: () => undefined,
         onSend: () => undefined,
         onSilence: () => undefined,
