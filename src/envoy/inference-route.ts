@@ -10,7 +10,7 @@ import { costFacts } from './cost-facts.ts';
 import { routeFactsMetadata } from './lua.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { byApi } from './match-tree.ts';
-import { CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HEADER } from './names.ts';
+import { BACKEND_HEADER, CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER } from './names.ts';
 import { retryPolicy } from './retry.ts';
 import {
   type ConfigRouteV3Route,
@@ -114,7 +114,8 @@ function servingRoute(
       ...(retry && { retry_policy: retry }),
     },
     metadata: routeFactsMetadata(routeFacts(rule, refs, backends)),
-    ...(refs.length > 1 && { response_headers_to_remove: [SENTINEL_HEADER] }),
+    // The sentinel's mark, and what only the script may say, which sees the answer after this.
+    response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER],
   };
 }
 

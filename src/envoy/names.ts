@@ -28,6 +28,9 @@ export const GATEWAY_CREDENTIAL_HEADERS = [
 export const CLIENT_CREDENTIAL_HEADERS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key'] as const;
 /** Marks the answer of the sentinel, so that it does not count as a failure of the provider. */
 export const SENTINEL_HEADER = 'x-headgate-sentinel';
+/** Tell the client who served, and who was tried before. */
+export const BACKEND_HEADER = 'x-headgate-backend';
+export const TRIED_HEADER = 'x-headgate-tried';
 
 export const LUA_FILTER = 'envoy.filters.http.lua';
 export const ROUTER_FILTER = 'envoy.filters.http.router';

@@ -231,6 +231,13 @@ describe('failover: attempts', function () {
     expect(rig.fake('b').last.headers.host).to.equal('client.example');
   });
 
+  it('lets no provider say who served', async () => {
+    rig.fake('a').settings.headers = { 'x-headgate-tried': 'forged', 'x-headgate-backend': 'forged' };
+    const response = await rig.ask('single');
+    expect(response.headers['x-headgate-backend']).to.equal('default/a');
+    expect(response.headers).not.to.have.property('x-headgate-tried');
+  });
+
   it('stays with a provider as often as a policy says, and goes no further', async () => {
     failing('a', 'b', 'c');
     expect(tried(await rig.ask('attempts-2'))).to.eql(['a', 'a', 'b', 'b', 'b', 'b']);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { startGateway as startScript } from '../lua/gateway.ts';
 import { expectAllServed, type Rig, startRig, tried } from './rig.ts';
 
 const RETRY_AFTER_S = 30;
@@ -75,5 +76,18 @@ describe('failover: a provider that says when to come back', function () {
     await rig.reset();
     const response = await rig.ask('cool-last');
     expect([response.status, tried(response).slice(0, 2)]).to.eql([200, ['a-both', 'a-other']]);
+  });
+
+  it('is not taken at its word for longer than five minutes', async () => {
+    // The script itself is asked: nobody waits that long. An error in it keeps Envoy from taking it.
+    const startsWith = (seconds: string, ms: string): Promise<string> => {
+      const headers = `{ get = function(_, name) return name == 'retry-after' and '${seconds}' or nil end }`;
+      const append = `assert(retry_after_ms(${headers}, 0) == ${ms})\n`;
+      const starting = startScript({ backends: [{ cluster: 'a', port: 1 }], routes: [{ model: 'm' }], append });
+      return starting.then(({ envoy }) => envoy.stop().then(() => 'started')).catch((error: Error) => error.message);
+    };
+    expect(await startsWith('7', '7000')).to.equal('started');
+    expect(await startsWith('86400', '300000')).to.equal('started');
+    expect(await startsWith('86400', '86400000')).to.include('assertion failed');
   });
 });

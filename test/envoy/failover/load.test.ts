@@ -51,6 +51,7 @@ describe('failover under load', function () {
           ...Object.fromEntries(Object.keys(FAULTS).map((name) => [`x-${name}`, at('x')])),
           'x-half-headers': { port: (halfHeaders.address() as AddressInfo).port, key: 'sk-x' },
           'x-hang': at('x'),
+          'x-one': at('x'),
           'x-refused': { port: dead, key: 'sk-x' },
           'x-unresolved': { endpoints: [{ fqdn: { hostname: 'absent.invalid', port: 80 } }], key: 'sk-x' },
           'x-wrong-name': at('tls', { tls: { hostname: 'other.example', ca } }),
@@ -62,6 +63,7 @@ describe('failover under load', function () {
           ...Object.fromEntries(
             [...Object.keys(FAULTS), ...UNREACHABLE].map((name) => [name, { refs: [`x-${name}`, 'b'] }]),
           ),
+          equals: { refs: [{ name: 'x-one', weight: 2 }, { name: 'x-refused' }, { name: 'b', priority: 1 }] },
           hang: { refs: ['x-hang', 'b'], fields: { streamIdleTimeout: '60ms' } },
         },
       }),
@@ -81,12 +83,14 @@ describe('failover under load', function () {
   });
 
   for (const [name, fault] of Object.entries(FAULTS)) {
-    it(`loses nothing at 64 when the first provider fails with ${name}`, async () => {
-      rig.fake('x').fault = () => fault;
-      const load = await rig.load(name, { concurrency: 64, total: 2000 });
-      expectAllServed(load, 2000);
-      expect(load.byBackend).to.eql({ b: 2000 });
-    });
+    for (const concurrency of [64, 128]) {
+      it(`loses nothing at ${concurrency} when the first provider fails with ${name}`, async () => {
+        rig.fake('x').fault = () => fault;
+        const load = await rig.load(name, { concurrency, total: 2000 });
+        expectAllServed(load, 2000);
+        expect(load.byBackend).to.eql({ b: 2000 });
+      });
+    }
   }
 
   for (const name of UNREACHABLE) {
@@ -98,6 +102,13 @@ describe('failover under load', function () {
       expect(rig.fake('x').requests).to.eql([]);
     });
   }
+
+  it('loses no stream at 64 when two of three providers fail, each in its way', async () => {
+    rig.fake('x').fault = (_request, n) => [{ status: 503 }, { reset: true }, { status: 429 }][n % 3];
+    const load = await rig.load('equals', { concurrency: 64, total: 2000, body: { stream: true } });
+    expectAllServed(load, 2000);
+    expect(load.byBackend).to.eql({ b: 2000 });
+  });
 
   it('loses nothing at 64 when the first provider is silent', async () => {
     rig.fake('x').fault = () => ({ hang: true });

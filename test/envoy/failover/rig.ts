@@ -26,7 +26,7 @@ export interface Rig {
   /** Puts other objects in place. */
   apply(change: (facts: GatewayFacts) => GatewayFacts): Promise<void>;
   ask(model: string, options?: AskOptions): Promise<ClientResponse>;
-  load(model: string, options: { concurrency: number; total: number }): Promise<LoadResult>;
+  load(model: string, options: { concurrency: number; total: number } & AskOptions): Promise<LoadResult>;
   /** Forgets what the fakes saw. */
   reset(): Promise<void>;
   /** Fails when a credential was seen where it does not belong. */
@@ -91,7 +91,8 @@ export async function startRig(
       const { path, body, headers } = requestOf(model, asked);
       return postJson(port, path, body, headers);
     },
-    load: (model, { concurrency, total }) => loadTest({ concurrency, total, makeRequest: () => requestOf(model) }),
+    load: (model, { concurrency, total, ...asked }) =>
+      loadTest({ concurrency, total, makeRequest: () => requestOf(model, asked) }),
     async reset() {
       for (const one of started.values()) await one.reset();
     },
