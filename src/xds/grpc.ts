@@ -1,4 +1,5 @@
 /** The border to grpc-js: calls as carriers of streams, messages as bytes. */
+import { constants, type Http2Stream } from 'node:http2';
 import {
   logVerbosity,
   Metadata,
@@ -19,21 +20,40 @@ export type Call = ServerDuplexStream<Buffer, Buffer>;
 /** Wraps a call as the carrier of a stream. */
 export function createTransport(call: Call): Transport {
   let unread = 0;
+  let blockedSince: number | undefined;
+  const fail = (error: GatewayError): void => {
+    call.emit('error', { code: error.grpcStatus, details: error.message, metadata: new Metadata() });
+  };
   return {
     send(body, nonce) {
       unread += 1;
+      blockedSince ??= performance.now();
       call.write(Buffer.concat([body, encodeNonce(nonce)]), () => {
         unread -= 1;
+        blockedSince = unread === 0 ? undefined : performance.now();
       });
     },
     get idle() {
       return unread === 0;
     },
-    fail(error) {
-      call.emit('error', { code: error.grpcStatus, details: error.message, metadata: new Metadata() });
+    get blockedSince() {
+      return blockedSince;
+    },
+    fail,
+    cut(error) {
+      fail(error);
+      // The status waits behind what is not read; grpc-js has nothing that ends a call without waiting.
+      http2Stream(call)?.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     },
     peer: call.getPeer(),
   };
+}
+
+function http2Stream(call: Call): Http2Stream | undefined {
+  const inner: unknown = Reflect.get(call, 'call');
+  const stream: unknown = typeof inner === 'object' && inner !== null ? Reflect.get(inner, 'stream') : undefined;
+  const closes = typeof stream === 'object' && stream !== null && typeof Reflect.get(stream, 'close') === 'function';
+  return closes ? (stream as Http2Stream) : undefined;
 }
 
 /** grpc-js writes to standard error on its own; what it says arrives here as errors anyway. */

@@ -15,6 +15,8 @@ export interface NodeRecord {
 }
 
 export interface Nodes {
+  readonly count: number;
+  find(node: NodeInfo): NodeRecord | undefined;
   attach(node: NodeInfo, stream: XdsStream): { record: NodeRecord; isNew: boolean };
   /** Returns true when it was the last stream of its node. */
   detach(record: NodeRecord, stream: XdsStream): boolean;
@@ -26,6 +28,10 @@ export function createNodes(): Nodes {
   const records = new Map<string, NodeRecord>();
   const keyOf = (node: NodeInfo): string => `${node.cluster}\u0000${node.id}`;
   return {
+    get count() {
+      return records.size;
+    },
+    find: (node) => records.get(keyOf(node)),
     attach(node, stream) {
       const found = records.get(keyOf(node));
       const record = found ?? { node, key: undefined, connectedAt: new Date().toISOString(), streams: new Set() };

@@ -5,7 +5,7 @@
  * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
 import type { GatewayError } from '../lib/errors.ts';
-import { type Diffs, emptyType } from './diff.ts';
+import { type Diffs, emptyType, type Known } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
 import type { NameSet } from './names.ts';
 import { abandonProbes, takeProbe } from './probes.ts';

@@ -175,7 +175,12 @@ function decodeDelta(bytes: Buffer): Received {
 }
 
 /** A client that asks once and then never reads: what flow control lets through stays in its buffers. */
-export function connectDeaf(port: number, typeUrl: string, names: string[]): { listen(): void; close(): void } {
+export function connectDeaf(
+  port: number,
+  typeUrl: string,
+  names: string[],
+  id = 'deaf',
+): { listen(): void; close(): void } {
   const session = connectHttp2(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined);
   const stream = session.request({
@@ -186,7 +191,7 @@ export function connectDeaf(port: number, typeUrl: string, names: string[]): { l
   });
   stream.on('error', () => undefined);
   const message = discoveryCodec.encodeDeltaRequest({
-    node: { id: 'deaf' },
+    node: { id },
     type_url: typeUrl,
     resource_names_subscribe: names,
   });

@@ -82,8 +82,12 @@ class SimulatedProxy {
       {
         send: (body, nonce) => this.inbox.push(Buffer.concat([body, encodeNonce(nonce)])),
         idle: true,
+        blockedSince: undefined,
         peer: '',
         fail: (error) => {
+          throw error;
+        },
+        cut: (error) => {
           throw error;
         },
       },
