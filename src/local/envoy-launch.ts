@@ -63,6 +63,8 @@ export async function launchEnvoy(options: LaunchOptions): Promise<LaunchedEnvoy
       // Its own session: Ctrl-C in a terminal reaches us alone, and we drain it.
       detached: true,
       cwd: options.directory,
+      // A DNS server that does not answer would else keep Envoy from starting for ten seconds and more.
+      env: { RES_OPTIONS: 'timeout:1 attempts:2', ...process.env },
       stdio: ['ignore', stdout.writerFd, stderr.writerFd, 'pipe'],
     });
   } finally {
