@@ -10,11 +10,12 @@ import {
   type NackEvent,
   type NodeInfo,
   type NodeStatus,
+  type Withheld,
   type XdsServerOptions,
 } from '../xds/index.ts';
 import { withPlaces } from './finding-places.ts';
 import { createFindingReporter } from './finding-reporter.ts';
-import { standingRejections } from './rejections.ts';
+import { standingRejections, withheldFindings } from './rejections.ts';
 import {
   type CompiledView,
   compileView,
@@ -52,6 +53,8 @@ export interface ControlPlaneStatus {
   readonly inPart: boolean;
   readonly gateways: readonly string[];
   readonly findings: readonly Finding[];
+  /** What proxies do not get, because proxies rejected it. */
+  readonly withheld: readonly Withheld[];
   readonly nodes: readonly NodeStatus[];
 }
 
@@ -84,6 +87,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     resolve: (node) => compiledFor(node.cluster, capabilitiesOfNode(node))?.key,
     logger: logger.child({ component: 'xds' }),
     lingerMs: LINGER_MS,
+    lastAccepted: true,
+    onWithheld: () => report(),
     ...options.security,
     onRefusal: () => metrics.countRefusal(),
     onNack: (event) => noteRejection(event),
@@ -193,7 +198,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   /** Of what is served, of what is refused or held, and of what proxies rejected. */
   function findingsNow(): Finding[] {
     const all = [...(served?.findings ?? []), ...[...views.values()].flatMap((view) => view.findings), ...pending];
-    const rejected = standingRejections(xds.nodes(), (key) => views.get(key));
+    const viewOf = (key: string): CompiledView | undefined => views.get(key);
+    const rejected = [...standingRejections(xds.nodes(), viewOf), ...withheldFindings(xds.withheld(), viewOf)];
     return sortFindings(withPlaces([...all, ...rejected], served?.objects ?? []));
   }
 
@@ -238,6 +244,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         inPart,
         gateways: served?.ir.gateways.map((gateway) => gateway.key) ?? [],
         findings: findingsNow(),
+        withheld: xds.withheld(),
         // A proxy names about a thousand extensions; none of them says how it is.
         nodes: xds.nodes().map((status) => ({ ...status, node: { ...status.node, extensions: [] } })),
       };

@@ -1,6 +1,6 @@
 import { TYPES } from '../envoy/names.ts';
 import type { Finding } from '../lib/findings.ts';
-import type { NodeStatus, Rejection } from '../xds/index.ts';
+import type { NodeStatus, Rejection, Withheld } from '../xds/index.ts';
 import type { CompiledView } from './revisions.ts';
 
 function rejectionFindings(
@@ -35,6 +35,25 @@ export function standingRejections(
         : [],
     ),
   );
+}
+
+/** What proxies do not get because proxies rejected it: each goes when the source changes it. */
+export function withheldFindings(
+  withheld: readonly Withheld[],
+  viewOf: (key: string) => CompiledView | undefined,
+): Finding[] {
+  return withheld.map(({ key, typeUrl, name, nodeId, instead, message }) => {
+    const view = viewOf(key);
+    const object = objectOf(name, typeUrl, message, view);
+    const outcome = instead === 'accepted' ? 'get the form that was accepted last' : 'go without it';
+    return {
+      code: 'HG0702',
+      level: 'error',
+      message: `proxy ${nodeId} rejected ${name}; until it changes, all proxies of its kind ${outcome}: ${message}`,
+      ...(object !== undefined && { object }),
+      ...(view && { scope: `gateway ${view.gateway}` }),
+    };
+  });
 }
 
 const OBJECT = /\b(?:Gateway|AIGatewayRoute|HTTPRoute|AIServiceBackend|Backend|Secret|ConfigMap)\/[\w.-]+\/[\w.-]+/;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Finding } from '../../lib/findings.ts';
-import type { NodeStatus, TypeStatus } from '../../xds/index.ts';
+import type { NodeStatus, TypeStatus, Withheld } from '../../xds/index.ts';
 import { type AdminFlags, addAdminOptions } from '../admin-options.ts';
 import type { ControlPlaneStatus } from '../control-plane.ts';
 import type { CliIo } from '../io.ts';
@@ -40,7 +40,7 @@ async function runStatus(flags: StatusFlags, io: CliIo): Promise<void> {
 }
 
 function statusText(status: ControlPlaneStatus): string {
-  const { served, staleSince, inPart, gateways, nodes, findings } = status;
+  const { served, staleSince, inPart, gateways, nodes, findings, withheld } = status;
   const commit = served?.commit === undefined ? '' : ` (commit ${served.commit})`;
   const lines = [
     served ? `Revision  ${served.hash}${commit}, served since ${served.since}` : 'Revision  none is served yet',
@@ -48,10 +48,17 @@ function statusText(status: ControlPlaneStatus): string {
     ...(inPart ? ['Part      only what could be read of the source is served'] : []),
     `Gateways  ${gateways.join(', ') || 'none'}`,
     `Findings  ${countFindings(findings)}`,
+    ...withheld.map(withheldLine),
   ];
   const rows = nodes.flatMap(nodeRows);
   const table = rows.length === 0 ? 'No proxy is connected.\n' : formatTable(HEAD, rows);
   return `${lines.join('\n')}\n\n${table}`;
+}
+
+function withheldLine({ key, typeUrl, name, instead }: Withheld): string {
+  const what = `${typeUrl.replace(/^.*\./, '')} ${name} of ${key.replace(/@.*/, '')}`;
+  const outcome = instead === 'accepted' ? 'proxies get the form that was accepted last' : 'proxies go without';
+  return `Withheld  ${what}: rejected, ${outcome}`;
 }
 
 const HEAD = ['NODE', 'GATEWAY', 'TYPE', 'WANTED', 'ACKED', 'STATE'];
