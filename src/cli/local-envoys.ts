@@ -1,5 +1,6 @@
 import { emitBootstrap } from '../envoy/bootstrap.ts';
-import type { GatewayIr } from '../ir/index.ts';
+import type { GatewayIr, ListenerIr } from '../ir/index.ts';
+import { GatewayError } from '../lib/errors.ts';
 import { assertPortFree, createEnvoyProcess, type EnvoyBinary, type EnvoyProcess } from '../local/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Address } from './addresses.ts';
@@ -29,16 +30,14 @@ export interface LocalEnvoys {
 }
 
 export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
-  const running = new Map<string, { process: EnvoyProcess; ports: Set<string> }>();
+  const running = new Map<string, EnvoyProcess>();
   let adminTaken = false;
   let stopping = false;
 
   async function start(gateway: GatewayIr, signal: AbortSignal | undefined): Promise<void> {
-    const ports = new Set<string>();
     for (const listener of gateway.listeners) {
       // Envoy shares ports (SO_REUSEPORT): a second gateway on this one would silently take half of the traffic.
       await assertPortFree(listener.address, listener.port, `listener of Gateway ${gateway.key}`);
-      ports.add(`${listener.address}:${listener.port}`);
     }
     const envoy = createEnvoyProcess({
       binary: options.binary.path,
@@ -76,29 +75,52 @@ export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
       },
     });
     adminTaken = true;
-    running.set(gateway.key, { process: envoy, ports });
-    await envoy.start(signal);
+    running.set(gateway.key, envoy);
+    try {
+      await envoy.start(signal);
+    } catch (caught) {
+      // The next revision may try again.
+      running.delete(gateway.key);
+      throw caught;
+    }
     envoy.finished.catch(options.onFailed);
     options.onLive(gateway);
+  }
+
+  /**
+   * Starts what does not run. A new port of an Envoy that runs is not looked at: Envoy has been told of it and may hold it
+   * by now, and where it cannot it says so itself (HG0702).
+   */
+  async function follow(gateway: GatewayIr, owners: Map<string, string>, signal: AbortSignal | undefined) {
+    for (const port of gateway.listeners.map(portOf)) {
+      const owner = owners.get(port) ?? gateway.key;
+      owners.set(port, owner);
+      if (owner === gateway.key) continue;
+      // Two Envoys would share the port.
+      const message = `${port} (listener of Gateway ${gateway.key}) is already in use by Gateway ${owner}`;
+      throw new GatewayError('port_in_use', message);
+    }
+    if (!running.has(gateway.key)) await start(gateway, signal);
   }
 
   return {
     async reconcile(gateways, signal) {
       const wanted = new Set(gateways.map((gateway) => gateway.key));
-      for (const [key, { process: envoy }] of running) {
+      for (const [key, envoy] of running) {
         if (wanted.has(key)) continue;
         running.delete(key);
         await envoy.stop();
       }
-      for (const gateway of gateways) {
-        const known = running.get(gateway.key);
-        if (known === undefined) await start(gateway, signal);
-        else await checkNewPorts(gateway, known.ports);
-      }
+      // One that fails keeps no other from starting.
+      const owners = new Map<string, string>();
+      const runningFirst = [...gateways].sort((a, b) => Number(running.has(b.key)) - Number(running.has(a.key)));
+      const results = await Promise.allSettled(runningFirst.map((gateway) => follow(gateway, owners, signal)));
+      const failed = results.find((result) => result.status === 'rejected');
+      if (failed) throw failed.reason;
     },
     async close() {
       stopping = true;
-      await Promise.all([...running.values()].map(({ process: envoy }) => envoy.stop()));
+      await Promise.all([...running.values()].map((envoy) => envoy.stop()));
     },
   };
 }
@@ -112,12 +134,6 @@ const LEVELS = {
   fatal: 'error',
 } as const;
 
-/** A listener that was added while Envoy runs has its port checked too. */
-async function checkNewPorts(gateway: GatewayIr, ports: Set<string>): Promise<void> {
-  for (const { address, port } of gateway.listeners) {
-    const text = `${address}:${port}`;
-    if (ports.has(text)) continue;
-    ports.add(text);
-    await assertPortFree(address, port, `listener of Gateway ${gateway.key}`);
-  }
+function portOf({ address, port }: ListenerIr): string {
+  return `${address}:${port}`;
 }

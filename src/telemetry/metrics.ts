@@ -11,6 +11,8 @@ export interface Metrics {
 }
 
 export interface MetricsReading {
+  /** What is served. */
+  readonly revision?: { readonly hash: string; readonly commit?: string };
   readonly clients: number;
   readonly waiting: number;
   readonly staleSeconds: number;
@@ -56,6 +58,12 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     help: 'How long the newest revision of the source has not been served, in seconds.',
     registers,
   });
+  const served = new Gauge({
+    name: 'config_revision_info',
+    help: 'The revision of the source that is served, and its commit.',
+    labelNames: ['revision', 'commit'],
+    registers,
+  });
   const findings = new Gauge({
     name: 'config_findings',
     help: 'Findings of the configuration.',
@@ -72,6 +80,9 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
       clients.set({ state: 'served' }, reading.clients - reading.waiting);
       clients.set({ state: 'waiting' }, reading.waiting);
       stale.set(reading.staleSeconds);
+      // One series at a time.
+      served.reset();
+      if (reading.revision) served.set({ revision: reading.revision.hash, commit: reading.revision.commit ?? '' }, 1);
       for (const level of ['error', 'warning', 'info'] as const) findings.set({ level }, reading.findings[level]);
       return registry.metrics();
     },

@@ -61,7 +61,8 @@ describe('headgate run', function () {
     expect(ready.text).to.match(/\[\+\] source: revision \w+\n\[\+\] xds: 127\.0\.0\.1:\d+\nok/);
 
     const status = headgate(['status', '--server', command.admin, '-o', 'table']);
-    expect(status.stdout).to.match(/Revision {2}\w+, served since/);
+    const [, hash = 'no hash'] = /^Revision {2}(\w+), served since/.exec(status.stdout) ?? [];
+    expect((await get(command, '/metrics')).text).to.contain(`config_revision_info{revision="${hash}",commit=""} 1`);
     for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'Secret']) {
       expect(status.stdout).to.match(new RegExp(`run-\\d+-default-gw +default/gw +${type} +(\\w+) +\\1 +SYNCED`));
     }
@@ -170,8 +171,15 @@ describe('headgate run', function () {
     await command.says(`Gateway default/second serves http://127.0.0.1:${second}`);
     expect((await request({ port: second, path: '/' })).status).to.equal(404);
     expect(command.envoys()).to.have.length(2);
+    // A third one fails for its port, and takes nothing down; then it gets a port of its own.
+    const both = `${policy(port)}\n---\n${gatewayYaml(second, 'second')}`;
+    write(`${both}\n---\n${gatewayYaml(second, 'third')}`);
+    await command.says(new RegExp(`${second} \\(listener of Gateway default/third\\) is already in use`));
+    const third = await freePort();
+    write(`${both}\n---\n${gatewayYaml(third, 'third')}`);
+    await command.says(`Gateway default/third serves http://127.0.0.1:${third}`);
     write(policy(port));
-    await until(() => command.envoys().length === 1, { what: 'the second Envoy to end' });
+    await until(() => command.envoys().length === 1, { what: 'the other Envoys to end' });
     expect((await postJson(port, '/v1/chat/completions', chat('m'))).status).to.equal(200);
   });
 
