@@ -28,6 +28,8 @@ const PROVIDER = fileURLToPath(new URL('./provider.ts', import.meta.url));
 /** Starts provider, bare proxy and gateway. */
 export async function startSubject(): Promise<Subject> {
   const { child, port: providerPort } = await startProvider();
+  // A provider that outlives a failed start would keep the terminal busy.
+  process.once('exit', () => child.kill());
   const bare = await startEnvoy({ bootstrap: bareBootstrap(providerPort) });
   const port = await freePort();
   const env = { GATEWAY_PORT: String(port), PROVIDER_PORT: String(providerPort) };

@@ -951,11 +951,8 @@ local function edit_body(handle, note, ref, model)
   local s = body:getBytes(0, body:length())
   local edited
   if ref.body and not find(note.flags, 'm', 1, true) then
-    local set = ref.body.set or {}
-    if model and not set.model then
-      set = setmetatable({ model = quote(model) }, { __index = set })
-      for key, value in pairs(ref.body.set or {}) do set[key] = value end
-    end
+    local set = { model = model and quote(model) }
+    for key, value in pairs(ref.body.set or {}) do set[key] = value end
     edited = rewrite_members(s, set, ref.body.removed or {}, note.options)
   else
     edited = patch_body(s, note, model)
@@ -1031,9 +1028,18 @@ local function backend_response(handle, backend)
   end
 end
 
-function envoy_on_request(handle)
+local function on_request(handle)
   local facts = facts_of(handle:filterContext())
-  local ok, message = pcall(facts.cluster and backend_request or listener_request, handle, facts)
+  if facts.cluster then backend_request(handle, facts) else listener_request(handle, facts) end
+end
+
+local function on_response(handle)
+  local facts = facts_of(handle:filterContext())
+  if facts.cluster then backend_response(handle, facts) else listener_response(handle) end
+end
+
+function envoy_on_request(handle)
+  local ok, message = pcall(on_request, handle)
   if not ok then
     handle:logErr('headgate: ' .. tostring(message))
     handle:respond({ [':status'] = '500', ['content-type'] = 'application/json' },
@@ -1042,7 +1048,6 @@ function envoy_on_request(handle)
 end
 
 function envoy_on_response(handle)
-  local facts = facts_of(handle:filterContext())
-  local ok, message = pcall(facts.cluster and backend_response or listener_response, handle, facts)
+  local ok, message = pcall(on_response, handle)
   if not ok then handle:logErr('headgate: ' .. tostring(message)) end
 end

@@ -191,6 +191,28 @@ describe('script: what an attempt sends', () => {
     expect(fake.last.headers.authorization).to.equal(`Bearer ${OPENAI_KEY}`);
   });
 
+  it('fails closed when it cannot even read its facts', async () => {
+    const broken = await startGateway({
+      backends: [{ cluster: 'a', port: fake.port }],
+      routes: [{ model: 'plain' }],
+      append: `
+        local read = facts_of
+        facts_of = function(map)
+          local facts = read(map)
+          if facts.cluster then error('unreadable') end
+          return facts
+        end`,
+    });
+    try {
+      const body = `{"model":"plain",${TAIL}}`;
+      const { status } = await request({ port: broken.port, method: 'POST', path: CHAT, body });
+      expect(status).to.equal(500);
+      expect(fake.requests).to.have.length(0);
+    } finally {
+      await broken.envoy.stop();
+    }
+  });
+
   it('fails closed when the script fails', async () => {
     for (const model of ['pathless', 'no-ref']) {
       const response = await send(`{"model":"${model}",${TAIL}}`);
