@@ -25,6 +25,7 @@ function accept(stream: XdsStream, state: TypeState, sent: Outstanding): void {
   const { response, probe } = sent;
   stream.shared.onAccepted(stream, sent);
   for (const name of state.rejected.keys()) if (response.names.names.has(name)) state.rejected.delete(name);
+  if (stream.fixedType !== undefined) stream.needs(response);
   if (!probe) state.carried = [];
   if (state.rejection?.standing === true && state.probes.length === 0 && state.rejected.size === 0) {
     // Parts that stayed without a verdict are carried, and go out with the next response.

@@ -23,6 +23,8 @@ export interface Diffs {
   between(known: Known, to: TypeSnapshot): TypeDiff;
   /** `to`, and with it everything of `from` that `to` drops and that something else may still name. */
   bridge(from: Snapshot, to: Snapshot): Snapshot;
+  /** `to`, and with it what a client holds besides and is not told yet to drop. */
+  keeping(known: Known, to: TypeSnapshot): Known;
   /** What a client says it holds when it comes back, shared by all clients that say the same. */
   known(versions: InitialVersions): Known;
 }
@@ -46,6 +48,7 @@ export function createDiffs(): Diffs {
   return {
     between: (known, to) => diffs.take(`${to.typeUrl} ${known.version} ${to.version}`, () => computeDiff(known, to)),
     bridge: (from, to) => bridges.take(`${from.version} ${to.version}`, () => computeBridge(from, to)),
+    keeping: (known, to) => knowns.take(`${known.version} and ${to.version}`, () => computeKeeping(known, to)),
     known: (versions) =>
       knowns.take(versions.key, () => {
         const resources = new Map<string, { version: string }>();
@@ -63,6 +66,13 @@ function computeDiff(known: Known, to: TypeSnapshot): TypeDiff {
   }
   for (const name of known.resources.keys()) if (!to.resources.has(name)) removed.push(name);
   return { upserts, removed };
+}
+
+function computeKeeping(known: Known, to: TypeSnapshot): Known {
+  const kept = [...known.resources].filter(([name]) => !to.resources.has(name));
+  if (kept.length === 0) return to;
+  const parts = kept.map(([name, { version }]) => `${name} ${version}`).sort();
+  return { version: `${to.version} and ${fingerprint(...parts)}`, resources: new Map([...kept, ...to.resources]) };
 }
 
 function computeBridge(from: Snapshot, to: Snapshot): Snapshot {

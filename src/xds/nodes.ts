@@ -1,9 +1,11 @@
 /** The proxies that are connected: one entry a node, however many streams it has. */
+import { createLru } from '../lib/lru.ts';
 import type { NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { XdsStream } from './stream.ts';
 import type { ResourceState, ResourceStatus } from './stream-status.ts';
+import { typeOrder } from './types.ts';
 
 /** A connected node. */
 export interface NodeRecord {
@@ -12,6 +14,8 @@ export interface NodeRecord {
   key: string | undefined;
   readonly connectedAt: string;
   readonly streams: Set<XdsStream>;
+  /** What the last stream that ended had been given. */
+  held: Snapshot | undefined;
 }
 
 export interface Nodes {
@@ -23,9 +27,14 @@ export interface Nodes {
   all(): Iterable<NodeRecord>;
 }
 
+// Later the client is not the one that went, or a client that has nothing any more.
+const REMEMBERED_MS = 300_000;
+const MAX_REMEMBERED = 10_000;
+
 /** Creates the registry. Nodes are told apart by cluster and id. */
 export function createNodes(): Nodes {
   const records = new Map<string, NodeRecord>();
+  const departed = createLru<{ held: Snapshot | undefined; until: number }>(MAX_REMEMBERED);
   const keyOf = (node: NodeInfo): string => `${node.cluster}\u0000${node.id}`;
   return {
     get count() {
@@ -34,7 +43,7 @@ export function createNodes(): Nodes {
     find: (node) => records.get(keyOf(node)),
     attach(node, stream) {
       const found = records.get(keyOf(node));
-      const record = found ?? { node, key: undefined, connectedAt: new Date().toISOString(), streams: new Set() };
+      const record = found ?? newRecord(node, departed.get(keyOf(node)));
       records.set(keyOf(node), record);
       // A restarted proxy may be another version while the stream of the old one still lingers.
       record.node = node;
@@ -43,11 +52,40 @@ export function createNodes(): Nodes {
     },
     detach(record, stream) {
       record.streams.delete(stream);
+      record.held = stream.held ?? record.held;
       if (record.streams.size > 0 || records.get(keyOf(record.node)) !== record) return false;
+      departed.set(keyOf(record.node), { held: record.held, until: performance.now() + REMEMBERED_MS });
       return records.delete(keyOf(record.node));
     },
     all: () => records.values(),
   };
+}
+
+function newRecord(node: NodeInfo, before: { held: Snapshot | undefined; until: number } | undefined): NodeRecord {
+  const held = before !== undefined && before.until > performance.now() ? before.held : undefined;
+  return { node, key: undefined, connectedAt: new Date().toISOString(), streams: new Set(), held };
+}
+
+/** What a node was given on an earlier stream of that kind, or one that is about to be noticed as gone. */
+export function heldBefore(record: NodeRecord, stream: XdsStream): Snapshot | undefined {
+  const others = [...record.streams].filter((other) => other !== stream && other.fixedType === stream.fixedType);
+  return others.findLast((other) => other.held !== undefined)?.held ?? record.held;
+}
+
+/** The streams of other types, where a node has one stream a type: the newest of each. */
+export function siblingsOf(record: NodeRecord, stream: XdsStream): readonly XdsStream[] {
+  const newest = new Map<string, XdsStream>();
+  for (const other of record.streams) {
+    const { fixedType } = other;
+    if (fixedType !== undefined && fixedType !== stream.fixedType) newest.set(fixedType, other);
+  }
+  return inOrder([...newest.values()]);
+}
+
+/** In the order in which types are sent. */
+export function inOrder(streams: readonly XdsStream[]): readonly XdsStream[] {
+  if (streams.length < 2) return streams;
+  return streams.toSorted((a, b) => typeOrder(a.fixedType ?? '') - typeOrder(b.fixedType ?? ''));
 }
 
 /** The status of a node. */

@@ -23,6 +23,8 @@ export interface ResponseQuery {
   readonly carried: readonly NameSet[];
   /** An empty answer is an answer too. */
   readonly owed: boolean;
+  /** Nothing is said yet of what went. */
+  readonly keepRemoved: boolean;
 }
 
 /** An assembled response, all but its nonce. */
@@ -70,6 +72,7 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
   function build(query: ResponseQuery): SharedResponse | undefined {
     const { subscription, to } = query;
     const changes = selectChanges(query, diffs);
+    if (query.keepRemoved) changes.removed.clear();
     for (const set of query.asked) addNames(set, query, changes);
     const news = changes.resources.size > 0 || changes.removed.size > 0 || query.owed;
     const fullState = query.variant === 'sotw' && isFullState(to.typeUrl);
@@ -100,8 +103,8 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
     version,
     get(query) {
       const extra = `${query.asked.map((set) => set.key).join('+')} ${query.carried.map((set) => set.key).join('+')}`;
-      const { variant, subscription, known, to, owed } = query;
-      const key = `${variant} ${owed} ${to.typeUrl} ${subscription.key} ${known.version} ${to.version} ${extra}`;
+      const { variant, subscription, known, to, owed, keepRemoved } = query;
+      const key = `${variant} ${owed} ${keepRemoved} ${to.typeUrl} ${subscription.key} ${known.version} ${to.version} ${extra}`;
       return store.take(key, () => ({ response: build(query) })).response;
     },
   };

@@ -8,7 +8,7 @@ import { type Call, createTransport, listenError, serviceDefinition, silenceGrpc
 import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
 import type { NodeInfo } from './node.ts';
-import { createNodes, type NodeRecord, nodeResources, nodeStatus } from './nodes.ts';
+import { createNodes, inOrder, type NodeRecord, nodeResources, nodeStatus } from './nodes.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
 import { XDS_METHODS, type XdsMethod } from './services.ts';
 import { createShared } from './shared.ts';
@@ -176,9 +176,16 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   }
 
   function steer(record: NodeRecord, snapshot: Snapshot | undefined): void {
-    for (const stream of [...record.streams]) {
+    // One that has asked for nothing yet is about to: with its request comes what it holds.
+    const streams = [...record.streams].filter((stream) => stream.typeCount > 0);
+    for (const stream of streams) stream.setGoal(snapshot);
+    pumpAll(streams);
+  }
+
+  function pumpAll(streams: Iterable<XdsStream>): void {
+    for (const stream of inOrder([...streams])) {
       try {
-        stream.setGoal(snapshot);
+        stream.pump();
       } catch (caught) {
         const connection = connections.get(stream);
         if (connection !== undefined) refuse(connection, caught);
@@ -193,6 +200,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   function publish(key: string, snapshot: Snapshot): void {
     if (snapshots.get(key)?.version === snapshot.version) return;
     snapshots.set(key, snapshot);
+    options.onPublish?.(key);
     steerAll(key, snapshot);
   }
 
@@ -200,7 +208,11 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const { stream, record } = connection;
     connections.delete(stream);
     stream.close();
-    if (record === undefined || !nodes.detach(record, stream)) return;
+    if (record === undefined) return;
+    if (!nodes.detach(record, stream)) {
+      if (stream.fixedType !== undefined) pumpAll(record.streams);
+      return;
+    }
     const { node, key } = record;
     logger.info({ node: node.id, cluster: node.cluster }, 'proxy disconnected');
     options.onNodeChange?.({ kind: 'disconnected', node, ...(key === undefined ? {} : { key }) });
@@ -264,6 +276,16 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       return { host, port: boundPort };
     },
     setSnapshot: linger.set,
+    saved: () =>
+      [...snapshots].map(([key, snapshot]) => ({ key, snapshot, accepted: acceptance?.acceptedOf(key) ?? [] })),
+    restore({ key, snapshot, accepted }) {
+      const known = new Set(accepted);
+      const ofTypes = [...snapshot.types.values()].flatMap(({ typeUrl, resources }) =>
+        [...resources.values()].filter((resource) => known.has(resource)).map((resource) => ({ typeUrl, resource })),
+      );
+      acceptance?.restore(key, snapshot, ofTypes);
+      linger.set(key, snapshot);
+    },
     deleteSnapshot(key) {
       linger.delete(key);
       acceptance?.delete(key);

@@ -2,7 +2,7 @@
 import type { Acceptance } from './accepted.ts';
 import { createDiffs } from './diff.ts';
 import type { NodeInfo } from './node.ts';
-import type { NodeRecord } from './nodes.ts';
+import { heldBefore, type NodeRecord, siblingsOf } from './nodes.ts';
 import { createResponses } from './responses.ts';
 import { DEFAULTS, type XdsServerOptions } from './server-options.ts';
 import type { StreamShared, XdsStream } from './stream.ts';
@@ -25,6 +25,14 @@ export function createShared(
     subscriptions: createSubscriptions(),
     responses: createResponses(diffs, options.limits?.maxSharedBytes ?? DEFAULTS.maxSharedBytes),
     ackTimeoutMs: options.ackTimeoutMs ?? DEFAULTS.ackTimeoutMs,
+    heldBefore(stream) {
+      const record = recordOf(stream);
+      return record && heldBefore(record, stream);
+    },
+    siblings(stream) {
+      const record = recordOf(stream);
+      return record === undefined ? [] : siblingsOf(record, stream);
+    },
     onSend(stream, typeUrl, response) {
       logger.debug(
         { stream: stream.id, typeUrl, version: response.version, bytes: response.body.length },

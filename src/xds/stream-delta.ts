@@ -14,6 +14,7 @@ export function applyDeltaRequest(stream: XdsStream, state: TypeState, request: 
   if (returns) {
     const known = diffs.known(request.initialVersions);
     state.known = known;
+    stream.arrive();
     stream.shared.onReturn(stream, state.typeUrl, known);
   }
   const change = subscriptions.delta(state.subscription, request.subscribe, request.unsubscribe);

@@ -18,5 +18,8 @@ export function applySotwRequest(stream: XdsStream, state: TypeState, request: S
     state.owed = true;
   }
   if (change.asked !== undefined) state.asked.push(change.asked);
-  if (first && request.versionInfo !== '') state.claim = request.versionInfo;
+  if (first && request.versionInfo !== '') {
+    state.claim = request.versionInfo;
+    stream.arrive();
+  }
 }

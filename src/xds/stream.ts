@@ -9,12 +9,13 @@ import { type Diffs, emptyType, type Known } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
 import type { NameSet } from './names.ts';
 import { abandonProbes, takeProbe } from './probes.ts';
+import { runsWhatItHad, usersHaveCome } from './removals.ts';
 import type { Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
 import { type Subscription, type Subscriptions, subscribedPart } from './subscription.ts';
 import { carry, createTypeState, forgetRejected, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
-import { isSupply, isWarmedBy, usesSupply } from './types.ts';
+import { isSupply, isWarmedBy, outlivesItsUsers, usesSupply } from './types.ts';
 
 /** The carrier of a stream. */
 export interface Transport {
@@ -46,6 +47,10 @@ export interface StreamShared {
   /** The client has not answered for these types, or not asked for what it was told to need, and the time is over. */
   onSilence(stream: XdsStream, typeUrls: readonly string[]): void;
   onSend(stream: XdsStream, typeUrl: string, response: SharedResponse): void;
+  /** What the node was given on an earlier stream that has the same client. */
+  heldBefore(stream: XdsStream): Snapshot | undefined;
+  /** The streams of other types, where a node has one stream a type: the newest of each. */
+  siblings(stream: XdsStream): readonly XdsStream[];
 }
 
 export class XdsStream {
@@ -59,8 +64,15 @@ export class XdsStream {
   private goal: Snapshot | undefined;
   // What is being sent: `goal`, or before that a bridge to it which still holds what `goal` removes.
   private serving: Snapshot | undefined;
+  // What removals, not yet accepted, began from.
+  private taken: Snapshot | undefined;
   private nonces = 0;
   private heldBack = false;
+  // The client holds something from an earlier stream, and may not have asked yet for all that names it.
+  private arriving = false;
+  private readonly openedAt = performance.now();
+  private waits = { forSupply: false, atAll: false };
+  private pumping = false;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(id: number, variant: Variant, fixedType: string | undefined, transport: Transport, shared: StreamShared) {
@@ -85,13 +97,25 @@ export class XdsStream {
     return this.states.length;
   }
 
+  /** The client says that it comes back with something from an earlier stream. */
+  arrive(): void {
+    if (performance.now() - this.openedAt < this.shared.ackTimeoutMs) this.arriving = true;
+  }
+
   /** Sets what the client shall have; undefined holds the stream: it keeps what it has and gets no answers. */
   setGoal(goal: Snapshot | undefined): void {
     if (goal === this.goal) return;
     this.goal = goal;
     if (goal === undefined) return;
-    this.serving = this.serving === undefined ? goal : this.shared.diffs.bridge(this.serving, goal);
-    this.pump();
+    // A delta client tells itself what it has.
+    const remembered = this.arriving && this.variant === 'sotw' ? this.shared.heldBefore(this) : undefined;
+    const before = this.serving ?? remembered;
+    this.serving = before === undefined ? goal : this.shared.diffs.bridge(before, goal);
+  }
+
+  /** What the client has, as far as it has not accepted that something of it is taken away. */
+  get held(): Snapshot | undefined {
+    return this.taken ?? this.serving;
   }
 
   close(): void {
@@ -108,29 +132,51 @@ export class XdsStream {
 
   /** Sends what can be sent now. */
   pump(): void {
-    if (this.goal === undefined) return;
-    this.heldBack = false;
-    let waiting = this.offerAll();
-    if (!waiting && this.serving !== this.goal && !this.runsWhatItHad()) {
-      // Everything that stopped using what is removed is accepted: now the removals.
-      this.serving = this.goal;
-      waiting = this.offerAll();
+    if (this.goal === undefined || this.pumping) return;
+    this.pumping = true;
+    const before = this.waits;
+    try {
+      this.advance(this.goal);
+    } finally {
+      this.pumping = false;
     }
-    this.watch(waiting && (this.heldBack || this.serving !== this.goal));
+    if (
+      this.fixedType === undefined ||
+      (before.atAll === this.waits.atAll && before.forSupply === this.waits.forSupply)
+    )
+      return;
+    for (const sibling of this.shared.siblings(this)) sibling.pump();
   }
 
-  /** Something rejected is still wanted: instead of it the client runs what it had, and needs what that names. */
-  private runsWhatItHad(): boolean {
-    return this.states.some(({ typeUrl, rejection, rejected }) => {
-      if (rejection?.standing !== true) return false;
-      const wanted = this.goal?.types.get(typeUrl);
-      const served = this.serving?.types.get(typeUrl);
-      if (rejected.size === 0) return wanted?.version === served?.version;
-      return [...rejected.keys()].some((name) => {
-        const version = wanted?.resources.get(name)?.version;
-        return version !== undefined && version === served?.resources.get(name)?.version;
-      });
-    });
+  private advance(goal: Snapshot): void {
+    this.heldBack = false;
+    let waiting = this.offerAll();
+    if (!waiting && (this.serving !== goal || this.arriving) && this.mayRemove(goal)) {
+      // Everything that stopped using what is removed is accepted: now the removals.
+      this.taken = this.serving;
+      this.serving = goal;
+      this.arriving = false;
+      waiting = this.offerAll();
+    }
+    if (!waiting) this.taken = undefined;
+    const unfinished = this.serving !== goal || this.arriving;
+    this.watch(waiting ? this.heldBack || unfinished : this.arriving);
+  }
+
+  private mayRemove(goal: Snapshot): boolean {
+    const siblings = this.siblings();
+    if (siblings.some((sibling) => sibling.waits.atAll)) return false;
+    if (runsWhatItHad(this.states, this.goal, this.serving)) return false;
+    const streams = [this, ...siblings];
+    return !this.arriving || usersHaveCome(goal, (typeUrl) => streams.some((stream) => stream.asksFor(typeUrl)));
+  }
+
+  private siblings(): readonly XdsStream[] {
+    return this.fixedType === undefined ? [] : this.shared.siblings(this);
+  }
+
+  private asksFor(typeUrl: string): boolean {
+    return this.states.some((state) => state.typeUrl === typeUrl && state.subscription !== undefined);
   }
 
   /**
@@ -139,15 +185,18 @@ export class XdsStream {
    * changed cluster is not acknowledged before its assignment came behind it. Returns whether any answer is missing.
    */
   private offerAll(): boolean {
-    let supplyWaits = false;
+    let supplyWaits = this.siblings().some((sibling) => sibling.waits.forSupply);
     let waiting = false;
+    let ownSupplyWaits = false;
     // Sending may add states (of awaited types): not to this walk.
     for (const state of [...this.states]) {
       const supply = isSupply(state.typeUrl);
       const waits = this.offer(state, supplyWaits && usesSupply(state.typeUrl));
-      supplyWaits ||= waits && supply;
+      ownSupplyWaits ||= waits && supply;
+      supplyWaits ||= ownSupplyWaits;
       waiting ||= waits;
     }
+    this.waits = { forSupply: ownSupplyWaits, atAll: waiting };
     return waiting;
   }
 
@@ -181,6 +230,8 @@ export class XdsStream {
       noteCertain(state, state.outstanding.before);
       carry(state, state.outstanding.response.names);
     }
+    // Only a client that comes back has names that no snapshot of ours holds.
+    const keepRemoved = this.arriving && this.variant === 'delta' && outlivesItsUsers(state.typeUrl);
     const response = this.shared.responses.get({
       variant: this.variant,
       subscription,
@@ -189,9 +240,10 @@ export class XdsStream {
       asked: [...state.asked, ...again],
       carried: state.carried,
       owed: state.owed,
+      keepRemoved,
     });
     const before = state.known;
-    state.known = to;
+    state.known = keepRemoved ? this.shared.diffs.keeping(before, to) : to;
     state.asked = [];
     state.owed = false;
     for (const entry of state.awaited) entry.resent = true;
@@ -206,7 +258,7 @@ export class XdsStream {
   /** Sends a part of a rejected response alone. */
   private probe(state: TypeState, subscription: Subscription, to: TypeSnapshot): boolean {
     for (let part = takeProbe(state); part !== undefined; part = takeProbe(state)) {
-      const asked = { asked: [part], carried: [], owed: false };
+      const asked = { asked: [part], carried: [], owed: false, keepRemoved: false };
       const response = this.shared.responses.get({
         variant: this.variant,
         subscription,
@@ -229,10 +281,18 @@ export class XdsStream {
     state.outstanding = { nonce: state.nonce, response, sentAt, ...step, overdue: false };
     this.transport.send(response.body, state.nonce);
     this.shared.onSend(this, state.typeUrl, response);
-    if (this.fixedType !== undefined) return;
+    // On a stream of its own a type may overtake another: what waits for its resources is told when this is accepted.
+    if (this.fixedType === undefined) this.needs(response);
+  }
+
+  /** The client needs what a response names, and what it holds already of that it needs again. */
+  needs(response: SharedResponse): void {
+    const since = performance.now();
     for (const [typeUrl, set] of response.requires) {
-      this.state(typeUrl).awaited.push({ set, since: sentAt, source: response, resent: false, doubtful: false });
+      const carrier = this.fixedType === undefined ? this : this.siblings().find((one) => one.fixedType === typeUrl);
+      carrier?.state(typeUrl).awaited.push({ set, since, source: response, resent: false, doubtful: false });
     }
+    for (const sibling of this.siblings()) sibling.pump();
   }
 
   /** Names that the client holds and must get again, because what was sent before makes it wait for them. */
@@ -268,6 +328,7 @@ export class XdsStream {
       ...(state.outstanding === undefined || state.outstanding.overdue ? [] : [state.outstanding.sentAt]),
       ...state.awaited.map((entry) => entry.since),
     ]);
+    if (this.arriving) since.push(this.openedAt);
     const oldest = since.length === 0 ? performance.now() : Math.min(...since);
     const left = oldest + this.shared.ackTimeoutMs - performance.now();
     // What is over time already waits for a client that does not read.
@@ -279,6 +340,7 @@ export class XdsStream {
     this.timer = undefined;
     const limit = performance.now() - this.shared.ackTimeoutMs + 1;
     const silent = new Set<string>();
+    if (this.openedAt <= limit) this.arriving = false;
     for (const state of this.states) {
       const asked = state.awaited.filter((entry) => entry.since > limit);
       if (asked.length < state.awaited.length) silent.add(state.typeUrl);

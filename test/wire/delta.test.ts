@@ -116,7 +116,10 @@ describe('xDS delta alone', () => {
     client.ask({ typeUrl: CDS, initial: { same, old: 'before', gone: 'before' } });
     const answer = await client.next();
     expect(answer.resources.map(([, content]) => content)).to.deep.equal(['new=1', 'old=2']);
-    expect(answer.removed).to.deep.equal(['gone']);
+    client.ack(answer);
+    const removal = await client.next();
+    expect(removal.resources).to.deep.equal([]);
+    expect(removal.removed).to.deep.equal(['gone']);
   });
 
   it('tells a named resource that is gone since, and keeps silent about what was not asked for', async () => {

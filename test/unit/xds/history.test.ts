@@ -102,6 +102,8 @@ class SimulatedProxy {
         onNack: () => undefined,
         onSend: () => undefined,
         onSilence: () => undefined,
+        heldBefore: () => undefined,
+        siblings: () => [],
       },
     );
     for (const typeUrl of [CDS, LDS]) this.say(typeUrl, [], []);
@@ -109,6 +111,7 @@ class SimulatedProxy {
 
   setGoal(snapshot: Snapshot): void {
     this.stream.setGoal(snapshot);
+    this.stream.pump();
   }
 
   get synced(): boolean {

@@ -1,0 +1,30 @@
+/** When what a new snapshot drops may be taken away from a client: once nothing that it runs can still name it. */
+import type { Snapshot } from './snapshot.ts';
+import type { TypeState } from './type-state.ts';
+import { usesSupply } from './types.ts';
+
+/** Something rejected is still wanted: instead of it the client runs what it had, and needs what that names. */
+export function runsWhatItHad(
+  states: readonly TypeState[],
+  goal: Snapshot | undefined,
+  serving: Snapshot | undefined,
+): boolean {
+  return states.some(({ typeUrl, rejection, rejected }) => {
+    if (rejection?.standing !== true) return false;
+    const wanted = goal?.types.get(typeUrl);
+    const served = serving?.types.get(typeUrl);
+    if (rejected.size === 0) return wanted?.version === served?.version;
+    return [...rejected.keys()].some((name) => {
+      const version = wanted?.resources.get(name)?.version;
+      return version !== undefined && version === served?.resources.get(name)?.version;
+    });
+  });
+}
+
+/** A client that comes back asks for one type after the other: whether it has asked for all that may name others. */
+export function usersHaveCome(goal: Snapshot, asksFor: (typeUrl: string) => boolean): boolean {
+  for (const { typeUrl, resources } of goal.types.values()) {
+    if (resources.size > 0 && usesSupply(typeUrl) && !asksFor(typeUrl)) return false;
+  }
+  return true;
+}
