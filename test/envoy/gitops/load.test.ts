@@ -39,7 +39,7 @@ for (const { variant, from, changes } of [
 
     before(async () => {
       // Streams that last longer than a change takes, and failures that come late: the next attempt meets other changes.
-      const settings = { chunkDelayMs: 20 };
+      const settings = { chunkDelayMs: 50 };
       for (let i = 0; i < 4; i++) fakes.push(await startOpenAi({ name: `fake-${i}`, keys: KEYS, settings }));
       rock = await startOpenAi({ name: 'rock', keys: KEYS, settings });
       fakes.slice(0, 2).forEach((fake) => {
@@ -69,7 +69,7 @@ for (const { variant, from, changes } of [
         history.note();
         await apply(policyYaml(walk.facts));
         // Some changes follow each other as fast as they compile, some only once Envoy runs the one before.
-        if (i % 3 === 0) await plane.synced();
+        if (i % 4 === 0) await plane.synced();
         else await turn();
       }
       await plane.synced();
