@@ -11,6 +11,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
@@ -19,8 +20,9 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
+/** Where a build is made: the last good one stays in place until the next one is complete. */
+const staging = join(root, `dist.${process.pid}`);
 const stamp = join(dist, '.built-from');
-const main = join(dist, 'cli', 'main.js');
 
 /** @returns {string[]} files of src, relative to the root, in a fixed order */
 function sources() {
@@ -42,22 +44,33 @@ function digest(files) {
   return hash.digest('hex');
 }
 
+/** @param {string[]} files */
+function compile(files) {
+  const compiler = join(root, 'node_modules', '.bin', 'tsc');
+  const args = ['-p', 'tsconfig.build.json', '--outDir', staging];
+  const { status } = spawnSync(compiler, args, { cwd: root, stdio: ['ignore', 2, 2] });
+  if (status !== 0) throw new Error('the build failed: see the messages of the compiler above');
+  for (const file of files.filter((name) => !name.endsWith('.ts'))) {
+    const target = join(staging, file.slice('src/'.length));
+    mkdirSync(dirname(target), { recursive: true });
+    copyFileSync(join(root, file), target);
+  }
+  chmodSync(join(staging, 'cli', 'main.js'), 0o755);
+}
+
 /** Builds unless dist is what these sources give already. Returns whether it built. */
 export function build({ force = false } = {}) {
   const files = sources();
   const wanted = digest(files);
   if (!force && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
-  rmSync(dist, { recursive: true, force: true });
-  const compiler = join(root, 'node_modules', '.bin', 'tsc');
-  const { status } = spawnSync(compiler, ['-p', 'tsconfig.build.json'], { cwd: root, stdio: ['ignore', 2, 2] });
-  if (status !== 0) throw new Error('the build failed: see the messages of the compiler above');
-  for (const file of files.filter((name) => !name.endsWith('.ts'))) {
-    const target = join(root, file.replace(/^src/, 'dist'));
-    mkdirSync(dirname(target), { recursive: true });
-    copyFileSync(join(root, file), target);
+  try {
+    compile(files);
+    writeFileSync(join(staging, '.built-from'), wanted);
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(staging, dist);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
   }
-  if (existsSync(main)) chmodSync(main, 0o755);
-  writeFileSync(stamp, wanted);
   return true;
 }
 
