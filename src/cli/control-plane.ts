@@ -21,9 +21,12 @@ import {
   compileView,
   countServed,
   massRemoval,
+  type ServedSize,
   type TranslatedRevision,
   translateRevision,
 } from './revisions.ts';
+import { restoredView, savedState } from './saved-views.ts';
+import type { SavedState, StateStore } from './state-store.ts';
 
 /** A request that began under older routes may still want to fail over to what they named. */
 const LINGER_MS = 30_000;
@@ -39,6 +42,8 @@ export interface ControlPlaneOptions {
   readonly metrics: Metrics;
   /** Who may connect; absent: plaintext, and anyone. */
   readonly security?: Pick<XdsServerOptions, 'tls' | 'authorize'>;
+  /** Where what is served outlives the process. */
+  readonly state?: StateStore;
   /** Called after each revision that is served. */
   readonly onServed?: (served: TranslatedRevision) => void;
 }
@@ -47,6 +52,8 @@ export interface ControlPlaneOptions {
 export interface ControlPlaneStatus {
   /** Revision that proxies get; absent before the first one. */
   readonly served?: { readonly hash: string; readonly commit?: string; readonly since: string };
+  /** What is served instead, as an earlier process saved it, while the source cannot be used since the start. */
+  readonly saved?: { readonly hash: string; readonly commit?: string; readonly savedAt: string };
   /** Set while the newest revision is refused or held: since when. */
   readonly staleSince?: string;
   /** A start with a source that is refused: what could be read of it serves until all of it can be. */
@@ -78,6 +85,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const views = new Map<string, CompiledView>();
   const reporter = createFindingReporter(logger);
   let served: TranslatedRevision | undefined;
+  // Set until a revision is served; its views are among `views`.
+  let restored: SavedState | undefined;
   let servedSince: string | undefined;
   let staleSince: string | undefined;
   let inPart = false;
@@ -88,7 +97,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     logger: logger.child({ component: 'xds' }),
     lingerMs: LINGER_MS,
     lastAccepted: true,
-    onWithheld: () => report(),
+    onWithheld: () => {
+      report();
+      save();
+    },
+    onPublish: () => save(),
     ...options.security,
     onRefusal: () => metrics.countRefusal(),
     onNack: (event) => noteRejection(event),
@@ -105,17 +118,29 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   }
 
   function viewFor(gatewayKey: string, capabilities: Capabilities): { key: string; view: CompiledView } | undefined {
+    const key = `${gatewayKey}@${capabilities.key}`;
+    const known = views.get(key);
+    if (known !== undefined) return { key, view: known };
     const gateway = served?.ir.gateways.find((candidate) => candidate.key === gatewayKey);
     if (served === undefined || gateway === undefined) return undefined;
-    const key = `${gatewayKey}@${capabilities.key}`;
-    let view = views.get(key);
-    if (view === undefined) {
-      view = compileView(served, gateway, capabilities, options.compile);
-      views.set(key, view);
-      publish(key, view);
-      report();
-    }
+    const view = compileView(served, gateway, capabilities, options.compile);
+    views.set(key, view);
+    publish(key, view);
+    report();
     return { key, view };
+  }
+
+  /** A part of a source, or what comes from the disk itself, is not worth to be kept. */
+  function save(): void {
+    options.state?.save(() => (served && !inPart ? savedState(served, views, xds.saved()) : undefined));
+  }
+
+  async function restore(): Promise<void> {
+    restored = await options.state?.load();
+    for (const view of restored?.views ?? []) {
+      views.set(view.key, restoredView(view));
+      xds.restore(view);
+    }
   }
 
   function publish(key: string, view: CompiledView): void {
@@ -134,12 +159,14 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     for (const key of views.keys()) if (!compiled.has(key)) xds.deleteSnapshot(key);
     views.clear();
     served = next;
+    restored = undefined;
     servedSince = new Date().toISOString();
     for (const [key, view] of compiled) {
       views.set(key, view);
       publish(key, view);
     }
     metrics.countRevision('served');
+    save();
     xds.reresolve();
     logger.info({ ...describe(next), ms: Math.round(performance.now() - started) }, 'serving revision');
     options.onServed?.(next);
@@ -161,7 +188,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       keep(next.findings, 'refused', 'the revision is refused');
       return;
     }
-    const held = served && !inPart && !options.allowMassRemoval ? massRemoval(served, next) : undefined;
+    const size = served ? { hash: served.revision.hash, counts: countServed(served.ir) } : restored && sizeOf(restored);
+    const held = size && !inPart && !options.allowMassRemoval ? massRemoval(size, next) : undefined;
     if (held) {
       keep([...next.findings, held], 'held', 'the revision is held');
       return;
@@ -174,7 +202,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   /** Without anything better to serve, what could be read has to do. */
   function refuse({ findings, readable }: Extract<ReadResult, { ok: false }>): void {
-    const nothingBetter = served === undefined || inPart;
+    const nothingBetter = (served === undefined && restored === undefined) || inPart;
     const rest = nothingBetter && readable ? translateRevision(readable, options.policy) : undefined;
     if (rest && rest.ir.gateways.length > 0) {
       serve(rest);
@@ -191,8 +219,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     staleSince ??= new Date().toISOString();
     pending = findings;
     metrics.countRevision(what);
-    const serving = served?.revision.hash ?? 'nothing';
-    logger.warn({ serving }, inPart || !served ? message : `${message}; the last good one keeps serving`);
+    const serving = (served ?? restored)?.revision.hash ?? 'nothing';
+    if (restored) logger.warn({ serving, savedAt: restored.savedAt }, `${message}; what was saved serves`);
+    else logger.warn({ serving }, inPart || !served ? message : `${message}; the last good one keeps serving`);
   }
 
   /** Of what is served, of what is refused or held, and of what proxies rejected. */
@@ -223,6 +252,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const unsubscribe = source.onChange(accept);
   return {
     async start(address) {
+      await restore();
       accept(await source.start());
       return xds.listen(address);
     },
@@ -240,9 +270,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
               since: servedSince,
             },
           }),
+        ...(restored && { saved: { ...restored.revision, savedAt: restored.savedAt } }),
         ...(staleSince !== undefined && { staleSince }),
         inPart,
-        gateways: served?.ir.gateways.map((gateway) => gateway.key) ?? [],
+        gateways: served?.ir.gateways.map(({ key }) => key) ?? [
+          ...new Set(restored?.views.map(({ gateway }) => gateway)),
+        ],
         findings: findingsNow(),
         withheld: xds.withheld(),
         // A proxy names about a thousand extensions; none of them says how it is.
@@ -259,9 +292,14 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     async close(drainMs) {
       unsubscribe();
       await source.close();
+      await options.state?.close();
       await xds.drain(drainMs);
     },
   };
+}
+
+function sizeOf({ revision, counts }: SavedState): ServedSize {
+  return { hash: revision.hash, counts };
 }
 
 function describe({ revision, ir, findings }: TranslatedRevision): LogFields {

@@ -64,6 +64,12 @@ export interface ServedCounts {
   readonly clusters: number;
 }
 
+/** What is served: its revision and its size. */
+export interface ServedSize {
+  readonly hash: string;
+  readonly counts: ServedCounts;
+}
+
 export function countServed(ir: Ir): ServedCounts {
   let routes = 0;
   let clusters = 0;
@@ -84,11 +90,10 @@ const ALLOWING_ANNOTATION = 'headgate.dev/allow-mass-removal';
  * next revision is judged in the same way, against what is still served, until one restores what is missing or says by
  * annotation which revision it knowingly empties. That word is good for this one step.
  */
-export function massRemoval(served: TranslatedRevision, next: TranslatedRevision): Finding | undefined {
-  const before = countServed(served.ir);
+export function massRemoval(served: ServedSize, next: TranslatedRevision): Finding | undefined {
+  const { hash, counts: before } = served;
   const after = countServed(next.ir);
   const lost = (['routes', 'clusters'] as const).filter((what) => after[what] * 2 < before[what]);
-  const { hash } = served.revision;
   if (lost.length === 0 || isAllowed(next.objects, hash)) return undefined;
   const counts = lost.map((what) => `${what} from ${before[what]} to ${after[what]}`).join(' and ');
   return {

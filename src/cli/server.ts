@@ -11,6 +11,7 @@ import { type Address, formatAddress } from './addresses.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import type { TranslatedRevision } from './revisions.ts';
 import type { ServerSecurity } from './server-security.ts';
+import { createStateStore } from './state-store.ts';
 import { VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -23,6 +24,8 @@ export interface ServerOptions {
   readonly allowMassRemoval: boolean;
   readonly strict: boolean;
   readonly security: ServerSecurity;
+  /** Where what is served is saved for a start without the source. */
+  readonly stateDirectory?: string;
   /** Proxies of this host connect without TLS, whatever others need. */
   readonly withLocalProxies?: boolean;
   readonly onServed?: (served: TranslatedRevision) => void;
@@ -53,6 +56,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       findings: { error: ofLevel('error'), warning: ofLevel('warning'), info: ofLevel('info') },
     };
   });
+  const state =
+    options.stateDirectory === undefined ? undefined : await createStateStore(options.stateDirectory, logger);
   const controlPlane = createControlPlane({
     source: options.source,
     logger,
@@ -62,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     strict: options.strict,
     metrics,
     security: { ...(tls && { tls }), ...(authorize && { authorize }) },
+    ...(state && { state }),
     ...(options.onServed && { onServed: options.onServed }),
   });
   let xds: Address | undefined;
@@ -69,7 +75,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const admin = createAdminServer({
     status: () => ({ version, ...controlPlane.status() }),
     readiness: () => [
-      { name: 'source', ok: controlPlane.served !== undefined, message: sourceMessage(controlPlane) },
+      { name: 'source', ...sourceState(controlPlane) },
       { name: 'xds', ok: xds !== undefined, message: xds === undefined ? 'not listening' : formatAddress(xds) },
     ],
     configDump: (of) => {
@@ -104,9 +110,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function sourceMessage(controlPlane: ControlPlane): string {
-  const { served, staleSince, inPart } = controlPlane.status();
-  if (served === undefined) return 'no revision is served yet';
-  if (inPart) return 'the source is refused; what can be read of it is served';
-  return `revision ${served.hash}${staleSince === undefined ? '' : `, stale since ${staleSince}`}`;
+function sourceState(controlPlane: ControlPlane): { ok: boolean; message: string } {
+  const { served, saved, staleSince, inPart } = controlPlane.status();
+  const stale = staleSince === undefined ? '' : `, stale since ${staleSince}`;
+  if (saved) return { ok: true, message: `revision ${saved.hash} as saved at ${saved.savedAt}${stale}` };
+  if (served === undefined) return { ok: false, message: 'no revision is served yet' };
+  if (inPart) return { ok: true, message: 'the source is refused; what can be read of it is served' };
+  return { ok: true, message: `revision ${served.hash}${stale}` };
 }

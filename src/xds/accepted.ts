@@ -38,6 +38,10 @@ export interface Acceptance {
   /** A client came back with this of a type; `known` is undefined where it says no names. */
   returned(key: string, typeUrl: string, known: Known | undefined): void;
   withheld(): Withheld[];
+  /** What of the served snapshot of a key some proxy accepted. */
+  acceptedOf(key: string): EncodedResource[];
+  /** Begins a key with a snapshot of which some was accepted before this process. */
+  restore(key: string, snapshot: Snapshot, accepted: Iterable<{ typeUrl: string; resource: EncodedResource }>): void;
   close(): void;
 }
 
@@ -140,6 +144,20 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       }
     },
     withheld: () => [...entries].flatMap(([key, entry]) => withheldOf(key, entry)),
+    acceptedOf(key) {
+      const entry = entries.get(key);
+      return [...(entry?.served.types.values() ?? [])].flatMap(({ typeUrl, resources }) => {
+        const accepted = entry?.accepted.get(typeUrl);
+        return [...resources.values()].filter(({ name, version }) => accepted?.get(name)?.version === version);
+      });
+    },
+    restore(key, snapshot, accepted) {
+      const entry = newEntry(snapshot);
+      for (const { typeUrl, resource } of accepted) {
+        bucket(entry.accepted, typeUrl, () => new Map<string, EncodedResource>()).set(resource.name, resource);
+      }
+      entries.set(key, entry);
+    },
     close() {
       for (const { timer } of entries.values()) clearTimeout(timer);
       entries.clear();

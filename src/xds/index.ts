@@ -15,14 +15,16 @@ export type {
 } from './ledger.ts';
 export type { NodeExtension, NodeInfo } from './node.ts';
 export { createXdsServer } from './server.ts';
-export type { XdsServer, XdsServerOptions } from './server-options.ts';
+export type { SavedSnapshot, XdsServer, XdsServerOptions } from './server-options.ts';
 export {
+  assembleSnapshot,
   createSnapshot,
   type EncodedResource,
   type ResourceInput,
   type ResourceReference,
   type Snapshot,
   type TypeSnapshot,
+  typeSnapshot,
 } from './snapshot.ts';
 export type { ResourceState, ResourceStatus } from './stream-status.ts';
 export { checkTlsMaterial, type PeerIdentity, type TlsMaterial, type TlsSource } from './tls.ts';

@@ -3,7 +3,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Withheld } from './accepted.ts';
 import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { EncodedResource, Snapshot } from './snapshot.ts';
 import type { ResourceStatus } from './stream-status.ts';
 import type { PeerIdentity, TlsSource } from './tls.ts';
 
@@ -28,6 +28,8 @@ export interface XdsServerOptions {
   readonly lastAccepted?: boolean;
   /** How long a rejection waits for what other proxies say. Default 250 ms. */
   readonly settleMs?: number;
+  /** Proxies get another snapshot. */
+  readonly onPublish?: (key: string) => void;
   /** What is withheld has changed. */
   readonly onWithheld?: () => void;
   readonly limits?: {
@@ -57,6 +59,13 @@ export interface XdsServerOptions {
   readonly connectionAge?: { readonly maxMs: number; readonly graceMs: number };
 }
 
+/** A served snapshot, for another process to go on with. */
+export interface SavedSnapshot {
+  readonly key: string;
+  readonly snapshot: Snapshot;
+  readonly accepted: readonly EncodedResource[];
+}
+
 /** A server with a lifetime. */
 export interface XdsServer {
   /**
@@ -68,6 +77,10 @@ export interface XdsServer {
     how?: { readonly plaintext?: boolean },
   ): Promise<{ host: string; port: number }>;
   setSnapshot(key: string, snapshot: Snapshot): void;
+  /** What proxies get, and what of it some proxy accepted. */
+  saved(): SavedSnapshot[];
+  /** Begins with what an earlier process saved of a key. */
+  restore(saved: SavedSnapshot): void;
   /** Its nodes are held: they keep what they have. */
   deleteSnapshot(key: string): void;
   /** Asks `resolve` again for every node. */

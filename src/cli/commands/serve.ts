@@ -3,10 +3,15 @@ import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { addServerOptions, checkServerFlags, openSource, type ServerFlags, serverOptions } from '../server-options.ts';
 import { reloadOnHangup, untilTerminated } from '../signals.ts';
-import { sourcePaths } from '../source-options.ts';
+import { pathFrom, sourcePaths } from '../source-options.ts';
+
+interface ServeFlags extends ServerFlags, LogFlags {
+  readonly stateDir?: string;
+}
 
 export function registerServe(program: Command, io: CliIo): void {
   addServerOptions(program.command('serve'))
+    .option('--state-dir <directory>', 'save what is served there (credentials too), for a start without the source')
     .description('Serve a fleet: the control plane alone (ADS and the admin API)')
     .addHelpText(
       'after',
@@ -15,17 +20,20 @@ Examples:
   headgate serve config/
   headgate serve config/ --xds-address 10.0.0.5:18000 --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt`,
     )
-    .action((sources: string[], flags: ServerFlags, command: Command) =>
-      runServe(sources, { ...command.optsWithGlobals<ServerFlags & LogFlags>(), ...flags }, io),
+    .action((sources: string[], flags: ServeFlags, command: Command) =>
+      runServe(sources, { ...command.optsWithGlobals<ServeFlags>(), ...flags }, io),
     );
 }
 
-async function runServe(sources: readonly string[], flags: ServerFlags & LogFlags, io: CliIo): Promise<void> {
+async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo): Promise<void> {
   checkServerFlags(flags);
   const { startServer } = await import('../server.ts');
   const logger = await createCliLogger(io, flags);
   const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
-  const server = await startServer(await serverOptions(flags, source, logger));
+  const server = await startServer({
+    ...(await serverOptions(flags, source, logger)),
+    ...(flags.stateDir !== undefined && { stateDirectory: pathFrom(io, flags.stateDir) }),
+  });
   reloadOnHangup(source, logger);
   const signal = await untilTerminated();
   logger.info({ signal }, 'draining');

@@ -40,10 +40,9 @@ async function runStatus(flags: StatusFlags, io: CliIo): Promise<void> {
 }
 
 function statusText(status: ControlPlaneStatus): string {
-  const { served, staleSince, inPart, gateways, nodes, findings, withheld } = status;
-  const commit = served?.commit === undefined ? '' : ` (commit ${served.commit})`;
+  const { staleSince, inPart, gateways, nodes, findings, withheld } = status;
   const lines = [
-    served ? `Revision  ${served.hash}${commit}, served since ${served.since}` : 'Revision  none is served yet',
+    revisionLine(status),
     ...(staleSince === undefined ? [] : [`Stale     a newer one is not served, since ${staleSince}`]),
     ...(inPart ? ['Part      only what could be read of the source is served'] : []),
     `Gateways  ${gateways.join(', ') || 'none'}`,
@@ -53,6 +52,14 @@ function statusText(status: ControlPlaneStatus): string {
   const rows = nodes.flatMap(nodeRows);
   const table = rows.length === 0 ? 'No proxy is connected.\n' : formatTable(HEAD, rows);
   return `${lines.join('\n')}\n\n${table}`;
+}
+
+function revisionLine({ served, saved }: ControlPlaneStatus): string {
+  const shown = served ?? saved;
+  if (shown === undefined) return 'Revision  none is served yet';
+  const revision = `Revision  ${shown.hash}${shown.commit === undefined ? '' : ` (commit ${shown.commit})`}`;
+  if (served) return `${revision}, served since ${served.since}`;
+  return `${revision}, from disk as of ${saved?.savedAt}: the source cannot be used`;
 }
 
 function withheldLine({ key, typeUrl, name, instead }: Withheld): string {

@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type ControlPlane, createControlPlane } from '../../../src/cli/control-plane.ts';
+import type { StateStore } from '../../../src/cli/state-store.ts';
 import { emitBootstrap } from '../../../src/envoy/bootstrap.ts';
 import { DEFAULT_COMPILE_OPTIONS } from '../../../src/envoy/index.ts';
 import { DEFAULT_POLICY_OPTIONS } from '../../../src/policy/index.ts';
@@ -30,7 +31,7 @@ export function startDirectoryPlane(path: string): Promise<Plane> {
 /** One for all planes: what they compile must not differ for it. */
 let sentinelPort: Promise<number> | undefined;
 
-export async function startPlane(source: Source, xdsPort = 0): Promise<Plane> {
+export async function startPlane(source: Source, xdsPort = 0, state?: StateStore): Promise<Plane> {
   const served: string[] = [];
   sentinelPort ??= freePort();
   const controlPlane = createControlPlane({
@@ -39,6 +40,7 @@ export async function startPlane(source: Source, xdsPort = 0): Promise<Plane> {
     policy: DEFAULT_POLICY_OPTIONS,
     compile: { ...DEFAULT_COMPILE_OPTIONS, sentinelPort: await sentinelPort },
     allowMassRemoval: false,
+    ...(state && { state }),
     metrics: createMetrics({ version: 'test', envoyApi: 'test' }, () => NOTHING),
     onServed: ({ revision }) => served.push(revision.hash),
   });
