@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GatewayError } from '../lib/errors.ts';
 import { formatFinding } from '../lib/findings.ts';
 import { parseDurationMs } from '../lib/units.ts';
@@ -30,11 +30,22 @@ export interface ServerFlags extends SourceFlags, PolicyFlags, SecurityFlags {
 export function addServerOptions(command: Command): Command {
   addSecurityOptions(addPolicyOptions(addSourceOptions(command)));
   return command
-    .option('--xds-address <address>', 'where Envoys connect (ADS)', parseAddress, parseAddress(':18000'))
-    .option('--admin-address <address>', 'health, metrics and status', parseAddress, parseAddress(':18001'))
+    .addOption(addressOption('--xds-address', 'where Envoys connect (ADS)', '127.0.0.1:18000'))
+    .addOption(addressOption('--admin-address', 'health, metrics and status', '127.0.0.1:18001'))
     .option('--sentinel-port <port>', 'loopback port of Envoys for providers without endpoints', parsePort, 18_008)
     .option('--allow-mass-removal', 'serve a revision even if it removes more than half of the routes or clusters')
-    .option('--drain-timeout <duration>', 'how long streams and requests may go on at the end', parseDuration, 30_000);
+    .addOption(
+      new Option('--drain-timeout <duration>', 'how long streams and requests may go on at the end')
+        .argParser(parseDuration)
+        .default(30_000, '30s'),
+    );
+}
+
+/** A flag that takes an address, its default shown as it would be written. */
+export function addressOption(flag: string, description: string, byDefault: string): Option {
+  return new Option(`${flag} <address>`, description)
+    .argParser(parseAddress)
+    .default(parseAddress(byDefault), JSON.stringify(byDefault));
 }
 
 /** Errors: GatewayError `usage` where the flags do not go together. */

@@ -10,10 +10,10 @@ import { createCliLogger, type LogFlags } from '../log-options.ts';
 import type { RunningServer } from '../server.ts';
 import {
   acceptedSet,
+  addressOption,
   addServerOptions,
   checkServerFlags,
   openSource,
-  parseAddress,
   type ServerFlags,
   serverOptions,
 } from '../server-options.ts';
@@ -35,7 +35,7 @@ export function registerRun(program: Command, io: CliIo): void {
     .description('Run a gateway here: the control plane and Envoy together')
     .option('--no-envoy', 'leave Envoy to the user')
     .option('--envoy-from-path', 'take the Envoy on the PATH')
-    .option('--envoy-admin-address <address>', "Envoy's own admin", parseAddress, parseAddress(':18009'))
+    .addOption(addressOption('--envoy-admin-address', "Envoy's own admin", '127.0.0.1:18009'))
     .addHelpText(
       'after',
       `
