@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { configDump } from '../../../src/envoy/config-dump.ts';
 import { type Fake, startAnthropic, startAzure } from '../../fakes/index.ts';
 import { until } from '../../support/index.ts';
 import { expectAllServed, type Rig, startRig } from '../failover/rig.ts';
@@ -120,9 +121,12 @@ describe('credentials: rotation', function () {
       JSON.stringify(rig.gateway.findings()),
       JSON.stringify(controlPlane.served?.ir),
       JSON.stringify(view?.findings),
+      JSON.stringify(configDump(view?.resources ?? [])),
       ...envoy.log,
       ...envoy.stdout,
     ];
+    // Where they are, this test would find them.
+    expect(JSON.stringify(configDump(view?.resources ?? [], { showSecrets: true }))).to.match(/key-old"/);
     for (const text of shown) expect(text).not.to.match(/key-(old|new)"|sk-b|client-secret/);
   });
 });
