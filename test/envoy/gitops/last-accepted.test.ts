@@ -4,8 +4,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { expect } from 'chai';
+import { createStateStore, type StateStore } from '../../../src/cli/state-store.ts';
 import { formatFinding } from '../../../src/lib/findings.ts';
 import { createStaticSource, readSources, type StaticSource } from '../../../src/sources/index.ts';
+import { silentLogger } from '../../../src/telemetry/index.ts';
 import { type Fake, startOpenAi, testCa } from '../../fakes/index.ts';
 import { type EnvoyProcess, freePort, postJson, startEnvoy, tempDir, until } from '../../support/index.ts';
 import { providerYaml, routeYaml } from './policy.ts';
@@ -85,15 +87,14 @@ spec:
   async function apply(yaml: string): Promise<void> {
     const result = await readSources(['-'], { env: {}, stdin: async () => yaml });
     if (!result.ok) throw new Error(result.findings.map(formatFinding).join('\n'));
-    if (plane === undefined || source === undefined) throw new Error('not started');
     source.replace(result);
   }
 
-  async function start(yaml: string): Promise<void> {
+  async function start(yaml: string, xdsPort = 0, state?: StateStore): Promise<void> {
     const result = await readSources(['-'], { env: {}, stdin: async () => yaml });
     if (!result.ok) throw new Error(result.findings.map(formatFinding).join('\n'));
     source = createStaticSource(result.set);
-    plane = await startPlane(source);
+    plane = await startPlane(source, xdsPort, state);
   }
 
   async function connect(nodeId: string, delta: boolean): Promise<EnvoyProcess> {
@@ -153,4 +154,30 @@ spec:
       expect(plane.controlPlane.status().withheld).to.deep.equal([]);
     });
   }
+
+  it('is known after a restart too, from what was saved', async () => {
+    const ca = await testCa();
+    const state = () => createStateStore(join(tempRoot, 'state'), silentLogger);
+    const tempRoot = tempDir('accepted');
+    await start(policy(await ca.issue('first.test'), ['one']), 0, await state());
+    await connect('running', true);
+    await plane.synced();
+    const bad = policy(weakPair(), ['one', 'two']);
+    await apply(bad);
+    await until(() => plane.controlPlane.status().withheld.length > 0, { what: 'the rejection' });
+    await plane.synced();
+    await plane.stop();
+
+    await start(bad, plane.xds.port, await state());
+    await until(() => plane.controlPlane.status().withheld.length > 0, { what: 'the rejection, once more' });
+    await plane.synced();
+    expect(plane.controlPlane.status().withheld[0]).to.include({ instead: 'accepted' });
+    await envoys.splice(0)[0]?.stop();
+    const fresh = await connect('fresh', true);
+    await until(() => plane.controlPlane.status().nodes.every(({ node, synced }) => node.id === 'fresh' && synced), {
+      what: 'the new proxy to be in step',
+    });
+    expect([await shown(), await statusOf('one'), await statusOf('two')]).to.deep.equal(['first.test', 200, 200]);
+    expect(await fresh.rejectedUpdates()).to.deep.equal({});
+  });
 });
