@@ -33,6 +33,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   else if (command === 'heap') report(await heap());
   else throw new Error(`unknown command: ${line}`);
 }
+// Whoever asked is gone.
+process.exit();
 
 function publish(kind, round) {
   const begin = monotonic();
