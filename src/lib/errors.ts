@@ -62,8 +62,3 @@ export class InvariantError extends Error {
     this.name = 'InvariantError';
   }
 }
-
-/** Marks a branch that the types rule out. */
-export function unreachable(value: never): never {
-  throw new InvariantError(`unexpected value ${JSON.stringify(value)}`);
-}

@@ -6,7 +6,7 @@
 import type { Any, Messages } from './types.gen.ts';
 
 export { checkConstraints, type Violation } from './constraints.ts';
-export { hasMessage, messageTypes } from './descriptors.ts';
+export { messageTypes } from './descriptors.ts';
 export {
   type DeltaDiscoveryResponseHeader,
   type DiscoveryResponseHeader,

@@ -12,7 +12,6 @@ export const UINT: CelType = { kind: 'uint' };
 export const DOUBLE: CelType = { kind: 'double' };
 export const STRING: CelType = { kind: 'string' };
 export const BYTES: CelType = { kind: 'bytes' };
-export const NULL: CelType = { kind: 'null' };
 export const DYN: CelType = { kind: 'dyn' };
 
 export function listOf(element: CelType): CelType {
