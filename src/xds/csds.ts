@@ -12,7 +12,7 @@ import {
 import { GatewayError } from '../lib/errors.ts';
 import type { NodeInfo } from './node.ts';
 import { matchesNode } from './node-matcher.ts';
-import { visitFields, writeFieldHead } from './protobuf.ts';
+import { encodeBytesField, visitFields } from './protobuf.ts';
 import type { ResourceState, ResourceStatus } from './stream-status.ts';
 import { TYPE } from './types.ts';
 import { encodeAny } from './wire.ts';
@@ -37,7 +37,7 @@ export function answerStatusRequest(bytes: Uint8Array, subjects: Iterable<Status
   let size = 0;
   for (const subject of subjects) {
     if (!matchesNode(matchers, subject.node)) continue;
-    const config = bytesField(1, clientConfig(subject, request.exclude_resource_contents !== true));
+    const config = encodeBytesField(1, clientConfig(subject, request.exclude_resource_contents !== true));
     size += config.length;
     if (size > MAX_RESPONSE_BYTES) {
       throw new GatewayError('limit_exceeded', 'too much at once: give node_matchers or exclude_resource_contents');
@@ -65,7 +65,7 @@ function clientConfig(subject: StatusSubject, withContents: boolean): Buffer {
   };
   return Buffer.concat([
     encodeMessage(`${PACKAGE}.ClientConfig`, { node }),
-    ...subject.resources().map((resource) => bytesField(3, genericConfig(resource, withContents))),
+    ...subject.resources().map((resource) => encodeBytesField(3, genericConfig(resource, withContents))),
   ]);
 }
 
@@ -99,12 +99,12 @@ function genericConfig(status: ResourceStatus, withContents: boolean): Buffer {
   };
   const content = wanted === undefined || !withContents ? undefined : masked(typeUrl, wanted.any);
   const parts = [encodeMessage(`${PACKAGE}.ClientConfig.GenericXdsConfig`, config)];
-  if (content !== undefined && !failed) parts.push(bytesField(4, content));
+  if (content !== undefined && !failed) parts.push(encodeBytesField(4, content));
   if (rejected !== undefined) {
     const { time: last_update_attempt, message: details, version: version_info } = rejected;
     const error = encodeMessage('envoy.admin.v3.UpdateFailureState', { last_update_attempt, details, version_info });
-    const failedContent = content === undefined || !failed ? [] : [bytesField(1, content)];
-    parts.push(bytesField(8, Buffer.concat([error, ...failedContent])));
+    const failedContent = content === undefined || !failed ? [] : [encodeBytesField(1, content)];
+    parts.push(encodeBytesField(8, Buffer.concat([error, ...failedContent])));
   }
   return Buffer.concat(parts);
 }
@@ -129,10 +129,4 @@ function maskedSecret(value: Uint8Array): Uint8Array {
     // What cannot be read cannot be masked: nothing of it is shown.
     return new Uint8Array();
   }
-}
-
-function bytesField(field: number, bytes: Uint8Array): Buffer {
-  const head = Buffer.alloc(6);
-  const end = writeFieldHead(head, 0, field, bytes.length);
-  return Buffer.concat([head.subarray(0, end), bytes]);
 }

@@ -8,7 +8,8 @@ import type { InitialVersions } from './wire.ts';
 /** What a client was last told of a type: a whole type snapshot, or names and versions from an earlier stream. */
 export interface Known {
   readonly version: string;
-  readonly resources: ReadonlyMap<string, { readonly version: string }>;
+  readonly resources: ReadonlyMap<string, { readonly version: string; readonly aliases?: readonly string[] }>;
+  readonly aliases?: ReadonlyMap<string, string>;
 }
 
 export const NOTHING_KNOWN: Known = { version: '', resources: new Map() };

@@ -80,3 +80,29 @@ export function createNameSet(names: Iterable<string>): NameSet {
   const set = new Set(names);
   return { key: set.size === 0 ? '' : fingerprint(...[...set].sort()), names: set };
 }
+
+/** A collection of resources by name. Plain names nest in it; of `xdstp:` names only the directory itself counts. */
+export interface Glob {
+  readonly prefix: string;
+  /** The context parameters. */
+  readonly suffix: string;
+  readonly nests: boolean;
+}
+
+const GLOB = /^(.*\/)\*(\?.*)?$/s;
+
+/** The collection that a name stands for, if it stands for one: `dir/*`, `xdstp://authority/type/dir/*?params`. */
+export function globOf(name: string): Glob | undefined {
+  const nests = !name.startsWith('xdstp:');
+  if (nests && !name.endsWith('/*')) return undefined;
+  const [, prefix, suffix = ''] = GLOB.exec(name) ?? [];
+  return prefix === undefined ? undefined : { prefix, suffix, nests };
+}
+
+/** Whether a resource is of a collection. */
+export function inGlob({ prefix, suffix, nests }: Glob, name: string): boolean {
+  if (!name.startsWith(prefix) || !name.endsWith(suffix)) return false;
+  if (nests) return true;
+  const leaf = name.slice(prefix.length, name.length - suffix.length);
+  return !leaf.includes('/') && !leaf.includes('?');
+}

@@ -22,6 +22,13 @@ export interface NodeInfo {
   readonly metadata?: unknown;
 }
 
+/** Whether a node says that it knows what a time to live is, in delta and, where it has to come in a wrapper, in SotW. */
+export function supportsTtl({ clientFeatures }: NodeInfo, variant: 'sotw' | 'delta'): boolean {
+  const inSotw = ['xds.config.resource-in-sotw', 'xds.config.supports-resource-in-sotw'];
+  const inDelta = [...inSotw, 'xds.config.supports-resource-ttl'];
+  return clientFeatures.some((feature) => (variant === 'sotw' ? inSotw : inDelta).includes(feature));
+}
+
 /** Decodes a Node message. Errors: GatewayError `invalid_input`. */
 export function decodeNode(bytes: Buffer, start: number, end: number): NodeInfo {
   const texts = { id: '', cluster: '', agent: '', agentVersion: '' };

@@ -104,3 +104,18 @@ export function encodeStringField(field: number, text: string): Buffer {
   writeStringField(target, 0, field, text, length);
   return target;
 }
+
+/** A varint field on its own. */
+export function encodeVarintField(field: number, value: number): Buffer {
+  const target = Buffer.allocUnsafe(1 + varintSize(value));
+  target[0] = field * 8 + VARINT;
+  writeVarint(target, 1, value);
+  return target;
+}
+
+/** A length-delimited field on its own. */
+export function encodeBytesField(field: number, bytes: Uint8Array): Buffer {
+  const target = Buffer.allocUnsafe(fieldSize(bytes.length));
+  target.set(bytes, writeFieldHead(target, 0, field, bytes.length));
+  return target;
+}

@@ -5,10 +5,11 @@
 import { createLru } from '../lib/lru.ts';
 import type { Diffs, Known } from './diff.ts';
 import { createNameSet, fingerprint, type NameSet } from './names.ts';
-import type { EncodedResource, TypeSnapshot } from './snapshot.ts';
-import { matches, type Subscription } from './subscription.ts';
-import { isFullState } from './types.ts';
-import { encodeDeltaResponse, encodeSotwResponse } from './wire.ts';
+import { type Selection, selectAll, selectChanges, selectNames } from './selection.ts';
+import { type EncodedResource, findResource, type TypeSnapshot } from './snapshot.ts';
+import type { Subscription } from './subscription.ts';
+import { isFullState, TYPE } from './types.ts';
+import { encodeDeltaResponse, encodeSotwResponse, type WireResource } from './wire.ts';
 
 export type Variant = 'sotw' | 'delta';
 
@@ -25,7 +26,13 @@ export interface ResponseQuery {
   readonly owed: boolean;
   /** Nothing is said yet of what went. */
   readonly keepRemoved: boolean;
+  /** The client knows what a time to live is. */
+  readonly withTtl: boolean;
 }
+
+export type BeatQuery = Pick<ResponseQuery, 'variant' | 'subscription' | 'to'>;
+
+const NO_NEWS = { asked: [], carried: [], owed: false, keepRemoved: false } as const;
 
 /** An assembled response, all but its nonce. */
 export interface SharedResponse {
@@ -40,13 +47,10 @@ export interface SharedResponse {
 export interface Responses {
   /** Undefined when there is nothing to say. */
   get(query: ResponseQuery): SharedResponse | undefined;
+  /** A heartbeat for what expires. Undefined when nothing of the subscription does. */
+  beat(query: BeatQuery): SharedResponse | undefined;
   /** The version that a client of this subscription has when it is up to date. */
   version(variant: Variant, subscription: Subscription, to: TypeSnapshot): string;
-}
-
-interface Selection {
-  readonly resources: Map<string, EncodedResource>;
-  readonly removed: Set<string>;
 }
 
 /** Creates the store of shared responses. */
@@ -63,39 +67,73 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
     return versions.take(`${subscription.key} ${to.typeUrl} ${to.version}`, () => {
       const parts: string[] = [];
       for (const name of [...subscription.names].sort()) {
-        parts.push(name, to.resources.get(name)?.version ?? '');
+        parts.push(name, findResource(to, name)?.version ?? '');
+      }
+      if (subscription.globs.length > 0) {
+        const resources = new Map<string, EncodedResource>();
+        selectAll({ subscription, to, known: to }, resources);
+        for (const name of [...resources.keys()].sort()) parts.push(name, resources.get(name)?.version ?? '');
       }
       return fingerprint(...parts).slice(0, 16);
     });
   }
 
   function build(query: ResponseQuery): SharedResponse | undefined {
-    const { subscription, to } = query;
+    const { variant, subscription, to } = query;
     const changes = selectChanges(query, diffs);
     if (query.keepRemoved) changes.removed.clear();
-    for (const set of query.asked) addNames(set, query, changes);
-    const news = changes.resources.size > 0 || changes.removed.size > 0 || query.owed;
-    const fullState = query.variant === 'sotw' && isFullState(to.typeUrl);
+    for (const set of query.asked) selectNames(set, query, changes);
+    const { resources, removed, missing } = changes;
+    const news = resources.size > 0 || removed.size > 0 || missing.size > 0 || query.owed;
+    const fullState = variant === 'sotw' && isFullState(to.typeUrl);
     if (!news && !(fullState && query.asked.length > 0)) return undefined;
-    for (const set of query.carried) addNames(set, query, changes);
-    const spokenOf = [...changes.resources.values()];
+    for (const set of query.carried) selectNames(set, query, changes);
+    const spokenOf = [...resources.values()];
     if (fullState) {
-      changes.resources.clear();
-      for (const r of to.resources.values()) if (matches(subscription, r.name)) changes.resources.set(r.name, r);
+      resources.clear();
+      selectAll(query, resources);
     }
     // A SotW client learns of a removal by what a full-state answer lacks, and of other types' removals not at all.
-    const resources = [...changes.resources.values()];
-    if (query.variant === 'sotw' && !fullState && resources.length === 0 && !query.owed) return undefined;
-    const label = version(query.variant, subscription, to);
-    const removed = [...changes.removed];
+    if (variant === 'sotw' && !fullState && resources.size === 0 && !query.owed) return undefined;
+    const label = version(variant, subscription, to);
     return {
       version: label,
-      names: createNameSet([...changes.resources.keys(), ...removed]),
+      names: createNameSet([...resources.keys(), ...removed, ...missing]),
       requires: collectRequires(spokenOf),
-      body:
-        query.variant === 'sotw'
-          ? encodeSotwResponse(to.typeUrl, label, resources)
-          : encodeDeltaResponse(to.typeUrl, label, resources, removed),
+      body: encode(query, label, [...resources.values()], changes),
+    };
+  }
+
+  function encode(
+    { variant, to, withTtl }: ResponseQuery,
+    label: string,
+    resources: readonly WireResource[],
+    { removed, missing }: Pick<Selection, 'removed' | 'missing'>,
+  ): Buffer {
+    if (variant === 'sotw') return encodeSotwResponse(to.typeUrl, label, resources, withTtl);
+    // On demand for one name of a virtual host a proxy waits for an answer that has this name as an alias.
+    const asEmpty = to.typeUrl === TYPE.virtualHost;
+    const empty = asEmpty ? [...missing].map((name) => ({ name, version: '', aliases: [name] })) : [];
+    const gone = asEmpty ? [...removed] : [...new Set([...removed, ...missing])];
+    return encodeDeltaResponse(to.typeUrl, label, [...resources, ...empty], gone, withTtl);
+  }
+
+  /** Says of what expires that it is still the same. A full state has to hold all of it. */
+  function buildBeat(query: BeatQuery): SharedResponse | undefined {
+    const { variant, subscription, to } = query;
+    const all = new Map<string, EncodedResource>();
+    selectAll({ ...query, known: to }, all);
+    const full = variant === 'sotw' && isFullState(to.typeUrl);
+    const beats = [...all.values()].filter((resource) => full || resource.ttlMs !== undefined);
+    if (beats.length === 0) return undefined;
+    const label = version(variant, subscription, to);
+    const resources = full ? beats : beats.map(({ any: _same, ...rest }) => rest);
+    const nothing = { removed: new Set<string>(), missing: new Set<string>() };
+    return {
+      version: label,
+      names: createNameSet(beats.map(({ name }) => name)),
+      requires: new Map(),
+      body: encode({ ...query, ...NO_NEWS, known: to, withTtl: true }, label, resources, nothing),
     };
   }
 
@@ -103,43 +141,16 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
     version,
     get(query) {
       const extra = `${query.asked.map((set) => set.key).join('+')} ${query.carried.map((set) => set.key).join('+')}`;
-      const { variant, subscription, known, to, owed, keepRemoved } = query;
-      const key = `${variant} ${owed} ${keepRemoved} ${to.typeUrl} ${subscription.key} ${known.version} ${to.version} ${extra}`;
+      const { variant, subscription, known, to, owed, keepRemoved, withTtl } = query;
+      const flags = `${owed} ${keepRemoved} ${withTtl && to.ttlMs !== undefined}`;
+      const key = `${variant} ${flags} ${to.typeUrl} ${subscription.key} ${known.version} ${to.version} ${extra}`;
       return store.take(key, () => ({ response: build(query) })).response;
     },
+    beat(query) {
+      const key = `beat ${query.variant} ${query.to.typeUrl} ${query.subscription.key} ${query.to.version}`;
+      return store.take(key, () => ({ response: buildBeat(query) })).response;
+    },
   };
-}
-
-/** What changed between what is known and what shall be, as far as it is subscribed to. */
-function selectChanges({ subscription, known, to }: ResponseQuery, diffs: Diffs): Selection {
-  const resources = new Map<string, EncodedResource>();
-  const removed = new Set<string>();
-  if (known.version === to.version) return { resources, removed };
-  const diff = diffs.between(known, to);
-  if (subscription.wildcard || subscription.names.size > diff.upserts.length + diff.removed.length) {
-    for (const resource of diff.upserts) {
-      if (matches(subscription, resource.name)) resources.set(resource.name, resource);
-    }
-    for (const name of diff.removed) if (matches(subscription, name)) removed.add(name);
-    return { resources, removed };
-  }
-  for (const name of subscription.names) {
-    const resource = to.resources.get(name);
-    const held = known.resources.get(name);
-    if (resource === undefined) {
-      if (held !== undefined) removed.add(name);
-    } else if (held?.version !== resource.version) resources.set(name, resource);
-  }
-  return { resources, removed };
-}
-
-function addNames(set: NameSet, { subscription, to }: ResponseQuery, selection: Selection): void {
-  for (const name of set.names) {
-    const resource = to.resources.get(name);
-    if (resource !== undefined) {
-      if (matches(subscription, name)) selection.resources.set(name, resource);
-    } else if (matches(subscription, name)) selection.removed.add(name);
-  }
 }
 
 function collectRequires(resources: readonly EncodedResource[]): ReadonlyMap<string, NameSet> {

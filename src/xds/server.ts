@@ -7,7 +7,7 @@ import { answerStatusRequest, type StatusSubject } from './csds.ts';
 import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog, statusHandlers } from './grpc.ts';
 import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
-import type { NodeInfo } from './node.ts';
+import { type NodeInfo, supportsTtl } from './node.ts';
 import { createNodes, inOrder, type NodeRecord, nodeResources, nodeStatus } from './nodes.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
 import { XDS_METHODS, type XdsMethod } from './services.ts';
@@ -139,6 +139,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     admitNode(node);
     const { record, isNew } = nodes.attach(node, connection.stream);
     connection.record = record;
+    connection.stream.withTtl = supportsTtl(node, connection.stream.variant);
     const key = options.resolve(node);
     if (isNew || key !== record.key) moveNode(record, key);
     if (isNew) options.onNodeChange?.({ kind: 'connected', node, ...(key === undefined ? {} : { key }) });

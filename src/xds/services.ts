@@ -29,6 +29,12 @@ const SERVICES: readonly XdsService[] = [
   },
   { service: 'cluster.v3.ClusterDiscoveryService', noun: 'Clusters', typeUrl: TYPE.cluster, variants: BOTH },
   { service: 'endpoint.v3.EndpointDiscoveryService', noun: 'Endpoints', typeUrl: TYPE.endpoints, variants: BOTH },
+  {
+    service: 'endpoint.v3.LocalityEndpointDiscoveryService',
+    noun: 'LocalityEndpoints',
+    typeUrl: TYPE.localityEndpoint,
+    variants: ['delta'],
+  },
   { service: 'listener.v3.ListenerDiscoveryService', noun: 'Listeners', typeUrl: TYPE.listener, variants: BOTH },
   { service: 'route.v3.RouteDiscoveryService', noun: 'Routes', typeUrl: TYPE.route, variants: BOTH },
   { service: 'route.v3.ScopedRoutesDiscoveryService', noun: 'ScopedRoutes', typeUrl: TYPE.scopedRoute, variants: BOTH },

@@ -19,6 +19,10 @@ export interface ResourceInput {
   readonly value: Uint8Array;
   /** What a proxy needs before it can use this resource: the assignment of a cluster, the routes of a listener, secrets. */
   readonly requires?: readonly ResourceReference[];
+  /** Other names that it may be asked for by, as the hosts of a virtual host (delta alone). */
+  readonly aliases?: readonly string[];
+  /** For how long a proxy may use it without hearing of it again. Only for proxies that know of this. */
+  readonly ttlMs?: number;
 }
 
 export interface EncodedResource {
@@ -28,6 +32,8 @@ export interface EncodedResource {
   /** The bytes of a google.protobuf.Any, shared by all nodes and streams. */
   readonly any: Uint8Array;
   readonly requires?: readonly ResourceReference[];
+  readonly aliases?: readonly string[];
+  readonly ttlMs?: number;
 }
 
 export interface TypeSnapshot {
@@ -35,6 +41,10 @@ export interface TypeSnapshot {
   /** Hash over the sorted names and versions. */
   readonly version: string;
   readonly resources: ReadonlyMap<string, EncodedResource>;
+  /** Names of resources by the other names they go by; present where there are any. */
+  readonly aliases?: ReadonlyMap<string, string>;
+  /** The shortest time after which a resource must be spoken of again; present where there is one. */
+  readonly ttlMs?: number;
 }
 
 export interface Snapshot {
@@ -88,22 +98,48 @@ export function typeSnapshot(
     if (equal) return previous;
   }
   const sorted = [...resources.values()].sort((a, b) => compareText(a.name, b.name));
-  return { typeUrl, version: contentHash(...sorted.flatMap((r) => [r.name, r.version])), resources };
+  const version = contentHash(...sorted.flatMap((r) => [r.name, r.version]));
+  const aliases = sorted.flatMap((r) => (r.aliases ?? []).map((alias) => [alias, r.name] as const));
+  const ttls = sorted.flatMap((r) => r.ttlMs ?? []);
+  return {
+    typeUrl,
+    version,
+    resources,
+    ...(aliases.length === 0 ? {} : { aliases: new Map(aliases) }),
+    ...(ttls.length === 0 ? {} : { ttlMs: ttls.reduce((a, b) => Math.min(a, b)) }),
+  };
+}
+
+/** The resource of a name, or of another name that it goes by. */
+export function findResource({ resources, aliases }: TypeSnapshot, name: string): EncodedResource | undefined {
+  const found = resources.get(name);
+  if (found !== undefined || aliases === undefined) return found;
+  const target = aliases.get(name);
+  return target === undefined ? undefined : resources.get(target);
 }
 
 function encodeResource(input: ResourceInput, previous: EncodedResource | undefined): EncodedResource {
-  if (previous !== undefined && sameReferences(previous.requires, input.requires)) {
+  const { name, typeUrl, value, requires, aliases, ttlMs } = input;
+  if (previous !== undefined && sameReferences(previous.requires, requires) && sameTerms(previous, input)) {
     // The value is the last part of the Any.
-    const head = anyHeadSize(input.typeUrl, input.value.length);
-    const sameLength = previous.any.length === head + input.value.length;
-    if (sameLength && Buffer.compare(previous.any.subarray(head), input.value) === 0) return previous;
+    const head = anyHeadSize(typeUrl, value.length);
+    const sameLength = previous.any.length === head + value.length;
+    if (sameLength && Buffer.compare(previous.any.subarray(head), value) === 0) return previous;
   }
+  const terms = [...(aliases ?? []), ...(ttlMs === undefined ? [] : [`ttl ${ttlMs}`])];
   return {
-    name: input.name,
-    version: contentHash(input.value),
-    any: encodeAny(input.typeUrl, input.value),
-    ...(input.requires === undefined ? {} : { requires: input.requires }),
+    name,
+    version: contentHash(value, ...terms),
+    any: encodeAny(typeUrl, value),
+    ...(requires === undefined ? {} : { requires }),
+    ...(aliases === undefined ? {} : { aliases }),
+    ...(ttlMs === undefined ? {} : { ttlMs }),
   };
+}
+
+function sameTerms(a: EncodedResource, { aliases = [], ttlMs }: ResourceInput): boolean {
+  const before = a.aliases ?? [];
+  return a.ttlMs === ttlMs && before.length === aliases.length && before.every((alias, i) => alias === aliases[i]);
 }
 
 function sameReferences(a: readonly ResourceReference[] = [], b: readonly ResourceReference[] = []): boolean {

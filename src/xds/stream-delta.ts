@@ -3,6 +3,7 @@ import { settle } from './answers.ts';
 import { NOTHING_KNOWN } from './diff.ts';
 import type { XdsStream } from './stream.ts';
 import type { TypeState } from './type-state.ts';
+import { hasWildcard } from './types.ts';
 import type { DeltaRequest } from './wire.ts';
 
 /** Applies a request to the state of its type. A stale nonce answers nothing, but the subscription changes count. */
@@ -16,6 +17,12 @@ export function applyDeltaRequest(stream: XdsStream, state: TypeState, request: 
     state.known = known;
     stream.arrive();
     stream.shared.onReturn(stream, state.typeUrl, known);
+  }
+  if (first && request.subscribe.count === 0 && !hasWildcard(state.typeUrl)) {
+    // It asks for nothing yet, or for what it holds already.
+    state.subscription = subscriptions.exactly(state.known.resources.keys());
+    state.owed = !returns;
+    return;
   }
   const change = subscriptions.delta(state.subscription, request.subscribe, request.unsubscribe);
   state.subscription = change.next;

@@ -1,9 +1,10 @@
 /** What the ledger says of one type on one stream: as a whole, and resource by resource. Computed when asked for. */
 import { emptyType } from './diff.ts';
 import type { RejectedResource, TypeStatus } from './ledger.ts';
+import { globOf } from './names.ts';
 import type { Responses, Variant } from './responses.ts';
-import type { EncodedResource, Snapshot, TypeSnapshot } from './snapshot.ts';
-import { matches } from './subscription.ts';
+import { type EncodedResource, findResource, type Snapshot, type TypeSnapshot } from './snapshot.ts';
+import { matchesResource } from './subscription.ts';
 import { isSettled, type TypeState } from './type-state.ts';
 
 /** The part of a stream that its status is made of. */
@@ -68,10 +69,14 @@ export function resourceStatuses(view: StreamView): ResourceStatus[] {
 
 function namesOf(state: TypeState, to: TypeSnapshot): Set<string> {
   const { subscription } = state;
-  const names = new Set<string>(subscription?.names);
+  const names = new Set<string>();
   if (subscription === undefined) return names;
   for (const held of [to.resources, state.known.resources]) {
-    for (const name of held.keys()) if (matches(subscription, name)) names.add(name);
+    for (const [name, resource] of held) if (matchesResource(subscription, { ...resource, name })) names.add(name);
+  }
+  // What nothing goes by is missing.
+  for (const name of subscription.names) {
+    if (globOf(name) === undefined && findResource(to, name) === undefined) names.add(name);
   }
   return names;
 }

@@ -5,17 +5,17 @@
  * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
 import type { GatewayError } from '../lib/errors.ts';
+import { heldNames, stillAwaits } from './awaited.ts';
 import { type Diffs, emptyType, type Known } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
-import type { NameSet } from './names.ts';
 import { abandonProbes, takeProbe } from './probes.ts';
 import { runsWhatItHad, usersHaveCome } from './removals.ts';
-import type { Responses, SharedResponse, Variant } from './responses.ts';
+import type { ResponseQuery, Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
 import { type Subscription, type Subscriptions, subscribedPart } from './subscription.ts';
 import { carry, createTypeState, forgetRejected, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
-import { isSupply, isWarmedBy, outlivesItsUsers, usesSupply } from './types.ts';
+import { isSupply, outlivesItsUsers, usesSupply } from './types.ts';
 
 /** The carrier of a stream. */
 export interface Transport {
@@ -74,6 +74,9 @@ export class XdsStream {
   private waits = { forSupply: false, atAll: false };
   private pumping = false;
   private timer: NodeJS.Timeout | undefined;
+  private beatTimer: NodeJS.Timeout | undefined;
+  /** The client knows what a time to live is. */
+  withTtl = false;
 
   constructor(id: number, variant: Variant, fixedType: string | undefined, transport: Transport, shared: StreamShared) {
     this.id = id;
@@ -121,6 +124,7 @@ export class XdsStream {
   close(): void {
     this.goal = undefined;
     clearTimeout(this.timer);
+    clearTimeout(this.beatTimer);
   }
 
   /** A response was rejected: whether the client needs what it names is unknown. */
@@ -159,6 +163,7 @@ export class XdsStream {
       waiting = this.offerAll();
     }
     if (!waiting) this.taken = undefined;
+    this.scheduleBeat();
     const unfinished = this.serving !== goal || this.arriving;
     this.watch(waiting ? this.heldBack || unfinished : this.arriving);
   }
@@ -215,10 +220,10 @@ export class XdsStream {
       this.shared.onReturn(this, state.typeUrl, current ? subscribedPart(to, subscription) : undefined);
       state.claim = undefined;
     }
-    const again = this.heldNames(state, subscription);
+    const again = heldNames(state, subscription, this.shared.subscriptions);
     const asked = state.asked.length > 0 || state.owed;
     const news = asked || again.length > 0 || state.known.version !== to.version;
-    if (!news && state.probes.length === 0) return this.awaits(state);
+    if (!news && state.probes.length === 0) return this.beat(state, subscription, to) || this.awaits(state);
     if (gateClosed) {
       this.heldBack = true;
       return true;
@@ -232,16 +237,8 @@ export class XdsStream {
     }
     // Only a client that comes back has names that no snapshot of ours holds.
     const keepRemoved = this.arriving && this.variant === 'delta' && outlivesItsUsers(state.typeUrl);
-    const response = this.shared.responses.get({
-      variant: this.variant,
-      subscription,
-      known: state.known,
-      to,
-      asked: [...state.asked, ...again],
-      carried: state.carried,
-      owed: state.owed,
-      keepRemoved,
-    });
+    const asks = { asked: [...state.asked, ...again], carried: state.carried, owed: state.owed, keepRemoved };
+    const response = this.respond(state, subscription, to, asks);
     const before = state.known;
     state.known = keepRemoved ? this.shared.diffs.keeping(before, to) : to;
     state.asked = [];
@@ -255,22 +252,36 @@ export class XdsStream {
     return true;
   }
 
+  private respond(
+    { known }: TypeState,
+    subscription: Subscription,
+    to: TypeSnapshot,
+    asks: Pick<ResponseQuery, 'asked' | 'carried' | 'owed' | 'keepRemoved'>,
+  ): SharedResponse | undefined {
+    const { variant, withTtl } = this;
+    return this.shared.responses.get({ variant, subscription, known, to, withTtl, ...asks });
+  }
+
   /** Sends a part of a rejected response alone. */
   private probe(state: TypeState, subscription: Subscription, to: TypeSnapshot): boolean {
     for (let part = takeProbe(state); part !== undefined; part = takeProbe(state)) {
-      const asked = { asked: [part], carried: [], owed: false, keepRemoved: false };
-      const response = this.shared.responses.get({
-        variant: this.variant,
-        subscription,
-        known: state.known,
-        to,
-        ...asked,
-      });
+      const asks = { asked: [part], carried: [], owed: false, keepRemoved: false };
+      const response = this.respond(state, subscription, to, asks);
       if (response === undefined) continue;
       this.send(state, response, { to, before: state.certain, probe: true });
       return true;
     }
     return false;
+  }
+
+  /** Says that what would expire is still the same, when it is time for that. */
+  private beat(state: TypeState, subscription: Subscription, to: TypeSnapshot): boolean {
+    if (!state.beatDue) return false;
+    state.beatDue = false;
+    const response = this.shared.responses.beat({ variant: this.variant, subscription, to });
+    if (response === undefined) return false;
+    this.send(state, response, { to, before: state.known, probe: false });
+    return true;
   }
 
   private send(state: TypeState, response: SharedResponse, step: Pick<Outstanding, 'to' | 'before' | 'probe'>): void {
@@ -279,6 +290,7 @@ export class XdsStream {
     state.nonce = String(this.nonces);
     state.sent = response.version;
     state.outstanding = { nonce: state.nonce, response, sentAt, ...step, overdue: false };
+    state.beatDue = false;
     this.transport.send(response.body, state.nonce);
     this.shared.onSend(this, state.typeUrl, response);
     // On a stream of its own a type may overtake another: what waits for its resources is told when this is accepted.
@@ -295,25 +307,26 @@ export class XdsStream {
     for (const sibling of this.siblings()) sibling.pump();
   }
 
-  /** Names that the client holds and must get again, because what was sent before makes it wait for them. */
-  private heldNames(state: TypeState, subscription: Subscription): NameSet[] {
-    if (state.awaited.length === 0 || !isWarmedBy(state.typeUrl)) return [];
-    return state.awaited
-      .filter((entry) => !entry.resent)
-      .map((entry) => this.shared.subscriptions.held(subscription, state.known, entry.set))
-      .filter((set) => set.names.size > 0);
+  private awaits(state: TypeState): boolean {
+    const waits = stillAwaits(state, this.shared.subscriptions);
+    if (waits) this.heldBack = true;
+    return waits;
   }
 
-  /** Whether the client has yet to ask for names that it needs. */
-  private awaits(state: TypeState): boolean {
-    if (state.awaited.length === 0) return false;
-    const { subscription } = state;
-    state.awaited = state.awaited.filter(({ set, doubtful }) => {
-      if (doubtful) return false;
-      return subscription === undefined || !this.shared.subscriptions.covers(subscription, set);
-    });
-    if (state.awaited.length > 0) this.heldBack = true;
-    return state.awaited.length > 0;
+  /** Half of the shortest time to live from now, everything that expires is spoken of again. */
+  private scheduleBeat(): void {
+    if (!this.withTtl || this.beatTimer !== undefined) return;
+    const ttls = this.states.flatMap(({ typeUrl }) => this.serving?.types.get(typeUrl)?.ttlMs ?? []);
+    if (ttls.length === 0) return;
+    this.beatTimer = setTimeout(
+      () => {
+        this.beatTimer = undefined;
+        for (const state of this.states) state.beatDue = this.serving?.types.get(state.typeUrl)?.ttlMs !== undefined;
+        this.pump();
+      },
+      Math.min(...ttls) / 2,
+    );
+    this.beatTimer.unref();
   }
 
   /** While something waits for the client, looks again when its time is up. */

@@ -1,7 +1,7 @@
 /** What a stream subscribes to of one type. Subscriptions are values, shared by all streams that made the same requests. */
 import { createLru, type Lru } from '../lib/lru.ts';
 import type { Known } from './diff.ts';
-import { createNameSet, fingerprint, type NameList, type NameSet } from './names.ts';
+import { createNameSet, fingerprint, type Glob, globOf, inGlob, type NameList, type NameSet } from './names.ts';
 
 export interface Subscription {
   readonly key: string;
@@ -10,6 +10,8 @@ export interface Subscription {
   readonly legacy: boolean;
   /** Names asked for one by one, also beside a wildcard. */
   readonly names: ReadonlySet<string>;
+  /** The collections among the names. */
+  readonly globs: readonly Glob[];
 }
 
 export interface SubscriptionChange {
@@ -25,11 +27,13 @@ export interface Subscriptions {
   sotw(previous: Subscription | undefined, list: NameList): SubscriptionChange;
   /** Delta: what is added and dropped. */
   delta(previous: Subscription | undefined, subscribe: NameList, unsubscribe: NameList): SubscriptionChange;
+  /** Exactly these names. */
+  exactly(names: Iterable<string>): Subscription;
   /** Whether every one of the names is subscribed to. */
   covers(subscription: Subscription, set: NameSet): boolean;
   /** Those of the names that are subscribed to and that the client holds already. */
   held(subscription: Subscription, known: Known, set: NameSet): NameSet;
-  /** Those of the names that the client does not hold yet. */
+  /** Those of the names that the client does not hold yet. Of collections it says itself what it holds. */
   unknown(known: Known, set: NameSet): NameSet;
 }
 
@@ -38,17 +42,25 @@ const MAX_SHARED_NAMES = 200_000;
 
 const NO_SET: ReadonlySet<string> = new Set();
 const EMPTY_SET = createNameSet([]);
-const NOTHING: Subscription = { key: '-', wildcard: false, legacy: false, names: NO_SET };
-const ALL: Subscription = { key: '*', wildcard: true, legacy: true, names: NO_SET };
+const NOTHING: Subscription = { key: '-', wildcard: false, legacy: false, names: NO_SET, globs: [] };
+const ALL: Subscription = { key: '*', wildcard: true, legacy: true, names: NO_SET, globs: [] };
 
-export function matches(subscription: Subscription, name: string): boolean {
-  return subscription.wildcard || subscription.names.has(name);
+export function matches({ wildcard, names, globs }: Subscription, name: string): boolean {
+  return wildcard || names.has(name) || (globs.length > 0 && globs.some((glob) => inGlob(glob, name)));
+}
+
+/** Whether a resource is subscribed to, by its name or by another that it goes by. */
+export function matchesResource(
+  subscription: Subscription,
+  { name, aliases }: { readonly name: string; readonly aliases?: readonly string[] },
+): boolean {
+  return matches(subscription, name) || aliases?.some((alias) => subscription.names.has(alias)) === true;
 }
 
 /** What a client of the subscription holds when it is up to date. */
 export function subscribedPart(known: Known, subscription: Subscription): Known {
   if (subscription.wildcard) return known;
-  return { ...known, resources: new Map([...known.resources].filter(([name]) => subscription.names.has(name))) };
+  return { ...known, resources: new Map([...known.resources].filter(([name]) => matches(subscription, name))) };
 }
 
 /** Creates the memo of subscription steps: a step that another stream has made is only looked up. */
@@ -64,7 +76,10 @@ export function createSubscriptions(): Subscriptions {
   function intern(wildcard: boolean, names: ReadonlySet<string>): Subscription {
     if (!wildcard && names.size === 0) return NOTHING;
     const key = (wildcard ? '* ' : '') + fingerprint(...[...names].sort());
-    return pool.take(key, () => ({ key, wildcard, legacy: false, names }));
+    return pool.take(key, () => {
+      const globs = [...names].flatMap((name) => globOf(name) ?? []);
+      return { key, wildcard, legacy: false, names, globs };
+    });
   }
 
   function sotwStep(previous: Subscription | undefined, list: NameList): SubscriptionChange {
@@ -130,10 +145,11 @@ export function createSubscriptions(): Subscriptions {
       const key = `d ${legacy}${previous?.key} ${subscribe.key} ${unsubscribe.key}`;
       return steps.take(key, () => deltaStep(previous, subscribe, unsubscribe));
     },
+    exactly: (names) => intern(false, new Set(names)),
     covers(subscription, set) {
       if (subscription.wildcard) return true;
       return coverage.take(`${subscription.key} ${set.key}`, () => {
-        for (const name of set.names) if (!subscription.names.has(name)) return { covered: false };
+        for (const name of set.names) if (!matches(subscription, name)) return { covered: false };
         return { covered: true };
       }).covered;
     },
@@ -145,7 +161,7 @@ export function createSubscriptions(): Subscriptions {
     },
     unknown(known, set) {
       return selections.take(`u ${known.version} ${set.key}`, () =>
-        createNameSet([...set.names].filter((name) => !known.resources.has(name))),
+        createNameSet([...set.names].filter((name) => !known.resources.has(name) && globOf(name) === undefined)),
       );
     },
   };

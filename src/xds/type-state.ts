@@ -48,6 +48,8 @@ export interface TypeState {
   awaited: Awaited[];
   /** A first answer is owed, even an empty one. */
   owed: boolean;
+  /** What expires has to be spoken of again. */
+  beatDue: boolean;
   /** SotW: the version that the client says it has from an earlier stream. */
   claim: string | undefined;
   outstanding: Outstanding | undefined;
@@ -76,6 +78,7 @@ export function createTypeState(typeUrl: string): TypeState {
     carried: [],
     awaited: [],
     owed: false,
+    beatDue: false,
     claim: undefined,
     outstanding: undefined,
     nonce: '',

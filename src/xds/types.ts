@@ -5,6 +5,7 @@ const PREFIX = 'type.googleapis.com/';
 export const TYPE = {
   cluster: `${PREFIX}envoy.config.cluster.v3.Cluster`,
   endpoints: `${PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
+  localityEndpoint: `${PREFIX}envoy.config.endpoint.v3.LbEndpoint`,
   listener: `${PREFIX}envoy.config.listener.v3.Listener`,
   route: `${PREFIX}envoy.config.route.v3.RouteConfiguration`,
   scopedRoute: `${PREFIX}envoy.config.route.v3.ScopedRouteConfiguration`,
@@ -22,6 +23,7 @@ const ORDER: readonly string[] = [
   TYPE.secret,
   TYPE.cluster,
   TYPE.endpoints,
+  TYPE.localityEndpoint,
   TYPE.extension,
   TYPE.listener,
   TYPE.scopedRoute,
@@ -73,4 +75,12 @@ export function isWarmedBy(typeUrl: string): boolean {
 /** A listener is removed at once; all other types are named by something and stay until that has been replaced. */
 export function outlivesItsUsers(typeUrl: string): boolean {
   return typeUrl !== TYPE.listener;
+}
+
+/**
+ * Of these a first request without names asks for nothing: virtual hosts and endpoints of a locality come on demand,
+ * and all of them would be those of every route configuration and of every cluster.
+ */
+export function hasWildcard(typeUrl: string): boolean {
+  return typeUrl !== TYPE.virtualHost && typeUrl !== TYPE.localityEndpoint;
 }

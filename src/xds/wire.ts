@@ -5,7 +5,16 @@
  */
 import { collectSpans, type NameList, nameList } from './names.ts';
 import { decodeNode, type NodeInfo } from './node.ts';
-import { encodeStringField, fieldSize, readString, visitFields, writeFieldHead, writeStringField } from './protobuf.ts';
+import {
+  encodeBytesField,
+  encodeStringField,
+  encodeVarintField,
+  fieldSize,
+  readString,
+  visitFields,
+  writeFieldHead,
+  writeStringField,
+} from './protobuf.ts';
 
 /** `google.rpc.Status` of a rejection. */
 export interface RejectionDetail {
@@ -138,7 +147,10 @@ export function anyHeadSize(typeUrl: string, valueLength: number): number {
 export interface WireResource {
   readonly name: string;
   readonly version: string;
-  readonly any: Uint8Array;
+  /** Absent in a heartbeat, and in the answer to a name that nothing goes by. */
+  readonly any?: Uint8Array;
+  readonly aliases?: readonly string[];
+  readonly ttlMs?: number;
 }
 
 const CONTROL_PLANE = encodeStringField(1, 'headgate');
@@ -155,14 +167,52 @@ function encodeTail(version: string, typeUrl: string, controlPlaneField: number)
   ];
 }
 
+const NO_BYTES = Buffer.alloc(0);
+const RESOURCE_TYPE = 'type.googleapis.com/envoy.service.discovery.v3.Resource';
+
+/** The rare fields of envoy.service.discovery.v3.Resource: 4 aliases, 6 ttl. */
+function encodeTerms({ aliases, ttlMs }: WireResource, withTtl: boolean): Buffer {
+  if (aliases === undefined && (ttlMs === undefined || !withTtl)) return NO_BYTES;
+  const names = (aliases ?? []).map((alias) => encodeStringField(4, alias));
+  return Buffer.concat(
+    ttlMs === undefined || !withTtl ? names : [...names, encodeBytesField(6, encodeDuration(ttlMs))],
+  );
+}
+
+function encodeDuration(ms: number): Buffer {
+  const nanos = (ms % 1000) * 1_000_000;
+  return Buffer.concat([
+    encodeVarintField(1, Math.floor(ms / 1000)),
+    ...(nanos === 0 ? [] : [encodeVarintField(2, nanos)]),
+  ]);
+}
+
+/** In SotW a time to live comes in a wrapper, whose version is that of the response. */
+function sotwAny(resource: WireResource, version: string, withTtl: boolean): Uint8Array {
+  const { any = NO_BYTES, ttlMs, name } = resource;
+  if (!withTtl || ttlMs === undefined) return any;
+  const body = any.length === 0 ? NO_BYTES : encodeBytesField(2, any);
+  const terms = encodeTerms({ name, version, ttlMs }, true);
+  return encodeAny(
+    RESOURCE_TYPE,
+    Buffer.concat([encodeStringField(1, version), body, encodeStringField(3, name), terms]),
+  );
+}
+
 /** A DiscoveryResponse without its nonce, which differs by stream and is put behind it (`encodeNonce`). */
-export function encodeSotwResponse(typeUrl: string, version: string, resources: readonly WireResource[]): Buffer {
+export function encodeSotwResponse(
+  typeUrl: string,
+  version: string,
+  resources: readonly WireResource[],
+  withTtl: boolean,
+): Buffer {
   const tail = Buffer.concat(encodeTail(version, typeUrl, 6));
+  const anys = resources.map((resource) => sotwAny(resource, version, withTtl));
   let size = tail.length;
-  for (const resource of resources) size += fieldSize(resource.any.length);
+  for (const any of anys) size += fieldSize(any.length);
   const target = Buffer.allocUnsafeSlow(size);
   let at = 0;
-  for (const { any } of resources) {
+  for (const any of anys) {
     at = writeFieldHead(target, at, 2, any.length);
     target.set(any, at);
     at += any.length;
@@ -177,6 +227,7 @@ export function encodeDeltaResponse(
   version: string,
   resources: readonly WireResource[],
   removed: readonly string[],
+  withTtl: boolean,
 ): Buffer {
   const tail = Buffer.concat([
     ...removed.map((name) => encodeStringField(6, name)),
@@ -184,21 +235,29 @@ export function encodeDeltaResponse(
   ]);
   let size = tail.length;
   const lengths = new Uint32Array(resources.length * 3);
-  resources.forEach((resource, i) => {
-    const name = Buffer.byteLength(resource.name);
-    const version = Buffer.byteLength(resource.version);
-    const inner = fieldSize(version) + fieldSize(resource.any.length) + fieldSize(name);
-    lengths.set([name, version, inner], i * 3);
+  const terms = resources.map((resource) => encodeTerms(resource, withTtl));
+  resources.forEach(({ name, version, any }, i) => {
+    const nameLength = Buffer.byteLength(name);
+    const versionLength = Buffer.byteLength(version);
+    const anySize = any === undefined ? 0 : fieldSize(any.length);
+    const inner = fieldSize(versionLength) + anySize + fieldSize(nameLength) + (terms[i]?.length ?? 0);
+    lengths.set([nameLength, versionLength, inner], i * 3);
     size += fieldSize(inner);
   });
   const target = Buffer.allocUnsafeSlow(size);
   let at = 0;
-  resources.forEach((resource, i) => {
+  resources.forEach(({ name, version, any }, i) => {
     at = writeFieldHead(target, at, 2, lengths[i * 3 + 2] ?? 0);
-    at = writeStringField(target, at, 1, resource.version, lengths[i * 3 + 1] ?? 0);
-    at = writeFieldHead(target, at, 2, resource.any.length);
-    target.set(resource.any, at);
-    at = writeStringField(target, at + resource.any.length, 3, resource.name, lengths[i * 3] ?? 0);
+    at = writeStringField(target, at, 1, version, lengths[i * 3 + 1] ?? 0);
+    if (any !== undefined) {
+      at = writeFieldHead(target, at, 2, any.length);
+      target.set(any, at);
+      at += any.length;
+    }
+    at = writeStringField(target, at, 3, name, lengths[i * 3] ?? 0);
+    const extra = terms[i] ?? NO_BYTES;
+    target.set(extra, at);
+    at += extra.length;
   });
   target.set(tail, at);
   return target;

@@ -21,6 +21,7 @@ export interface Received {
   readonly resources: readonly (readonly [name: string, content: string])[];
   readonly removed: readonly string[];
   readonly bytes: number;
+  readonly raw: Buffer;
 }
 
 export interface Ask {
@@ -153,7 +154,15 @@ function decodeSotw(bytes: Buffer): Received {
     const content = Buffer.from(value).toString();
     return [content.split('=')[0] ?? '', content];
   });
-  return { typeUrl: type_url, version: version_info, nonce, resources: named.sort(), removed: [], bytes: bytes.length };
+  return {
+    typeUrl: type_url,
+    version: version_info,
+    nonce,
+    resources: named.sort(),
+    removed: [],
+    bytes: bytes.length,
+    raw: bytes,
+  };
 }
 
 function decodeDelta(bytes: Buffer): Received {
@@ -171,6 +180,7 @@ function decodeDelta(bytes: Buffer): Received {
     resources: named.sort(),
     removed,
     bytes: bytes.length,
+    raw: bytes,
   };
 }
 

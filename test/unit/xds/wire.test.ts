@@ -67,7 +67,7 @@ describe('xds: the wire format against the codec of the schema', () => {
       fc.property(resources, fc.array(text), text, text, (list, removed, version, nonce) => {
         const encoded = list.map(({ name, version, value }) => ({ name, version, any: encodeAny(TYPE, value) }));
         const sotw = discoveryCodec.decodeResponse(
-          Buffer.concat([encodeSotwResponse(TYPE, version, encoded), encodeNonce(nonce)]),
+          Buffer.concat([encodeSotwResponse(TYPE, version, encoded, false), encodeNonce(nonce)]),
         );
         expect({
           ...sotw,
@@ -85,7 +85,7 @@ describe('xds: the wire format against the codec of the schema', () => {
           resources: list.map(({ value }) => Buffer.from(value).toString('hex')),
         });
         const delta = discoveryCodec.decodeDeltaResponse(
-          Buffer.concat([encodeDeltaResponse(TYPE, version, encoded, removed), encodeNonce(nonce)]),
+          Buffer.concat([encodeDeltaResponse(TYPE, version, encoded, removed, false), encodeNonce(nonce)]),
         );
         expect(delta.removed_resources ?? []).to.deep.equal(removed);
         expect(delta).to.include({ type_url: TYPE });
