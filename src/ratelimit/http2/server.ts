@@ -1,0 +1,107 @@
+/** A gRPC server on HTTP/2, with or without TLS. */
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import { GatewayError } from '../../lib/errors.ts';
+import { type Connection, serveConnection } from './connection.ts';
+import type { Method } from './streams.ts';
+
+export interface GrpcServerOptions {
+  /** By path: `/package.Service/Method`. */
+  readonly methods: ReadonlyMap<string, Method>;
+  /** Largest request. Default 1 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Calls at once of one connection. Default 1,000. */
+  readonly maxStreams?: number;
+  /** Default 10,000. */
+  readonly maxConnections?: number;
+  readonly tls?: ServerTls;
+  readonly onBug: (caught: unknown) => void;
+}
+
+/** PEM. `clientCa` present: clients need a certificate of these authorities. */
+export interface ServerTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly clientCa?: Buffer;
+}
+
+export interface GrpcServer {
+  /** Errors: GatewayError `port_in_use`, `unavailable`. */
+  listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  /** For new connections. */
+  replaceTls(tls: ServerTls): void;
+  readonly connections: number;
+  /** Lets open calls end, at most so long. */
+  close(drainMs: number): Promise<void>;
+}
+
+const KEEPALIVE_MS = 30_000;
+
+function contextOf({ cert, key, clientCa }: ServerTls): SecureContextOptions {
+  return { cert, key, minVersion: 'TLSv1.2', ...(clientCa && { ca: clientCa }) };
+}
+
+/** Creates a server that does not listen yet. Errors: GatewayError `invalid_input` for TLS that cannot be used. */
+export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
+  const { tls, methods, onBug, maxMessageBytes = 1024 * 1024, maxStreams = 1000 } = options;
+  const open = new Set<Connection>();
+
+  function accept(socket: Socket): void {
+    const connection = serveConnection(socket, {
+      methods,
+      maxMessageBytes,
+      maxStreams,
+      onBug,
+      onClose: () => void open.delete(connection),
+    });
+    open.add(connection);
+  }
+
+  const server = tls
+    ? createSecureServer(tls, accept)
+    : createServer({ keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, accept);
+  server.maxConnections = options.maxConnections ?? 10_000;
+
+  return {
+    listen: ({ host, port }) =>
+      new Promise((resolve, reject) => {
+        server.once('error', (error: NodeJS.ErrnoException) => {
+          const isTaken = error.code === 'EADDRINUSE';
+          const what = isTaken ? `the address ${host}:${port} is in use` : `cannot listen on ${host}:${port}`;
+          reject(new GatewayError(isTaken ? 'port_in_use' : 'unavailable', what, { cause: error }));
+        });
+        server.listen({ host, port }, () => {
+          const bound = server.address();
+          resolve({ host, port: typeof bound === 'object' && bound !== null ? bound.port : port });
+        });
+      }),
+    replaceTls: (next) => void ('setSecureContext' in server && server.setSecureContext(contextOf(next))),
+    get connections() {
+      return open.size;
+    },
+    close: (drainMs) => closeServer(server, open, drainMs),
+  };
+}
+
+function createSecureServer(tls: ServerTls, accept: (socket: Socket) => void): TlsServer {
+  const asks = tls.clientCa !== undefined;
+  const settings = { ALPNProtocols: ['h2'], requestCert: asks, rejectUnauthorized: asks, keepAlive: true };
+  try {
+    const server = createTlsServer({ ...contextOf(tls), ...settings }, accept);
+    // A client that fails its handshake is its own trouble.
+    server.on('tlsClientError', () => undefined);
+    return server;
+  } catch (caught) {
+    throw GatewayError.from(caught, 'invalid_input', 'the TLS certificate and key cannot be used');
+  }
+}
+
+async function closeServer(server: Server, open: ReadonlySet<Connection>, drainMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const connection of [...open]) connection.drain();
+  const timer = setTimeout(() => {
+    for (const connection of [...open]) connection.destroy();
+  }, drainMs);
+  await closed;
+  clearTimeout(timer);
+}
