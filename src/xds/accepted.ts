@@ -38,8 +38,8 @@ export interface Acceptance {
   /** A client came back with this of a type; `known` is undefined where it says no names. */
   returned(key: string, typeUrl: string, known: Known | undefined): void;
   withheld(): Withheld[];
-  /** What of the served snapshot of a key some proxy accepted. */
-  acceptedOf(key: string): EncodedResource[];
+  /** What of a snapshot of a key some proxy accepted. */
+  acceptedOf(key: string, snapshot: Snapshot): EncodedResource[];
   /** Begins a key with a snapshot of which some was accepted before this process. */
   restore(key: string, snapshot: Snapshot, accepted: Iterable<{ typeUrl: string; resource: EncodedResource }>): void;
   close(): void;
@@ -132,6 +132,8 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
     },
     reject(key, nodeId, answered, rejection) {
       const entry = entries.get(key);
+      // Which of them it is about is being looked for.
+      if (rejection.searching) return;
       if (entry !== undefined && noteRejected(entry, nodeId, answered, rejection)) schedule(key, entry);
     },
     returned(key, typeUrl, known) {
@@ -144,9 +146,9 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       }
     },
     withheld: () => [...entries].flatMap(([key, entry]) => withheldOf(key, entry)),
-    acceptedOf(key) {
+    acceptedOf(key, snapshot) {
       const entry = entries.get(key);
-      return [...(entry?.served.types.values() ?? [])].flatMap(({ typeUrl, resources }) => {
+      return [...snapshot.types.values()].flatMap(({ typeUrl, resources }) => {
         const accepted = entry?.accepted.get(typeUrl);
         return [...resources.values()].filter(({ name, version }) => accepted?.get(name)?.version === version);
       });

@@ -14,6 +14,8 @@ export type {
   TypeStatus,
 } from './ledger.ts';
 export type { NodeExtension, NodeInfo } from './node.ts';
+export { createRestHandler, type Poll, type PollAnswer } from './rest.ts';
+export type { RolloutOptions, RolloutStatus } from './rollout.ts';
 export { createXdsServer } from './server.ts';
 export type { SavedSnapshot, XdsServer, XdsServerOptions } from './server-options.ts';
 export {

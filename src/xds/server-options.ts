@@ -3,6 +3,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Withheld } from './accepted.ts';
 import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
+import type { Poll } from './rest.ts';
+import type { RolloutOptions, RolloutStatus } from './rollout.ts';
 import type { EncodedResource, Snapshot } from './snapshot.ts';
 import type { ResourceStatus } from './stream-status.ts';
 import type { PeerIdentity, TlsSource } from './tls.ts';
@@ -28,7 +30,9 @@ export interface XdsServerOptions {
   readonly lastAccepted?: boolean;
   /** How long a rejection waits for what other proxies say. Default 250 ms. */
   readonly settleMs?: number;
-  /** Proxies get another snapshot. */
+  /** Present: changes go to a share of the nodes first (rollout.ts). */
+  readonly rollout?: RolloutOptions;
+  /** Most proxies of a key get another snapshot. */
   readonly onPublish?: (key: string) => void;
   /** What is withheld has changed. */
   readonly onWithheld?: () => void;
@@ -88,8 +92,12 @@ export interface XdsServer {
   nodes(): NodeStatus[];
   /** What snapshots have and proxies do not get, because proxies rejected it. */
   withheld(): Withheld[];
+  /** Snapshots that only a share of the nodes has so far. */
+  rollouts(): RolloutStatus[];
   /** What connected nodes of that id have, resource by resource. */
   resources(nodeId: string): ResourceStatus[];
+  /** What a client gets that asks without a stream, for `createRestHandler`. It is no part of the ledger. */
+  readonly poll: Poll;
   /** Ends all streams with UNAVAILABLE, spread over at most half of the time, then closes. */
   drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;

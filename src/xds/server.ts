@@ -8,11 +8,12 @@ import { type Call, createTransport, listenError, serviceDefinition, silenceGrpc
 import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
 import { type NodeInfo, supportsTtl } from './node.ts';
-import { createNodes, inOrder, type NodeRecord, nodeResources, nodeStatus } from './nodes.ts';
+import { createNodes, inOrder, type NodeRecord, newRecord, nodeResources, nodeStatus } from './nodes.ts';
+import { pollSnapshot } from './poll.ts';
+import { createRollouts } from './rollout.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
 import { XDS_METHODS, type XdsMethod } from './services.ts';
 import { createShared } from './shared.ts';
-import type { Snapshot } from './snapshot.ts';
 import { type Transport, XdsStream } from './stream.ts';
 import { watchStuck } from './stuck.ts';
 import { peerIdentity, tlsCredentials } from './tls.ts';
@@ -31,17 +32,23 @@ interface Connection {
 export function createXdsServer(options: XdsServerOptions): XdsServer {
   silenceGrpcLog();
   const { logger } = options;
-  const snapshots = new Map<string, Snapshot>();
   const nodes = createNodes();
+  const rollouts = createRollouts({
+    rollout: options.rollout,
+    nodes: nodes.all,
+    steer: (record) => steer(record),
+    isSynced: (record) => nodeStatus(record, rollouts.goal(record)).synced,
+    onSettled: (key) => options.onPublish?.(key),
+  });
   const connections = new Map<XdsStream, Connection>();
   const acceptance = options.lastAccepted
     ? createAcceptance({
-        publish,
+        publish: rollouts.publish,
         onChange: () => options.onWithheld?.(),
         settleMs: options.settleMs ?? DEFAULTS.settleMs,
       })
     : undefined;
-  const shared = createShared(options, (stream) => connections.get(stream)?.record, acceptance);
+  const shared = createShared(options, (stream) => connections.get(stream)?.record, acceptance, rollouts);
   const limits = { ...DEFAULTS, ...options.limits };
   const stopWatching = watchStuck(
     limits.stuckMs,
@@ -51,7 +58,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       transport.cut(error);
     },
   );
-  const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, acceptance?.set ?? publish);
+  const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, acceptance?.set ?? rollouts.publish);
   let streamIds = 0;
   let draining = false;
   const bound: string[] = [];
@@ -126,8 +133,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       limits,
       identify: identified ? undefined : (node) => identify(connection, node),
     });
-    const key = connection.record?.key;
-    stream.setGoal(key === undefined ? undefined : snapshots.get(key));
+    stream.setGoal(connection.record && rollouts.goal(connection.record));
     stream.pump();
   }
 
@@ -169,14 +175,16 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   function moveNode(record: NodeRecord, key: string | undefined): void {
     record.key = key;
-    const snapshot = key === undefined ? undefined : snapshots.get(key);
+    const snapshot = rollouts.goal(record);
     const fields = { node: record.node.id, cluster: record.node.cluster, ...(key === undefined ? {} : { key }) };
     if (snapshot === undefined) logger.warn(fields, 'proxy has no configuration yet: held without an answer');
     else logger.info(fields, 'proxy connected');
-    steer(record, snapshot);
+    steer(record);
+    rollouts.noteProgress(record);
   }
 
-  function steer(record: NodeRecord, snapshot: Snapshot | undefined): void {
+  function steer(record: NodeRecord): void {
+    const snapshot = rollouts.goal(record);
     // One that has asked for nothing yet is about to: with its request comes what it holds.
     const streams = [...record.streams].filter((stream) => stream.typeCount > 0);
     for (const stream of streams) stream.setGoal(snapshot);
@@ -194,22 +202,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     }
   }
 
-  function steerAll(key: string, snapshot: Snapshot | undefined): void {
-    for (const record of nodes.all()) if (record.key === key) steer(record, snapshot);
-  }
-
-  function publish(key: string, snapshot: Snapshot): void {
-    if (snapshots.get(key)?.version === snapshot.version) return;
-    snapshots.set(key, snapshot);
-    options.onPublish?.(key);
-    steerAll(key, snapshot);
-  }
-
   function depart(connection: Connection): void {
     const { stream, record } = connection;
     connections.delete(stream);
     stream.close();
     if (record === undefined) return;
+    rollouts.noteProgress(record);
     if (!nodes.detach(record, stream)) {
       if (stream.fixedType !== undefined) pumpAll(record.streams);
       return;
@@ -249,6 +247,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     linger.close();
     stopWatching();
     acceptance?.close();
+    rollouts.close();
     // `drain` comes first: `tryShutdown` forgets the connections, and `forceShutdown` overlooks them without channelz.
     for (const target of bound) server.drain(target, waitMs);
     const timer = new AbortController();
@@ -276,9 +275,16 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       logger.info({ address: bound.at(-1), how }, 'xDS server listening');
       return { host, port: boundPort };
     },
-    setSnapshot: linger.set,
+    setSnapshot(key, snapshot) {
+      rollouts.renew(key, snapshot.version);
+      linger.set(key, snapshot);
+    },
     saved: () =>
-      [...snapshots].map(([key, snapshot]) => ({ key, snapshot, accepted: acceptance?.acceptedOf(key) ?? [] })),
+      [...rollouts.settled()].map(([key, snapshot]) => ({
+        key,
+        snapshot,
+        accepted: acceptance?.acceptedOf(key, snapshot) ?? [],
+      })),
     restore({ key, snapshot, accepted }) {
       const known = new Set(accepted);
       const ofTypes = [...snapshot.types.values()].flatMap(({ typeUrl, resources }) =>
@@ -290,7 +296,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     deleteSnapshot(key) {
       linger.delete(key);
       acceptance?.delete(key);
-      if (snapshots.delete(key)) steerAll(key, undefined);
+      if (!rollouts.delete(key)) return;
+      for (const record of nodes.all()) if (record.key === key) steer(record);
     },
     reresolve() {
       for (const record of nodes.all()) {
@@ -299,8 +306,15 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       }
     },
     withheld: () => acceptance?.withheld() ?? [],
-    nodes: () => [...nodes.all()].map((r) => nodeStatus(r, r.key === undefined ? undefined : snapshots.get(r.key))),
+    rollouts: rollouts.list,
+    nodes: () => [...nodes.all()].map((record) => nodeStatus(record, rollouts.goal(record))),
     resources: (nodeId) => [...nodes.all()].filter(({ node }) => node.id === nodeId).flatMap(nodeResources),
+    poll(request) {
+      const key = options.resolve(request.node);
+      const snapshot = rollouts.goal({ ...newRecord(request.node), key });
+      if (snapshot === undefined) throw new GatewayError('not_found', 'there is no configuration for this node');
+      return pollSnapshot(request, snapshot, shared);
+    },
     async drain(timeoutMs) {
       draining = true;
       const deadline = performance.now() + timeoutMs;

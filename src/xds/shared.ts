@@ -4,6 +4,7 @@ import { createDiffs } from './diff.ts';
 import type { NodeInfo } from './node.ts';
 import { heldBefore, type NodeRecord, siblingsOf } from './nodes.ts';
 import { createResponses } from './responses.ts';
+import type { Rollouts } from './rollout.ts';
 import { DEFAULTS, type XdsServerOptions } from './server-options.ts';
 import type { StreamShared, XdsStream } from './stream.ts';
 import { createSubscriptions } from './subscription.ts';
@@ -13,6 +14,7 @@ export function createShared(
   options: XdsServerOptions,
   recordOf: (stream: XdsStream) => NodeRecord | undefined,
   acceptance: Acceptance | undefined,
+  rollouts: Rollouts,
 ): StreamShared {
   const { logger } = options;
   const diffs = createDiffs();
@@ -47,6 +49,8 @@ export function createShared(
       acceptance?.accept(subject(stream).key, { names: response.names, to });
     },
     onAck(stream, typeUrl, version) {
+      const record = recordOf(stream);
+      if (record) rollouts.noteProgress(record);
       options.onAck?.({ ...subject(stream), typeUrl, version });
     },
     onReturn(stream, typeUrl, known) {
@@ -59,6 +63,8 @@ export function createShared(
         { node: node.id, cluster: node.cluster, typeUrl, version, resources, reason: message },
         'proxy rejected configuration',
       );
+      const record = recordOf(stream);
+      if (record && rejection.searching !== true) rollouts.noteRejection(record);
       acceptance?.reject(key, node.id, { names: sent.response.names, to: sent.to }, rejection);
       options.onNack?.({ node, key, typeUrl, version, rejection });
     },
