@@ -12,10 +12,10 @@ import {
 import { GatewayError } from '../lib/errors.ts';
 import type { NodeInfo } from './node.ts';
 import { matchesNode } from './node-matcher.ts';
-import { encodeBytesField, visitFields } from './protobuf.ts';
+import { encodeBytesField } from './protobuf.ts';
 import type { ResourceState, ResourceStatus } from './stream-status.ts';
 import { TYPE } from './types.ts';
-import { encodeAny } from './wire.ts';
+import { anyValue, encodeAny } from './wire.ts';
 
 /** A node, and what the ledger knows of it. */
 export interface StatusSubject {
@@ -114,12 +114,7 @@ const SECRET = TYPE.secret.replace(/^.*\//, '');
 /** An Any as it may be shown. */
 function masked(typeUrl: string, any: Uint8Array): Uint8Array {
   if (typeUrl !== TYPE.secret) return any;
-  const bytes = Buffer.from(any.buffer, any.byteOffset, any.byteLength);
-  let value: Uint8Array = new Uint8Array();
-  visitFields(bytes, 0, bytes.length, (field, from, to) => {
-    if (field === 2) value = bytes.subarray(from, to);
-  });
-  return encodeAny(typeUrl, maskedSecret(value));
+  return encodeAny(typeUrl, maskedSecret(anyValue(any)));
 }
 
 function maskedSecret(value: Uint8Array): Uint8Array {

@@ -61,7 +61,11 @@ export function createNodes(): Nodes {
   };
 }
 
-function newRecord(node: NodeInfo, before: { held: Snapshot | undefined; until: number } | undefined): NodeRecord {
+/** A node that has no streams yet. */
+export function newRecord(
+  node: NodeInfo,
+  before?: { readonly held: Snapshot | undefined; readonly until: number },
+): NodeRecord {
   const held = before !== undefined && before.until > performance.now() ? before.held : undefined;
   return { node, key: undefined, connectedAt: new Date().toISOString(), streams: new Set(), held };
 }

@@ -71,7 +71,7 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
       }
       if (subscription.globs.length > 0) {
         const resources = new Map<string, EncodedResource>();
-        selectAll({ subscription, to, known: to }, resources);
+        selectAll({ subscription, to }, resources);
         for (const name of [...resources.keys()].sort()) parts.push(name, resources.get(name)?.version ?? '');
       }
       return fingerprint(...parts).slice(0, 16);
@@ -122,7 +122,7 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
   function buildBeat(query: BeatQuery): SharedResponse | undefined {
     const { variant, subscription, to } = query;
     const all = new Map<string, EncodedResource>();
-    selectAll({ ...query, known: to }, all);
+    selectAll(query, all);
     const full = variant === 'sotw' && isFullState(to.typeUrl);
     const beats = [...all.values()].filter((resource) => full || resource.ttlMs !== undefined);
     if (beats.length === 0) return undefined;

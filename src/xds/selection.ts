@@ -66,7 +66,10 @@ function selectGlob(name: string, to: TypeSnapshot, selection: Selection): boole
 }
 
 /** Everything that is subscribed to. */
-export function selectAll({ subscription, to }: SelectionQuery, into: Map<string, EncodedResource>): void {
+export function selectAll(
+  { subscription, to }: Omit<SelectionQuery, 'known'>,
+  into: Map<string, EncodedResource>,
+): void {
   for (const resource of to.resources.values()) {
     if (matchesResource(subscription, resource)) into.set(resource.name, resource);
   }

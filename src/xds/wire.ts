@@ -143,6 +143,16 @@ export function anyHeadSize(typeUrl: string, valueLength: number): number {
   return fieldSize(Buffer.byteLength(typeUrl)) + (valueLength === 0 ? 0 : fieldSize(valueLength) - valueLength);
 }
 
+/** The value of an encoded Any. */
+export function anyValue(any: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(any.buffer, any.byteOffset, any.byteLength);
+  let value: Uint8Array = new Uint8Array();
+  visitFields(bytes, 0, bytes.length, (field, from, to) => {
+    if (field === 2) value = bytes.subarray(from, to);
+  });
+  return value;
+}
+
 /** What a response needs of a resource. */
 export interface WireResource {
   readonly name: string;
