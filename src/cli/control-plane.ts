@@ -10,6 +10,8 @@ import {
   type NackEvent,
   type NodeInfo,
   type NodeStatus,
+  type RolloutOptions,
+  type RolloutStatus,
   type Withheld,
   type XdsServerOptions,
 } from '../xds/index.ts';
@@ -42,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly metrics: Metrics;
   /** Who may connect; absent: plaintext, and anyone. */
   readonly security?: Pick<XdsServerOptions, 'tls' | 'authorize'>;
+  /** Present: changes go to a share of the proxies first. */
+  readonly rollout?: RolloutOptions;
   /** Where what is served outlives the process. */
   readonly state?: StateStore;
   /** Called after each revision that is served. */
@@ -62,6 +66,8 @@ export interface ControlPlaneStatus {
   readonly findings: readonly Finding[];
   /** What proxies do not get, because proxies rejected it. */
   readonly withheld: readonly Withheld[];
+  /** Changes that only some proxies have so far. */
+  readonly rollouts: readonly RolloutStatus[];
   readonly nodes: readonly NodeStatus[];
 }
 
@@ -103,6 +109,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     },
     onPublish: () => save(),
     ...options.security,
+    ...(options.rollout && { rollout: options.rollout }),
     onRefusal: () => metrics.countRefusal(),
     onNack: (event) => noteRejection(event),
   });
@@ -278,6 +285,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         ],
         findings: findingsNow(),
         withheld: xds.withheld(),
+        rollouts: xds.rollouts(),
         // A proxy names about a thousand extensions; none of them says how it is.
         nodes: xds.nodes().map((status) => ({ ...status, node: { ...status.node, extensions: [] } })),
       };

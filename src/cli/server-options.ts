@@ -107,7 +107,8 @@ function parsePort(text: string): number {
   return port;
 }
 
-function parseDuration(text: string): number {
+/** Commander's way of reading a duration. */
+export function parseDuration(text: string): number {
   const ms = parseDurationMs(text);
   if (ms === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s.');
   return ms;

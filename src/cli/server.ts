@@ -7,6 +7,7 @@ import type { Finding } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
 import type { Source } from '../sources/index.ts';
 import { createMetrics, type Logger } from '../telemetry/index.ts';
+import type { RolloutOptions } from '../xds/index.ts';
 import { type Address, formatAddress } from './addresses.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import type { TranslatedRevision } from './revisions.ts';
@@ -26,6 +27,7 @@ export interface ServerOptions {
   readonly security: ServerSecurity;
   /** Where what is served is saved for a start without the source. */
   readonly stateDirectory?: string;
+  readonly rollout?: RolloutOptions;
   /** Proxies of this host connect without TLS, whatever others need. */
   readonly withLocalProxies?: boolean;
   readonly onServed?: (served: TranslatedRevision) => void;
@@ -68,6 +70,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics,
     security: { ...(tls && { tls }), ...(authorize && { authorize }) },
     ...(state && { state }),
+    ...(options.rollout && { rollout: options.rollout }),
     ...(options.onServed && { onServed: options.onServed }),
   });
   let xds: Address | undefined;

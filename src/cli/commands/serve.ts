@@ -1,17 +1,33 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
-import { addServerOptions, checkServerFlags, openSource, type ServerFlags, serverOptions } from '../server-options.ts';
+import {
+  addServerOptions,
+  checkServerFlags,
+  openSource,
+  parseDuration,
+  type ServerFlags,
+  serverOptions,
+} from '../server-options.ts';
 import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { pathFrom, sourcePaths } from '../source-options.ts';
 
 interface ServeFlags extends ServerFlags, LogFlags {
   readonly stateDir?: string;
+  readonly rollout?: number;
+  readonly rolloutPause: number;
 }
 
 export function registerServe(program: Command, io: CliIo): void {
   addServerOptions(program.command('serve'))
     .option('--state-dir <directory>', 'save what is served there (credentials too), for a start without the source')
+    .option('--rollout <share>', 'give changes to this share of the proxies first, such as 10%', parseShare)
+    .option(
+      '--rollout-pause <duration>',
+      'from when these accepted a change to when the rest get it',
+      parseDuration,
+      30_000,
+    )
     .description('Serve a fleet: the control plane alone (ADS and the admin API)')
     .addHelpText(
       'after',
@@ -25,6 +41,12 @@ Examples:
     );
 }
 
+function parseShare(text: string): number {
+  const percent = Number(/^(\d{1,2}(?:\.\d+)?)%$/.exec(text)?.[1]);
+  if (!(percent > 0)) throw new InvalidArgumentError('It must be a percentage below 100%, such as 10%.');
+  return percent / 100;
+}
+
 async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo): Promise<void> {
   checkServerFlags(flags);
   const { startServer } = await import('../server.ts');
@@ -33,6 +55,7 @@ async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo
   const server = await startServer({
     ...(await serverOptions(flags, source, logger)),
     ...(flags.stateDir !== undefined && { stateDirectory: pathFrom(io, flags.stateDir) }),
+    ...(flags.rollout !== undefined && { rollout: { share: flags.rollout, pauseMs: flags.rolloutPause } }),
   });
   reloadOnHangup(source, logger);
   const signal = await untilTerminated();

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Finding } from '../../lib/findings.ts';
-import type { NodeStatus, TypeStatus, Withheld } from '../../xds/index.ts';
+import type { NodeStatus, RolloutStatus, TypeStatus, Withheld } from '../../xds/index.ts';
 import { type AdminFlags, addAdminOptions } from '../admin-options.ts';
 import type { ControlPlaneStatus } from '../control-plane.ts';
 import type { CliIo } from '../io.ts';
@@ -40,7 +40,7 @@ async function runStatus(flags: StatusFlags, io: CliIo): Promise<void> {
 }
 
 function statusText(status: ControlPlaneStatus): string {
-  const { staleSince, inPart, gateways, nodes, findings, withheld } = status;
+  const { staleSince, inPart, gateways, nodes, findings, withheld, rollouts } = status;
   const lines = [
     revisionLine(status),
     ...(staleSince === undefined ? [] : [`Stale     a newer one is not served, since ${staleSince}`]),
@@ -48,6 +48,7 @@ function statusText(status: ControlPlaneStatus): string {
     `Gateways  ${gateways.join(', ') || 'none'}`,
     `Findings  ${countFindings(findings)}`,
     ...withheld.map(withheldLine),
+    ...rollouts.map(rolloutLine),
   ];
   const rows = nodes.flatMap(nodeRows);
   const table = rows.length === 0 ? 'No proxy is connected.\n' : formatTable(HEAD, rows);
@@ -60,6 +61,12 @@ function revisionLine({ served, saved }: ControlPlaneStatus): string {
   const revision = `Revision  ${shown.hash}${shown.commit === undefined ? '' : ` (commit ${shown.commit})`}`;
   if (served) return `${revision}, served since ${served.since}`;
   return `${revision}, from disk as of ${saved?.savedAt}: the source cannot be used`;
+}
+
+function rolloutLine({ key, phase, nodes, of }: RolloutStatus): string {
+  const where = `${key.replace(/@.*/, '')}: ${nodes} of ${of} proxies have the newer revision`;
+  if (phase === 'stopped') return `Rollout   ${where}, one of them rejected it: stopped until the source changes`;
+  return `Rollout   ${where}${phase === 'pausing' ? ', all of them accepted it; the rest follow after the pause' : ''}`;
 }
 
 function withheldLine({ key, typeUrl, name, instead }: Withheld): string {
