@@ -76,6 +76,8 @@ export interface ControlPlane {
   start(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
   /** A second port on loopback without TLS, for proxies that were started here. */
   listenHere(): Promise<{ host: string; port: number }>;
+  /** Ends the streams of proxies that may not have them any more. */
+  reauthorize(): void;
   readonly served: TranslatedRevision | undefined;
   status(): ControlPlaneStatus;
   /** The view of a gateway for the newest Envoy, made now if no proxy has asked for it yet. */
@@ -264,6 +266,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       return xds.listen(address);
     },
     listenHere: () => xds.listen({ host: '127.0.0.1', port: 0 }, { plaintext: true }),
+    reauthorize: xds.reauthorize,
     get served() {
       return served;
     },

@@ -9,6 +9,8 @@ import { type WatchedFiles, watchFiles } from './watched-files.ts';
 export interface ServerSecurity {
   readonly tls?: TlsSource;
   readonly authorize?: NonNullable<XdsServerOptions['authorize']>;
+  /** Other rules count from now on. */
+  readonly onRules?: (listener: () => void) => void;
   /** Asked for at each request. */
   readonly adminToken?: () => string;
   close(): void;
@@ -43,7 +45,10 @@ export async function openSecurity(flags: SecurityFlags, logger: Logger): Promis
       : keep(await watchFiles({ paths: [adminTokenFile], parse: ([text]) => tokenOf(text, adminTokenFile), logger }));
   return {
     ...(tls && { tls }),
-    ...(rules && { authorize: (peer, node) => refusalOf(rules.current, peer, node) }),
+    ...(rules && {
+      authorize: (peer, node) => refusalOf(rules.current, peer, node),
+      onRules: (listener) => void rules.onChange(listener),
+    }),
     ...(token && { adminToken: () => token.current }),
     close() {
       for (const files of open) files.close();

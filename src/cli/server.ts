@@ -73,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.rollout && { rollout: options.rollout }),
     ...(options.onServed && { onServed: options.onServed }),
   });
+  security.onRules?.(controlPlane.reauthorize);
   let xds: Address | undefined;
   let localXds: Address;
   const admin = createAdminServer({

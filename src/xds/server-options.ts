@@ -16,7 +16,7 @@ export interface XdsServerOptions {
   readonly logger: Logger;
   /** Present: the port speaks TLS alone. */
   readonly tls?: TlsSource;
-  /** Why a client of the TLS port may not be that node; undefined lets it in. Asked once a stream. */
+  /** Why a client of the TLS port may not be that node; undefined lets it in. Asked once a stream, and by `reauthorize`. */
   readonly authorize?: (peer: PeerIdentity, node: NodeInfo) => string | undefined;
   readonly onRefusal?: (event: { readonly node: NodeInfo }) => void;
   readonly onAck?: (event: AckEvent) => void;
@@ -87,6 +87,8 @@ export interface XdsServer {
   restore(saved: SavedSnapshot): void;
   /** Its nodes are held: they keep what they have. */
   deleteSnapshot(key: string): void;
+  /** Asks `authorize` again for every stream, and ends those that it refuses now. */
+  reauthorize(): void;
   /** Asks `resolve` again for every node. */
   reresolve(): void;
   nodes(): NodeStatus[];

@@ -299,6 +299,17 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       if (!rollouts.delete(key)) return;
       for (const record of nodes.all()) if (record.key === key) steer(record);
     },
+    reauthorize() {
+      for (const connection of [...connections.values()]) {
+        if (connection.record === undefined) continue;
+        try {
+          admitPeer(connection, connection.record.node);
+        } catch (caught) {
+          depart(connection);
+          refuse(connection, caught);
+        }
+      }
+    },
     reresolve() {
       for (const record of nodes.all()) {
         const key = options.resolve(record.node);

@@ -1,5 +1,5 @@
 /** Envoys over mTLS, as `serve` has it: accepted, refused, and through a change of certificates. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { expect } from 'chai';
@@ -105,6 +105,17 @@ describe('Envoy over mTLS', () => {
     await until(() => nodes().filter(({ synced }) => synced).length === 2, { what: 'edge-2 to be served' });
     expect(await first.stat('control_plane.connected_state')).to.equal(1);
     expect(await first.stat('cluster.headgate_xds.upstream_cx_total')).to.equal(1);
+  });
+
+  it('ends the streams of one whose rule is taken away', async () => {
+    const rules = join(dir, 'rules.yaml');
+    const before = readFileSync(rules, 'utf8');
+    await envoy('edge-1', await ca.issue('spiffe://test/edge'));
+    await until(() => nodes().length === 1, { what: 'edge-1 to be served' });
+    writeFileSync(rules, "- {san: 'spiffe://test/edge', gateways: [default/ai], nodeIds: ['edge-2']}\n");
+    await until(() => nodes().length === 0, { what: 'its streams to end' });
+    writeFileSync(rules, before);
+    await until(() => nodes().length === 1, { what: 'edge-1 to be served again' });
   });
 
   it('refuses another gateway, another node and a name without a rule, and says so', async () => {
