@@ -34,6 +34,12 @@ const TEST_TOOLS = [
     minimum: '1.26',
     why: 'builds the Kubernetes API and the CEL oracle that tests compare with',
   },
+  {
+    command: 'redis-server',
+    args: ['--version'],
+    why: 'keeps the buckets that tests of the rate limit service share',
+    apt: ['redis-server'],
+  },
   { command: 'openssl', args: ['version'], why: 'makes the certificates of TLS tests', apt: ['openssl'] },
 ];
 

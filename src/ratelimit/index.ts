@@ -15,5 +15,7 @@ export {
 export { type LimitsFile, parseLimitsFiles } from './limits-file.ts';
 export { RESERVED_AT_KEY } from './reservation.ts';
 export { createRateLimitService, type RateLimitService, type RateLimitServiceOptions } from './service.ts';
+export { guardStore } from './store/guard.ts';
 export { createMemoryStore, type MemoryStore } from './store/memory.ts';
+export { createRedisStore, type RedisStoreOptions } from './store/redis.ts';
 export type { Store } from './store/store.ts';

@@ -28,6 +28,8 @@ export interface LimiterOptions {
   readonly dynamicMetadata?: boolean;
   /** `x-ratelimit-limit`, `-remaining` and `-reset` of the tightest limit in answers. */
   readonly headers?: boolean;
+  /** What a store that fails means: `open` lets pass (the default), `closed` refuses what has a limit. */
+  readonly failureMode?: 'open' | 'closed';
   /** Unix time in seconds. */
   readonly clock?: () => number;
 }
@@ -79,6 +81,13 @@ export function createLimiter(options: LimiterOptions): Limiter {
     };
   }
 
+  /** Without a count. A limit in shadow mode refuses nothing. */
+  function statusOfFailure({ found, unlimited }: Asked): Status {
+    if (unlimited) return UNLIMITED;
+    if (!found || options.failureMode !== 'closed' || found.limit.shadow) return NO_LIMIT;
+    return { code: CODE.overLimit, limit: found.limit.encoded, remaining: 0, resetSeconds: 1 };
+  }
+
   return {
     decide(request) {
       statistics.service.requests += 1;
@@ -90,8 +99,18 @@ export function createLimiter(options: LimiterOptions): Limiter {
         return respond(request, asked, statuses);
       };
       if (plan.changes.length === 0) return finish([]);
-      const counts = store.apply(plan.changes, now);
-      return counts instanceof Promise ? counts.then(finish) : finish(counts);
+      const surrender = (caught: unknown): RateLimitResponse => {
+        // Bugs are not the store's.
+        if (!(caught instanceof GatewayError)) throw caught;
+        statistics.service.storeFailures += 1;
+        return respond(request, asked, asked.map(statusOfFailure));
+      };
+      try {
+        const counts = store.apply(plan.changes, now);
+        return counts instanceof Promise ? counts.then(finish, surrender) : finish(counts);
+      } catch (caught) {
+        return surrender(caught);
+      }
     },
     replaceConfig(config) {
       findLimit = load(config);

@@ -20,6 +20,8 @@ export interface ServiceStats {
   refunds: number;
   /** Refunds whose window is over. */
   refundsDropped: number;
+  /** Requests that were answered without a count. */
+  storeFailures: number;
   configLoads: number;
   configErrors: number;
 }
@@ -47,6 +49,7 @@ const SERVICE_COUNTERS = {
   globalShadow: 'ratelimit_service_global_shadow_mode_total',
   refunds: 'ratelimit_service_refunded_hits_total',
   refundsDropped: 'ratelimit_service_refunded_hits_dropped_total',
+  storeFailures: 'ratelimit_service_store_failures_total',
   configLoads: 'ratelimit_service_config_load_success_total',
   configErrors: 'ratelimit_service_config_load_error_total',
 } as const;
@@ -63,6 +66,7 @@ export function createStatistics({ maxLimits = 2000 } = {}): Statistics {
     globalShadow: 0,
     refunds: 0,
     refundsDropped: 0,
+    storeFailures: 0,
     configLoads: 0,
     configErrors: 0,
   };

@@ -20,7 +20,7 @@ export interface MemoryStore extends Store {
   /** Rises with every change. */
   readonly revision: number;
   windows(): Iterable<{ start: number; length: number; counts: ReadonlyMap<string, number> }>;
-  /** Takes over a bucket as it is elsewhere. */
+  /** Takes over buckets as they are elsewhere, as many as fit. */
   restore(window: SavedWindow, now: number): void;
 }
 
@@ -120,7 +120,10 @@ export function createMemoryStore({ maxBuckets = 2_000_000 }: MemoryStoreOptions
     restore({ start, length, counts }, now) {
       if (start + 2 * length + GRACE <= now) return;
       const window = windowOf(start, length);
-      for (const [key, count] of counts) add(window, key, window.counts.get(key), count);
+      for (const [key, count] of counts) {
+        const known = window.counts.get(key);
+        if (count !== (known ?? 0) && (known !== undefined || size < maxBuckets)) add(window, key, known, count);
+      }
     },
     gauges: () => ({ ratelimit_store_buckets: size }),
     close() {
