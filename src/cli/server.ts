@@ -48,11 +48,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { tls, authorize, adminToken } = security;
   const version = VERSION;
   const metrics = createMetrics({ version, envoyApi: API_VERSION }, () => {
-    const { nodes, staleSince, findings, served } = controlPlane.status();
+    const { nodes, staleSince, findings, served, withheld, rollouts } = controlPlane.status();
     const ofLevel = (level: Finding['level']): number => findings.filter((finding) => finding.level === level).length;
     return {
       ...(served && { revision: served }),
       clients: nodes.length,
+      withheld: withheld.length,
+      rollouts: rollouts.length,
       waiting: nodes.filter((node) => node.waiting).length,
       staleSeconds: staleSince === undefined ? 0 : (Date.now() - Date.parse(staleSince)) / 1000,
       findings: { error: ofLevel('error'), warning: ofLevel('warning'), info: ofLevel('info') },

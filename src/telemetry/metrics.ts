@@ -16,6 +16,9 @@ export interface MetricsReading {
   readonly clients: number;
   readonly waiting: number;
   readonly staleSeconds: number;
+  /** Resources that proxies do not get because proxies rejected them, and changes that only some proxies have. */
+  readonly withheld?: number;
+  readonly rollouts?: number;
   readonly findings: Readonly<Record<'error' | 'warning' | 'info', number>>;
 }
 
@@ -64,6 +67,16 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     labelNames: ['revision', 'commit'],
     registers,
   });
+  const withheld = new Gauge({
+    name: 'xds_withheld_resources',
+    help: 'Resources that proxies do not get as the source has them, because proxies rejected that form.',
+    registers,
+  });
+  const rollouts = new Gauge({
+    name: 'xds_rollouts',
+    help: 'Changes that only a share of the proxies has so far.',
+    registers,
+  });
   const findings = new Gauge({
     name: 'config_findings',
     help: 'Findings of the configuration.',
@@ -80,6 +93,8 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
       clients.set({ state: 'served' }, reading.clients - reading.waiting);
       clients.set({ state: 'waiting' }, reading.waiting);
       stale.set(reading.staleSeconds);
+      withheld.set(reading.withheld ?? 0);
+      rollouts.set(reading.rollouts ?? 0);
       // One series at a time.
       served.reset();
       if (reading.revision) served.set({ revision: reading.revision.hash, commit: reading.revision.commit ?? '' }, 1);
