@@ -22,11 +22,13 @@ export interface NodeInfo {
   readonly metadata?: unknown;
 }
 
-/** Whether a node says that it knows what a time to live is, in delta and, where it has to come in a wrapper, in SotW. */
-export function supportsTtl({ clientFeatures }: NodeInfo, variant: 'sotw' | 'delta'): boolean {
-  const inSotw = ['xds.config.resource-in-sotw', 'xds.config.supports-resource-in-sotw'];
-  const inDelta = [...inSotw, 'xds.config.supports-resource-ttl'];
-  return clientFeatures.some((feature) => (variant === 'sotw' ? inSotw : inDelta).includes(feature));
+const TTL_IN_SOTW = ['xds.config.resource-in-sotw', 'xds.config.supports-resource-in-sotw'];
+const TTL_IN_DELTA = [...TTL_IN_SOTW, 'xds.config.supports-resource-ttl'];
+
+/** Whether a node knows what a time to live is, which in SotW comes in a wrapper. Envoy does, and does not say so. */
+export function supportsTtl({ userAgentName, clientFeatures }: NodeInfo, variant: 'sotw' | 'delta'): boolean {
+  const features = variant === 'sotw' ? TTL_IN_SOTW : TTL_IN_DELTA;
+  return userAgentName === 'envoy' || clientFeatures.some((feature) => features.includes(feature));
 }
 
 /** Decodes a Node message. Errors: GatewayError `invalid_input`. */

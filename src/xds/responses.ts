@@ -105,15 +105,17 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
   }
 
   function encode(
-    { variant, to, withTtl }: ResponseQuery,
+    { variant, to, withTtl, owed }: ResponseQuery,
     label: string,
     resources: readonly WireResource[],
     { removed, missing }: Pick<Selection, 'removed' | 'missing'>,
   ): Buffer {
     if (variant === 'sotw') return encodeSotwResponse(to.typeUrl, label, resources, withTtl);
-    // On demand for one name of a virtual host a proxy waits for an answer that has this name as an alias.
+    // A proxy that waits for a virtual host wants an answer under the name that it asked for, be there one or not, and
+    // before it listens at all one for each route configuration.
     const asEmpty = to.typeUrl === TYPE.virtualHost;
-    const empty = asEmpty ? [...missing].map((name) => ({ name, version: '', aliases: [name] })) : [];
+    const begins = owed ? [...new Set([...to.resources.keys()].map((name) => name.replace(/[^/]*$/, '')))] : [];
+    const empty = asEmpty ? [...begins, ...missing].map((name) => ({ name, version: '', aliases: [name] })) : [];
     const gone = asEmpty ? [...removed] : [...new Set([...removed, ...missing])];
     return encodeDeltaResponse(to.typeUrl, label, [...resources, ...empty], gone, withTtl);
   }
