@@ -145,6 +145,8 @@ export function createRollouts({ rollout, nodes, steer, isSynced, onSettled }: R
       if (entry === undefined || entry.source === version) return;
       entry.source = version;
       entry.stopped = false;
+      // It may be what is tried already, such as what is left without the rejected part.
+      lookSoon(key, entry);
     },
     delete(key) {
       const entry = entries.get(key);

@@ -216,6 +216,40 @@ for (const delta of [false, true]) {
       expect(server.withheld()).to.deep.equal([]);
     });
 
+    it('a change goes to one of four first, and a rejection stops it there', async () => {
+      await server.close();
+      server = createXdsServer({
+        resolve: ({ cluster, userAgentVersion }) => `${cluster}@${userAgentVersion}`,
+        logger: silentLogger,
+        lastAccepted: true,
+        rollout: { share: 0.25, pauseMs: 1500 },
+      });
+      ({ port: xdsPort } = await server.listen({ host: '127.0.0.1', port: 0 }));
+      const two = cluster('two', ports.two ?? 0);
+      publish(two, routes({ '/': { cluster: 'one' } }));
+      const all: EnvoyProcess[] = [];
+      for (let i = 0; i < 4; i++) all.push(await start(`e${i}`));
+      await synced();
+      const served = async (path = '/') => (await Promise.all(all.map((envoy) => get(envoy, path)))).sort();
+      const phase = () => server.rollouts()[0]?.phase;
+
+      publish(two, routes({ '/': { cluster: 'two' } }));
+      await until(() => phase() === 'pausing', { what: 'the first to accept it' });
+      expect(await served()).to.deep.equal(['one', 'one', 'one', 'two']);
+      await until(() => phase() === undefined, { what: 'the rest to follow' });
+      await synced();
+      expect(await served()).to.deep.equal(['two', 'two', 'two', 'two']);
+
+      publish(two, badCluster('bad'), routes({ '/new': { cluster: 'one' }, '/': { cluster: 'two' } }));
+      await until(() => phase() === 'stopped', { what: 'the rejection' });
+      await until(async () => (await served('/new')).includes('one'), { what: 'the good rest where it is tried' });
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      expect([phase(), ...(await served('/new'))]).to.deep.equal(['stopped', 'one', 'two', 'two', 'two']);
+
+      publish(two, routes({ '/new': { cluster: 'one' }, '/': { cluster: 'two' } }));
+      await until(async () => (await served('/new')).join() === 'one,one,one,one', { what: 'all to follow' });
+    });
+
     it('a changed cluster that is rejected keeps serving as it was', async () => {
       publish(cluster('two', ports.two ?? 0), routes({ '/': { cluster: 'two' } }));
       const running = await start('running');
