@@ -4,18 +4,19 @@
  * Out: verdicts, and statistics as Prometheus text.
  * Must not know: which policy the limits come from.
  */
-export {
-  type LimitDescriptor,
-  type LimitsConfig,
-  type LimitsDomain,
-  type LimitsProblem,
-  type RateLimitPolicy,
-  validateLimits,
+
+export { startServiceHttp } from './http.ts';
+export type {
+  LimitDescriptor,
+  LimitsConfig,
+  LimitsDomain,
+  LimitsProblem,
+  RateLimitPolicy,
 } from './limits-config.ts';
 export { type LimitsFile, parseLimitsFiles } from './limits-file.ts';
-export { RESERVED_AT_KEY } from './reservation.ts';
 export { createRateLimitService, type RateLimitService, type RateLimitServiceOptions } from './service.ts';
 export { guardStore } from './store/guard.ts';
 export { createMemoryStore, type MemoryStore } from './store/memory.ts';
 export { createRedisStore, type RedisStoreOptions } from './store/redis.ts';
+export { persistStore } from './store/state-file.ts';
 export type { Store } from './store/store.ts';

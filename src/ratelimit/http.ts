@@ -1,0 +1,92 @@
+/** The HTTP side of the service: health, metrics, and requests in ProtoJSON as envoyproxy/ratelimit's `/json` takes them. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { decodeMessage, encodeMessage, SchemaError } from '../envoy/schema/index.ts';
+import { GatewayError } from '../lib/errors.ts';
+import type { RateLimitService } from './service.ts';
+import { CODE, decodeRequest, encodeResponse } from './wire.ts';
+
+const REQUEST = 'envoy.service.ratelimit.v3.RateLimitRequest';
+const RESPONSE = 'envoy.service.ratelimit.v3.RateLimitResponse';
+const MAX_BODY_BYTES = 1024 * 1024;
+const HEALTH = new Set(['/healthz', '/readyz', '/healthcheck']);
+
+/** Listens. Errors: GatewayError `port_in_use`, `unavailable`. */
+export async function startServiceHttp(
+  service: RateLimitService,
+  address: { host: string; port: number },
+): Promise<{ port: number; close: () => Promise<void> }> {
+  const server = createServer((request, response) => {
+    answer(service, request).then(
+      ({ status, type, body }) => void response.writeHead(status, { 'content-type': type }).end(body),
+      (caught: unknown) => fail(response, caught),
+    );
+  });
+  server.requestTimeout = 10_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const { host, port } = address;
+      const isTaken = error.code === 'EADDRINUSE';
+      const what = isTaken ? `the address ${host}:${port} is in use` : `cannot listen on ${host}:${port}`;
+      reject(new GatewayError(isTaken ? 'port_in_use' : 'unavailable', what, { cause: error }));
+    });
+    server.listen(address, resolve);
+  });
+  const bound = server.address();
+  return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+interface HttpAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+
+async function answer(service: RateLimitService, request: IncomingMessage): Promise<HttpAnswer> {
+  const path = (request.url ?? '').split('?')[0] ?? '';
+  if (path === '/json' && request.method === 'POST') return answerJson(service, await readBody(request));
+  if (path === '/metrics') return { status: 200, type: 'text/plain; version=0.0.4', body: service.metrics() };
+  if (!HEALTH.has(path)) return { status: 404, type: TEXT, body: 'not found\n' };
+  return service.isServing ? { status: 200, type: TEXT, body: 'OK' } : { status: 503, type: TEXT, body: 'draining' };
+}
+
+async function answerJson(service: RateLimitService, body: string): Promise<HttpAnswer> {
+  const response = await service.decide(decodeRequest(Buffer.from(encodeMessage(REQUEST, parseJson(body)))));
+  const json = decodeMessage(RESPONSE, encodeResponse(response));
+  const status = response.code === CODE.overLimit ? 429 : 200;
+  return { status, type: 'application/json', body: JSON.stringify(json) };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (caught) {
+    throw GatewayError.from(caught, 'invalid_input', 'the body is not JSON');
+  }
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MAX_BODY_BYTES) throw new GatewayError('limit_exceeded', `more than ${MAX_BODY_BYTES} bytes`);
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function fail(response: ServerResponse, caught: unknown): void {
+  const isInput = caught instanceof SchemaError;
+  const error = GatewayError.from(caught, isInput ? 'invalid_input' : 'unavailable');
+  const text = isInput || caught instanceof GatewayError ? error.message : 'internal error';
+  response.writeHead(error.httpStatus, { 'content-type': TEXT }).end(`${text}\n`);
+}
