@@ -9,7 +9,7 @@ import { discoveryCodec } from '../../../src/envoy/schema/index.ts';
 import { createDiffs } from '../../../src/xds/diff.ts';
 import { createSnapshot, type ResourceInput, type Snapshot, TYPE } from '../../../src/xds/index.ts';
 import { createResponses, type Variant } from '../../../src/xds/responses.ts';
-import { XdsStream } from '../../../src/xds/stream.ts';
+import { type StreamShared, type Transport, XdsStream } from '../../../src/xds/stream.ts';
 import { applyDeltaRequest } from '../../../src/xds/stream-delta.ts';
 import { applySotwRequest } from '../../../src/xds/stream-sotw.ts';
 import { createSubscriptions } from '../../../src/xds/subscription.ts';
@@ -68,50 +68,77 @@ class SimulatedProxy {
   readonly warming = new Set<string>();
   clusterAnswer: (() => void) | undefined;
   private readonly variant: Variant;
-  private readonly stream: XdsStream;
-  private readonly nonces = new Map<string, string>();
+  private readonly shared: StreamShared;
+  private stream: XdsStream;
+  private goal: Snapshot | undefined;
+  private heldBefore: Snapshot | undefined;
+  private nonces = new Map<string, string>();
+  /** SotW: version of each type. */
+  private readonly versions = new Map<string, string>();
+  /** Delta: version of each resource, by type. */
+  private readonly resourceVersions = new Map<string, Map<string, string>>();
   private first = true;
 
   constructor(variant: Variant) {
     this.variant = variant;
     const diffs = createDiffs();
-    this.stream = new XdsStream(
-      1,
-      variant,
-      undefined,
-      {
-        send: (body, nonce) => this.inbox.push(Buffer.concat([body, encodeNonce(nonce)])),
-        idle: true,
-        blockedSince: undefined,
-        peer: '',
-        fail: (error) => {
-          throw error;
-        },
-        cut: (error) => {
-          throw error;
-        },
-      },
-      {
-        diffs,
-        subscriptions: createSubscriptions(),
-        responses: createResponses(diffs, 1_000_000),
-        ackTimeoutMs: 3_600_000,
-        onAck: () => undefined,
-        onAccepted: () => undefined,
-        onReturn: () => undefined,
-        onNack: () => undefined,
-        onSend: () => undefined,
-        onSilence: () => undefined,
-        heldBefore: () => undefined,
-        siblings: () => [],
-      },
-    );
+    this.shared = {
+      diffs,
+      subscriptions: createSubscriptions(),
+      responses: createResponses(diffs, 1_000_000),
+      ackTimeoutMs: 3_600_000,
+      onAck: () => undefined,
+      onAccepted: () => undefined,
+      onReturn: () => undefined,
+      onNack: () => undefined,
+      onSend: () => undefined,
+      onSilence: () => undefined,
+      heldBefore: () => this.heldBefore,
+      siblings: () => [],
+    };
+    this.stream = this.connect();
     for (const typeUrl of [CDS, LDS]) this.say(typeUrl, [], []);
   }
 
+  private connect(): XdsStream {
+    const stop = (error: Error): never => {
+      throw error;
+    };
+    const transport: Transport = {
+      send: (body, nonce) => this.inbox.push(Buffer.concat([body, encodeNonce(nonce)])),
+      idle: true,
+      blockedSince: undefined,
+      peer: '',
+      fail: stop,
+      cut: stop,
+    };
+    return new XdsStream(1, this.variant, undefined, transport, this.shared);
+  }
+
   setGoal(snapshot: Snapshot): void {
+    this.goal = snapshot;
     this.stream.setGoal(snapshot);
     this.stream.pump();
+  }
+
+  /** Loses what is on its way, and comes back with what it has, to a server that remembers it. */
+  reconnect(): void {
+    this.stream.close();
+    this.heldBefore = this.stream.held;
+    this.inbox.length = 0;
+    this.answers.length = 0;
+    this.clusterAnswer = undefined;
+    this.warming.clear();
+    this.nonces = new Map();
+    this.first = true;
+    this.stream = this.connect();
+    for (const typeUrl of [CDS, EDS, LDS, RDS]) {
+      const names = this.names(typeUrl);
+      if (names.length === 0 && (typeUrl === EDS || typeUrl === RDS)) continue;
+      this.say(typeUrl, names, [], '', true);
+      this.stream.setGoal(this.goal);
+      this.stream.pump();
+    }
   }
 
   get synced(): boolean {
@@ -127,17 +154,24 @@ class SimulatedProxy {
     return typeUrl === RDS && this.of(LDS).size > 0 ? ['r'] : [];
   }
 
-  private say(typeUrl: string, add: string[], drop: string[], nonce = ''): void {
+  private say(typeUrl: string, add: string[], drop: string[], nonce = '', returns = false): void {
     const node = this.first ? { node: { id: 'n' } } : {};
     this.first = false;
     const state = this.stream.state(typeUrl);
     if (this.variant === 'sotw') {
       const response_nonce = this.nonces.get(typeUrl) ?? '';
       const resource_names = this.names(typeUrl);
-      const bytes = discoveryCodec.encodeRequest({ ...node, type_url: typeUrl, resource_names, response_nonce });
+      const version_info = returns ? (this.versions.get(typeUrl) ?? '') : '';
+      const request = { ...node, type_url: typeUrl, resource_names, response_nonce, version_info };
+      const bytes = discoveryCodec.encodeRequest(request);
       applySotwRequest(this.stream, state, decodeSotwRequest(Buffer.from(bytes), true));
     } else {
-      const lists = { resource_names_subscribe: add, resource_names_unsubscribe: drop };
+      const held = [...(this.resourceVersions.get(typeUrl) ?? [])].filter(([name]) => this.of(typeUrl).has(name));
+      const lists = {
+        resource_names_subscribe: add,
+        resource_names_unsubscribe: drop,
+        initial_resource_versions: returns ? Object.fromEntries(held) : {},
+      };
       const bytes = discoveryCodec.encodeDeltaRequest({ ...node, type_url: typeUrl, ...lists, response_nonce: nonce });
       applyDeltaRequest(this.stream, state, decodeDeltaRequest(Buffer.from(bytes), true));
     }
@@ -194,10 +228,14 @@ class SimulatedProxy {
   private read(bytes: Buffer) {
     if (this.variant === 'sotw') {
       const response = discoveryCodec.decodeResponse(bytes);
+      this.versions.set(response.type_url, response.version_info);
       const resources = response.resources.map(({ value }) => splitContent(Buffer.from(value).toString()));
       return { typeUrl: response.type_url, nonce: response.nonce, resources, removed: [] as string[] };
     }
     const response = discoveryCodec.decodeDeltaResponse(bytes);
+    const versions = this.resourceVersions.get(response.type_url) ?? new Map<string, string>();
+    this.resourceVersions.set(response.type_url, versions);
+    for (const { name, version } of response.resources ?? []) versions.set(name, version);
     const resources = (response.resources ?? []).map(({ resource }) =>
       splitContent(Buffer.from(resource?.value ?? []).toString()),
     );
@@ -219,18 +257,19 @@ function splitContent(text: string): readonly [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** What happens next: a revision is published, a message arrives, an answer is given. */
+/** What happens next: a revision is published, a message arrives, an answer is given, the connection is lost. */
 const step = fc.oneof(
   { weight: 1, arbitrary: revision.map((value) => ({ kind: 'publish' as const, value })) },
   { weight: 4, arbitrary: fc.constant({ kind: 'receive' as const }) },
   { weight: 3, arbitrary: fc.constant({ kind: 'answer' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'reconnect' as const }) },
 );
 
 for (const variant of ['sotw', 'delta'] as const) {
   describe(`xds: random histories, ${variant}`, () => {
     it('never break what the proxy runs, and end where they should', () => {
       fc.assert(
-        fc.property(revision, fc.array(step, { maxLength: 80 }), (start, steps) => {
+        fc.property(revision, fc.array(step, { maxLength: 80, size: 'max' }), (start, steps) => {
           const proxy = new SimulatedProxy(variant);
           let last = snapshotOf(start);
           let wanted = start;
@@ -241,6 +280,7 @@ for (const variant of ['sotw', 'delta'] as const) {
               last = snapshotOf(wanted, last);
               proxy.setGoal(last);
             } else if (next.kind === 'receive') proxy.receive();
+            else if (next.kind === 'reconnect') proxy.reconnect();
             else proxy.answer();
           }
           // Whatever is still under way comes to its end.
