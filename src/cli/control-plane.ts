@@ -76,6 +76,8 @@ export interface ControlPlane {
   start(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
   /** A second port on loopback without TLS, for proxies that were started here. */
   listenHere(): Promise<{ host: string; port: number }>;
+  /** What proxies rejected is offered to them once more. */
+  retry(): void;
   /** Ends the streams of proxies that may not have them any more. */
   reauthorize(): void;
   readonly served: TranslatedRevision | undefined;
@@ -267,6 +269,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     },
     listenHere: () => xds.listen({ host: '127.0.0.1', port: 0 }, { plaintext: true }),
     reauthorize: xds.reauthorize,
+    retry: xds.retry,
     get served() {
       return served;
     },

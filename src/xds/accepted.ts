@@ -38,6 +38,8 @@ export interface Acceptance {
   /** A client came back with this of a type; `known` is undefined where it says no names. */
   returned(key: string, typeUrl: string, known: Known | undefined): void;
   withheld(): Withheld[];
+  /** Gives all that is withheld another chance. */
+  forgive(): void;
   /** What of a snapshot of a key some proxy accepted. */
   acceptedOf(key: string, snapshot: Snapshot): EncodedResource[];
   /** Begins a key with a snapshot of which some was accepted before this process. */
@@ -146,6 +148,13 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       }
     },
     withheld: () => [...entries].flatMap(([key, entry]) => withheldOf(key, entry)),
+    forgive() {
+      for (const [key, entry] of entries) {
+        if (entry.suspects.size === 0) continue;
+        entry.suspects.clear();
+        settle(key, entry);
+      }
+    },
     acceptedOf(key, snapshot) {
       const entry = entries.get(key);
       return [...snapshot.types.values()].flatMap(({ typeUrl, resources }) => {

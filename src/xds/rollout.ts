@@ -31,6 +31,8 @@ export interface Rollouts {
   publish(key: string, snapshot: Snapshot): void;
   /** The source of a key's snapshots has changed: what was stopped gets another chance. */
   renew(key: string, version: string): void;
+  /** What was stopped goes on. */
+  resume(): void;
   delete(key: string): boolean;
   goal(record: NodeRecord): Snapshot | undefined;
   /** What most nodes of each key shall have. */
@@ -147,6 +149,12 @@ export function createRollouts({ rollout, nodes, steer, isSynced, onSettled }: R
       entry.stopped = false;
       // It may be what is tried already, such as what is left without the rejected part.
       lookSoon(key, entry);
+    },
+    resume() {
+      for (const [key, entry] of entries) {
+        entry.stopped = false;
+        lookSoon(key, entry);
+      }
     },
     delete(key) {
       const entry = entries.get(key);

@@ -94,6 +94,8 @@ export interface XdsServer {
   nodes(): NodeStatus[];
   /** What snapshots have and proxies do not get, because proxies rejected it. */
   withheld(): Withheld[];
+  /** What is withheld, and what stopped at a rejection, gets another chance. */
+  retry(): void;
   /** Snapshots that only a share of the nodes has so far. */
   rollouts(): RolloutStatus[];
   /** What connected nodes of that id have, resource by resource. */

@@ -317,6 +317,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       }
     },
     withheld: () => acceptance?.withheld() ?? [],
+    retry() {
+      rollouts.resume();
+      acceptance?.forgive();
+    },
     rollouts: rollouts.list,
     nodes: () => [...nodes.all()].map((record) => nodeStatus(record, rollouts.goal(record))),
     resources: (nodeId) => [...nodes.all()].filter(({ node }) => node.id === nodeId).flatMap(nodeResources),

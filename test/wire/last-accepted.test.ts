@@ -220,6 +220,21 @@ for (const variant of VARIANTS) {
       expect(withheld()).to.deep.equal(['a accepted true 1']);
     });
 
+    it('offers it once more when told', async () => {
+      publish(resource(CDS, 'a'));
+      const one = await running();
+      publish(resource(CDS, 'a', '2'));
+      one.nack(await one.next(), 'Error adding cluster a: not now');
+      one.ack(await one.next());
+      expect(withheld()).to.have.length(1);
+      fixture.server.retry();
+      const again = await one.next();
+      expect(again.resources).to.deep.equal([['a', 'a=2']]);
+      one.ack(again);
+      expect(withheld()).to.deep.equal([]);
+      expect(await fresh()).to.deep.equal([['a', 'a=2']]);
+    });
+
     it('forgets with the key', async () => {
       publish(resource(CDS, 'a'));
       const one = await running();

@@ -58,6 +58,7 @@ async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo
     ...(flags.rollout !== undefined && { rollout: { share: flags.rollout, pauseMs: flags.rolloutPause } }),
   });
   reloadOnHangup(source, logger);
+  process.on('SIGHUP', server.controlPlane.retry);
   const signal = await untilTerminated();
   logger.info({ signal }, 'draining');
   await server.close(flags.drainTimeout);
