@@ -3,7 +3,8 @@
  *
  *   node scripts/test.mjs [--checks] [--fast] [LANE...]
  *
- * A lane is one process; the lanes of a stage run at the same time. --fast leaves out what needs Envoy or Kubernetes. A
+ * A lane is one process; the lanes of a stage run at the same time. --fast leaves out what needs Envoy, Redis or
+ * Kubernetes. A
  * check counts as one test, and so does what goes wrong with a lane as a whole: it breaks, runs no test, takes too long,
  * leaves something running, or skips tests. Exits 1 on any failure and when nothing ran.
  */
@@ -21,7 +22,7 @@ const LINGER_MS = 10_000;
 /** Lanes by the folders of test/ that they run; folders that are not named run in the lane `rest`. */
 const STAGES = [
   { fast: true, lanes: { unit: ['unit'], rest: [] } },
-  { fast: false, lanes: { envoy: ['envoy'], kube: ['kube'] } },
+  { fast: false, lanes: { envoy: ['envoy'], kube: ['kube', 'cli', 'ratelimit'] } },
 ];
 
 const CHECKS = [
