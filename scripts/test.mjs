@@ -4,9 +4,8 @@
  *   node scripts/test.mjs [--checks] [--fast] [LANE...]
  *
  * A lane is one process; the lanes of a stage run at the same time. --fast leaves out what needs Envoy, Redis or
- * Kubernetes. A
- * check counts as one test, and so does what goes wrong with a lane as a whole: it breaks, runs no test, takes too long,
- * leaves something running, or skips tests. Exits 1 on any failure and when nothing ran.
+ * Kubernetes. A check counts as one test, and so does what goes wrong with a lane as a whole: it breaks, runs no test,
+ * takes too long, leaves something running, or skips tests. Exits 1 on any failure and when nothing ran.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
