@@ -65,10 +65,11 @@ export function tlsCredentials(tls: TlsSource): ServerCredentials {
 // Node writes a value that could be mistaken for another entry as a JSON string.
 const SAN_ENTRY = /(?:^|, )(DNS|URI|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g;
 
-/** The identity of a call; undefined on a connection without a certificate that was verified. */
+/** The identity of a call, without names where its certificate cannot be told; undefined on a connection without TLS. */
 export function peerIdentity(call: Pick<Call, 'getAuthContext'>): PeerIdentity | undefined {
-  const certificate = call.getAuthContext().sslPeerCertificate;
-  return certificate === undefined ? undefined : { names: subjectNames(certificate.subjectaltname ?? '') };
+  const { transportSecurityType, sslPeerCertificate } = call.getAuthContext();
+  if (transportSecurityType === undefined) return undefined;
+  return { names: subjectNames(sslPeerCertificate?.subjectaltname ?? '') };
 }
 
 /** Shape: `subjectaltname` as Node prints it. */

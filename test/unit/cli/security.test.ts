@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { parseAuthorization, refusalOf } from '../../../src/cli/authorization.ts';
 import { watchFiles } from '../../../src/cli/watched-files.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
-import { subjectNames } from '../../../src/xds/tls.ts';
+import { peerIdentity, subjectNames } from '../../../src/xds/tls.ts';
 import { tempDir, until } from '../../support/index.ts';
 import { CHAT, headgate, yamlFile } from './cli.ts';
 
@@ -93,6 +93,13 @@ describe('authorization of nodes', () => {
       ['- [', /f\.yaml/],
     ];
     for (const [text, message] of cases) expect(() => parseAuthorization(text, 'f.yaml'), text).to.throw(message);
+  });
+
+  it('gives a TLS client without a certificate no name, which no rule fits, rather than none to ask about', () => {
+    const peer = peerIdentity({ getAuthContext: () => ({ transportSecurityType: 'ssl' }) });
+    expect(peer).to.deep.equal({ names: [] });
+    expect(peer && refusalOf(rules, peer, { id: 'edge-1', cluster: 'infra/edge' })).to.match(/no rule/);
+    expect(peerIdentity({ getAuthContext: () => ({}) })).to.equal(undefined);
   });
 
   it('reads names of certificates, and is not led astray by what they hold', () => {
