@@ -3,7 +3,7 @@ import { createLru } from '../lib/lru.ts';
 import type { NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { XdsStream } from './stream.ts';
+import type { Held, XdsStream } from './stream.ts';
 import type { ResourceState, ResourceStatus } from './stream-status.ts';
 import { typeOrder } from './types.ts';
 
@@ -15,7 +15,7 @@ export interface NodeRecord {
   readonly connectedAt: string;
   readonly streams: Set<XdsStream>;
   /** What the last stream that ended had been given. */
-  held: Snapshot | undefined;
+  held: Held | undefined;
 }
 
 export interface Nodes {
@@ -34,7 +34,7 @@ const MAX_REMEMBERED = 10_000;
 /** Creates the registry. Nodes are told apart by cluster and id. */
 export function createNodes(): Nodes {
   const records = new Map<string, NodeRecord>();
-  const departed = createLru<{ held: Snapshot | undefined; until: number }>(MAX_REMEMBERED);
+  const departed = createLru<{ held: Held | undefined; until: number }>(MAX_REMEMBERED);
   const keyOf = (node: NodeInfo): string => `${node.cluster}\u0000${node.id}`;
   return {
     get count() {
@@ -64,14 +64,14 @@ export function createNodes(): Nodes {
 /** A node that has no streams yet. */
 export function newRecord(
   node: NodeInfo,
-  before?: { readonly held: Snapshot | undefined; readonly until: number },
+  before?: { readonly held: Held | undefined; readonly until: number },
 ): NodeRecord {
   const held = before !== undefined && before.until > performance.now() ? before.held : undefined;
   return { node, key: undefined, connectedAt: new Date().toISOString(), streams: new Set(), held };
 }
 
 /** What a node was given on an earlier stream of that kind, or one that is about to be noticed as gone. */
-export function heldBefore(record: NodeRecord, stream: XdsStream): Snapshot | undefined {
+export function heldBefore(record: NodeRecord, stream: XdsStream): Held | undefined {
   const others = [...record.streams].filter((other) => other !== stream && other.fixedType === stream.fixedType);
   return others.findLast((other) => other.held !== undefined)?.held ?? record.held;
 }

@@ -84,6 +84,7 @@ export function createResponses(diffs: Diffs, maxBytes: number): Responses {
     if (query.keepRemoved) changes.removed.clear();
     for (const set of query.asked) selectNames(set, query, changes);
     const { resources, removed, missing } = changes;
+    if (query.keepRemoved) for (const name of missing) if (query.known.resources.has(name)) missing.delete(name);
     const news = resources.size > 0 || removed.size > 0 || missing.size > 0 || query.owed;
     const fullState = variant === 'sotw' && isFullState(to.typeUrl);
     if (!news && !(fullState && query.asked.length > 0)) return undefined;

@@ -28,7 +28,9 @@ export function applyDeltaRequest(stream: XdsStream, state: TypeState, request: 
   state.subscription = change.next;
   if (returns) {
     // What it holds is compared by version; only of the rest it has to hear in any case.
-    const rest = change.asked === undefined ? undefined : subscriptions.unknown(state.known, change.asked);
+    const { asked } = change;
+    const all = stream.mayBeWarming(state.typeUrl);
+    const rest = asked === undefined || all ? asked : subscriptions.unknown(state.known, asked);
     if (rest !== undefined && rest.names.size > 0) state.asked.push(rest);
     return;
   }

@@ -15,7 +15,7 @@ import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
 import { type Subscription, type Subscriptions, subscribedPart } from './subscription.ts';
 import { carry, createTypeState, forgetRejected, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
-import { isSupply, outlivesItsUsers, usesSupply } from './types.ts';
+import { isSupply, isWarmedBy, outlivesItsUsers, usesSupply } from './types.ts';
 
 /** The carrier of a stream. */
 export interface Transport {
@@ -29,6 +29,13 @@ export interface Transport {
   /** Ends it at once, whatever the client has not read. */
   cut(error: GatewayError): void;
   readonly peer: string;
+}
+
+/** What a client was given. */
+export interface Held {
+  readonly snapshot: Snapshot;
+  /** It has not answered for all of it. */
+  readonly unsettled: boolean;
 }
 
 /** What all streams of a server share. */
@@ -48,7 +55,7 @@ export interface StreamShared {
   onSilence(stream: XdsStream, typeUrls: readonly string[]): void;
   onSend(stream: XdsStream, typeUrl: string, response: SharedResponse): void;
   /** What the node was given on an earlier stream that has the same client. */
-  heldBefore(stream: XdsStream): Snapshot | undefined;
+  heldBefore(stream: XdsStream): Held | undefined;
   /** The streams of other types, where a node has one stream a type: the newest of each. */
   siblings(stream: XdsStream): readonly XdsStream[];
 }
@@ -110,15 +117,24 @@ export class XdsStream {
     if (goal === this.goal) return;
     this.goal = goal;
     if (goal === undefined) return;
-    // A delta client tells itself what it has.
-    const remembered = this.arriving && this.variant === 'sotw' ? this.shared.heldBefore(this) : undefined;
-    const before = this.serving ?? remembered;
+    const before = this.serving ?? this.heldBefore()?.snapshot;
     this.serving = before === undefined ? goal : this.shared.diffs.bridge(before, goal);
   }
 
   /** What the client has, as far as it has not accepted that something of it is taken away. */
-  get held(): Snapshot | undefined {
-    return this.taken ?? this.serving;
+  get held(): Held | undefined {
+    const snapshot = this.taken ?? this.serving;
+    return snapshot && { snapshot, unsettled: this.waits.atAll };
+  }
+
+  /** What an earlier stream gave the client; undefined when it does not come back from one. */
+  heldBefore(): Held | undefined {
+    return this.arriving ? this.shared.heldBefore(this) : undefined;
+  }
+
+  /** The client may be waiting for what it had asked for on an earlier stream, though it has it already. */
+  mayBeWarming(typeUrl: string): boolean {
+    return isWarmedBy(typeUrl) && this.heldBefore()?.unsettled === true;
   }
 
   close(): void {
@@ -215,7 +231,8 @@ export class XdsStream {
       return true;
     }
     if (state.claim !== undefined) {
-      const current = state.claim === this.shared.responses.version(this.variant, subscription, to);
+      const same = state.claim === this.shared.responses.version(this.variant, subscription, to);
+      const current = same && !this.mayBeWarming(state.typeUrl);
       if (current) Object.assign(state, { known: to, asked: [], owed: false });
       this.shared.onReturn(this, state.typeUrl, current ? subscribedPart(to, subscription) : undefined);
       state.claim = undefined;

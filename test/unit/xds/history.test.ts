@@ -9,7 +9,7 @@ import { discoveryCodec } from '../../../src/envoy/schema/index.ts';
 import { createDiffs } from '../../../src/xds/diff.ts';
 import { createSnapshot, type ResourceInput, type Snapshot, TYPE } from '../../../src/xds/index.ts';
 import { createResponses, type Variant } from '../../../src/xds/responses.ts';
-import { type StreamShared, type Transport, XdsStream } from '../../../src/xds/stream.ts';
+import { type Held, type StreamShared, type Transport, XdsStream } from '../../../src/xds/stream.ts';
 import { applyDeltaRequest } from '../../../src/xds/stream-delta.ts';
 import { applySotwRequest } from '../../../src/xds/stream-sotw.ts';
 import { createSubscriptions } from '../../../src/xds/subscription.ts';
@@ -71,7 +71,7 @@ class SimulatedProxy {
   private readonly shared: StreamShared;
   private stream: XdsStream;
   private goal: Snapshot | undefined;
-  private heldBefore: Snapshot | undefined;
+  private heldBefore: Held | undefined;
   private nonces = new Map<string, string>();
   /** SotW: version of each type. */
   private readonly versions = new Map<string, string>();
@@ -121,14 +121,18 @@ class SimulatedProxy {
     this.stream.pump();
   }
 
-  /** Loses what is on its way, and comes back with what it has, to a server that remembers it. */
-  reconnect(): void {
+  /**
+   * Loses what is on its way, and comes back with what it has, in delta also to a server that never saw it. There nobody
+   * knows what it waits for, and it gives up.
+   */
+  reconnect(elsewhere: boolean): void {
     this.stream.close();
-    this.heldBefore = this.stream.held;
+    const stranger = elsewhere && this.variant === 'delta';
+    this.heldBefore = stranger ? undefined : this.stream.held;
+    if (stranger) this.warming.clear();
     this.inbox.length = 0;
     this.answers.length = 0;
     this.clusterAnswer = undefined;
-    this.warming.clear();
     this.nonces = new Map();
     this.first = true;
     this.stream = this.connect();
@@ -195,7 +199,8 @@ class SimulatedProxy {
       for (const [name, content] of held) if (before.get(name) !== content) this.warming.add(name);
       for (const name of before.keys()) if (!held.has(name)) this.warming.delete(name);
     }
-    if (typeUrl === EDS) for (const [name] of resources) this.warming.delete(name);
+    // A cluster whose assignment is said not to exist is as warm as it gets.
+    if (typeUrl === EDS) for (const name of [...resources.map(([name]) => name), ...removed]) this.warming.delete(name);
     this.follow(namesBefore);
     const answer = (): void => this.say(typeUrl, [], [], nonce);
     if (typeUrl === CDS) this.clusterAnswer = answer;
@@ -262,7 +267,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: revision.map((value) => ({ kind: 'publish' as const, value })) },
   { weight: 4, arbitrary: fc.constant({ kind: 'receive' as const }) },
   { weight: 3, arbitrary: fc.constant({ kind: 'answer' as const }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'reconnect' as const }) },
+  { weight: 1, arbitrary: fc.boolean().map((elsewhere) => ({ kind: 'reconnect' as const, elsewhere })) },
 );
 
 for (const variant of ['sotw', 'delta'] as const) {
@@ -280,7 +285,7 @@ for (const variant of ['sotw', 'delta'] as const) {
               last = snapshotOf(wanted, last);
               proxy.setGoal(last);
             } else if (next.kind === 'receive') proxy.receive();
-            else if (next.kind === 'reconnect') proxy.reconnect();
+            else if (next.kind === 'reconnect') proxy.reconnect(next.elsewhere);
             else proxy.answer();
           }
           // Whatever is still under way comes to its end.
