@@ -12,7 +12,7 @@ import {
 } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
 import { STATUS_METHODS, XDS_METHODS } from './services.ts';
-import type { Transport } from './stream.ts';
+import type { Transport } from './transport.ts';
 import { encodeNonce } from './wire.ts';
 
 export type Call = ServerDuplexStream<Buffer, Buffer>;

@@ -2,8 +2,9 @@
 import { createLru } from '../lib/lru.ts';
 import type { NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
+import type { Held } from './removals.ts';
 import type { Snapshot } from './snapshot.ts';
-import type { Held, XdsStream } from './stream.ts';
+import type { XdsStream } from './stream.ts';
 import type { ResourceState, ResourceStatus } from './stream-status.ts';
 import { typeOrder } from './types.ts';
 

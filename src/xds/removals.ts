@@ -3,6 +3,13 @@ import type { Snapshot } from './snapshot.ts';
 import type { TypeState } from './type-state.ts';
 import { usesSupply } from './types.ts';
 
+/** What a client was given. */
+export interface Held {
+  readonly snapshot: Snapshot;
+  /** It has not answered for all of it. */
+  readonly unsettled: boolean;
+}
+
 /** Something rejected is still wanted: instead of it the client runs what it had, and needs what that names. */
 export function runsWhatItHad(
   states: readonly TypeState[],

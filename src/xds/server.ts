@@ -14,9 +14,10 @@ import { createRollouts } from './rollout.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
 import { XDS_METHODS, type XdsMethod } from './services.ts';
 import { createShared } from './shared.ts';
-import { type Transport, XdsStream } from './stream.ts';
+import { XdsStream } from './stream.ts';
 import { watchStuck } from './stuck.ts';
 import { peerIdentity, tlsCredentials } from './tls.ts';
+import type { Transport } from './transport.ts';
 
 interface Connection {
   readonly stream: XdsStream;

@@ -4,39 +4,19 @@
  * type is unanswered at a time, so that changes in between melt into one, and a client that does not read costs nothing.
  * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
-import type { GatewayError } from '../lib/errors.ts';
 import { heldNames, stillAwaits } from './awaited.ts';
 import { type Diffs, emptyType, type Known } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
+import { giveUp, markBeats, shortestTtl, waitingSince } from './patience.ts';
 import { abandonProbes, takeProbe } from './probes.ts';
-import { runsWhatItHad, usersHaveCome } from './removals.ts';
+import { type Held, runsWhatItHad, usersHaveCome } from './removals.ts';
 import type { ResponseQuery, Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
 import { type Subscription, type Subscriptions, subscribedPart } from './subscription.ts';
+import type { Transport } from './transport.ts';
 import { carry, createTypeState, forgetRejected, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
 import { isSupply, isWarmedBy, outlivesItsUsers, usesSupply } from './types.ts';
-
-/** The carrier of a stream. */
-export interface Transport {
-  send(body: Buffer, nonce: string): void;
-  /** Nothing that was sent waits for the client to read. */
-  readonly idle: boolean;
-  /** Since when the oldest of what was sent waits for the client to read; `performance.now()`. */
-  readonly blockedSince: number | undefined;
-  /** Ends the stream, behind what was sent. */
-  fail(error: GatewayError): void;
-  /** Ends it at once, whatever the client has not read. */
-  cut(error: GatewayError): void;
-  readonly peer: string;
-}
-
-/** What a client was given. */
-export interface Held {
-  readonly snapshot: Snapshot;
-  /** It has not answered for all of it. */
-  readonly unsettled: boolean;
-}
 
 /** What all streams of a server share. */
 export interface StreamShared {
@@ -333,16 +313,13 @@ export class XdsStream {
   /** Half of the shortest time to live from now, everything that expires is spoken of again. */
   private scheduleBeat(): void {
     if (!this.withTtl || this.beatTimer !== undefined) return;
-    const ttls = this.states.flatMap(({ typeUrl }) => this.serving?.types.get(typeUrl)?.ttlMs ?? []);
-    if (ttls.length === 0) return;
-    this.beatTimer = setTimeout(
-      () => {
-        this.beatTimer = undefined;
-        for (const state of this.states) state.beatDue = this.serving?.types.get(state.typeUrl)?.ttlMs !== undefined;
-        this.pump();
-      },
-      Math.min(...ttls) / 2,
-    );
+    const ttlMs = shortestTtl(this.states, this.serving);
+    if (ttlMs === undefined) return;
+    this.beatTimer = setTimeout(() => {
+      this.beatTimer = undefined;
+      markBeats(this.states, this.serving);
+      this.pump();
+    }, ttlMs / 2);
     this.beatTimer.unref();
   }
 
@@ -354,10 +331,7 @@ export class XdsStream {
       return;
     }
     if (this.timer !== undefined) return;
-    const since = this.states.flatMap((state) => [
-      ...(state.outstanding === undefined || state.outstanding.overdue ? [] : [state.outstanding.sentAt]),
-      ...state.awaited.map((entry) => entry.since),
-    ]);
+    const since = waitingSince(this.states);
     if (this.arriving) since.push(this.openedAt);
     const oldest = since.length === 0 ? performance.now() : Math.min(...since);
     const left = oldest + this.shared.ackTimeoutMs - performance.now();
@@ -369,20 +343,9 @@ export class XdsStream {
   private giveUpWaiting(): void {
     this.timer = undefined;
     const limit = performance.now() - this.shared.ackTimeoutMs + 1;
-    const silent = new Set<string>();
     if (this.openedAt <= limit) this.arriving = false;
-    for (const state of this.states) {
-      const asked = state.awaited.filter((entry) => entry.since > limit);
-      if (asked.length < state.awaited.length) silent.add(state.typeUrl);
-      state.awaited = asked;
-      const { outstanding } = state;
-      // A client that does not even read gets nothing on top.
-      if (outstanding?.overdue === false && outstanding.sentAt <= limit && this.transport.idle) {
-        outstanding.overdue = true;
-        silent.add(state.typeUrl);
-      }
-    }
-    if (silent.size > 0) this.shared.onSilence(this, [...silent]);
+    const silent = giveUp(this.states, limit, this.transport.idle);
+    if (silent.length > 0) this.shared.onSilence(this, silent);
     this.pump();
   }
 

@@ -1,6 +1,6 @@
 /** Clients that hold resources of the server and do nothing with them: they are cut off. */
 import { GatewayError } from '../lib/errors.ts';
-import type { Transport } from './stream.ts';
+import type { Transport } from './transport.ts';
 
 /** A stream as far as its patience is concerned. */
 export interface Watched {

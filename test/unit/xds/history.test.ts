@@ -8,11 +8,13 @@ import fc from 'fast-check';
 import { discoveryCodec } from '../../../src/envoy/schema/index.ts';
 import { createDiffs } from '../../../src/xds/diff.ts';
 import { createSnapshot, type ResourceInput, type Snapshot, TYPE } from '../../../src/xds/index.ts';
+import type { Held } from '../../../src/xds/removals.ts';
 import { createResponses, type Variant } from '../../../src/xds/responses.ts';
-import { type Held, type StreamShared, type Transport, XdsStream } from '../../../src/xds/stream.ts';
+import { type StreamShared, XdsStream } from '../../../src/xds/stream.ts';
 import { applyDeltaRequest } from '../../../src/xds/stream-delta.ts';
 import { applySotwRequest } from '../../../src/xds/stream-sotw.ts';
 import { createSubscriptions } from '../../../src/xds/subscription.ts';
+import type { Transport } from '../../../src/xds/transport.ts';
 import { decodeDeltaRequest, decodeSotwRequest, encodeNonce } from '../../../src/xds/wire.ts';
 
 const { cluster: CDS, endpoints: EDS, listener: LDS, route: RDS } = TYPE;
