@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
@@ -144,6 +145,8 @@ function checkFlags({ config, redis, stateFile, tlsCert, tlsKey, tlsClientCa, re
 async function openStore(flags: RateLimitFlags, logger: Logger) {
   const { createMemoryStore, createRedisStore, guardStore, persistStore } = await import('../../ratelimit/index.ts');
   const { redis, stateFile: path, failureMode, redisMode, redisMaster, redisPasswordFile, redisCa } = flags;
+  // Buckets live long: by default the heap may grow to three times what lives before it is collected.
+  setFlagsFromString('--heap-growing-percent=50');
   if (!redis) {
     const memory = createMemoryStore();
     return path === undefined ? memory : persistStore(memory, { path, logger });
