@@ -1,26 +1,27 @@
 import { TYPES } from '../envoy/names.ts';
 import type { Finding } from '../lib/findings.ts';
-import type { NodeStatus, Rejection, Withheld } from '../xds/index.ts';
+import type { NodeStatus, RejectedResource, Withheld } from '../xds/index.ts';
 import type { CompiledView } from './revisions.ts';
 
-function rejectionFindings(
+/** A standing rejection of a resource, or of a change of which nobody knows what is wrong with it. */
+type Standing = Pick<RejectedResource, 'message'> & Partial<Pick<RejectedResource, 'name'>>;
+
+function rejectionFinding(
   nodeId: string,
   typeUrl: string,
-  rejection: Rejection,
+  standing: Standing,
   view: CompiledView | undefined,
-): Finding[] {
-  const names = rejection.resources.length > 0 ? rejection.resources : [''];
-  return names.map((name) => {
-    const what = name === '' ? `a change of ${typeUrl.replace(/^.*\./, '')}` : name;
-    const object = objectOf(name, typeUrl, rejection.message, view);
-    return {
-      code: 'HG0702',
-      level: 'error',
-      message: `proxy ${nodeId} rejected ${what} and keeps what it had: ${rejection.message}`,
-      ...(object !== undefined && { object }),
-      scope: `node ${nodeId}`,
-    };
-  });
+): Finding {
+  const { name, message } = standing;
+  const what = name ?? `a change of ${typeUrl.replace(/^.*\./, '')}`;
+  const object = objectOf(name ?? '', typeUrl, message, view);
+  return {
+    code: 'HG0702',
+    level: 'error',
+    message: `proxy ${nodeId} rejected ${what} and keeps what it had: ${message}`,
+    ...(object !== undefined && { object }),
+    scope: `node ${nodeId}`,
+  };
 }
 
 /** Those of all connected proxies that stand: each goes when its proxy accepts a later version, or leaves. */
@@ -28,13 +29,13 @@ export function standingRejections(
   nodes: readonly NodeStatus[],
   viewOf: (key: string) => CompiledView | undefined,
 ): Finding[] {
-  return nodes.flatMap(({ node, key, types }) =>
-    types.flatMap(({ typeUrl, rejection }) =>
-      rejection?.standing === true
-        ? rejectionFindings(node.id, typeUrl, rejection, key === undefined ? undefined : viewOf(key))
-        : [],
-    ),
-  );
+  return nodes.flatMap(({ node, key, types }) => {
+    const view = key === undefined ? undefined : viewOf(key);
+    return types.flatMap(({ typeUrl, rejection, rejected }) => {
+      const unnamed = rejection?.standing === true && rejected.length === 0 ? [{ message: rejection.message }] : [];
+      return [...rejected, ...unnamed].map((standing) => rejectionFinding(node.id, typeUrl, standing, view));
+    });
+  });
 }
 
 /** What proxies do not get because proxies rejected it: each goes when the source changes it. */
