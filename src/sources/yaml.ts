@@ -13,6 +13,7 @@ import {
 } from 'yaml';
 import { type FieldPath, type Finding, formatFieldPath } from '../lib/findings.ts';
 import type { Locate } from '../resources/object.ts';
+import { fieldOf, objectNameOf } from './document-names.ts';
 import type { Environment } from './environment.ts';
 import { createLocate, placeAt } from './locate.ts';
 import { substituteVariables } from './variables.ts';
@@ -127,7 +128,7 @@ function replaceVariables(doc: Document, { file, lines, env }: Input): Finding[]
     Pair(_key, pair) {
       if (!isScalar(pair.key)) throw new ValueProblem([], 'a key must be a string');
     },
-    Scalar(key, node) {
+    Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string') return;
       const result = substituteVariables(node.value, env);
       if (!result) return;
@@ -137,6 +138,7 @@ function replaceVariables(doc: Document, { file, lines, env }: Input): Finding[]
           level: 'error',
           message: `variable ${name} is not set and has no default`,
           place: placeAt(file, lines, node.range?.[0] ?? 0),
+          field: fieldOf(node, ancestors),
           hint: `set ${name}, or write \${${name}:=default}`,
         });
       }
@@ -170,8 +172,10 @@ function readDocument(doc: Document, input: Input): ParsedYaml {
   if (doc.errors.length > 0) return { documents: [], findings };
   const locate = createLocate(input.file, input.lines, doc);
   try {
-    findings.push(...replaceVariables(doc, input));
+    const unset = replaceVariables(doc, input);
     const value = toPlain(doc.toJS({ maxAliasCount: MAX_ALIASES }), [], { nodes: MAX_NODES });
+    const object = objectNameOf(value);
+    findings.push(...unset.map((finding) => ({ ...finding, ...(object !== undefined && { object }) })));
     return { documents: value === null ? [] : [{ value, locate }], findings };
   } catch (caught) {
     const path = caught instanceof ValueProblem ? caught.path : [];

@@ -151,6 +151,15 @@ describe('parseYaml', () => {
         'HG0104 variable OTHER is not set and has no default',
       ]);
       expect(findings[0]?.place).to.deep.equal({ file: 'f.yaml', line: 3, column: 5 });
+      expect(findings[0]?.field).to.equal('a[1]');
+    });
+
+    it('are refused with their object and field when unset', () => {
+      const text = 'kind: Secret\nmetadata: { name: s, namespace: team }\nstringData:\n  api.key: ${NONE}\n';
+      const { findings } = parseYaml('f.yaml', text, {});
+      expect(findings.map(({ object, field }) => ({ object, field }))).to.deep.equal([
+        { object: 'Secret/team/s', field: 'stringData["api.key"]' },
+      ]);
     });
   });
 });
