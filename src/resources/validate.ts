@@ -1,5 +1,5 @@
 import { type FieldPath, type Finding, type FindingCode, type FindingLevel, formatFieldPath } from '../lib/findings.ts';
-import { suggestWord } from '../lib/suggest.ts';
+import { editDistance, suggestWord } from '../lib/suggest.ts';
 import { checkRules } from './cel-rules.ts';
 import { isDeeperThan, isJsonObject, type JsonObject, type JsonSchema } from './json-schema.ts';
 import { apiVersionOf, type Kind } from './kind.ts';
@@ -24,6 +24,9 @@ export interface Validated {
 
 /** Far more than any kind has; beyond it only an alias that holds itself can be meant. */
 const MAX_DEPTH = 200;
+
+/** Letters in which a kind may differ from one that was meant. */
+const MAX_TYPOS = 2;
 
 /**
  * Validates one object as a Kubernetes API server with our CRDs would: fields, limits, defaults, cross-field rules.
@@ -114,12 +117,14 @@ function reportUnknownKind(apiVersion: string, kind: string, report: Report): vo
   const other = findKindOfAnyVersion(apiVersion, kind);
   if (other) {
     const served = other.versions.map((version) => apiVersionOf(other, version)).join(' or ');
-    report.add('HG0110', 'warning', ['apiVersion'], `${kind} has no version ${apiVersion}; ignored`, `use ${served}`);
+    // Not what another program reads: the object was meant for us, and without it others may serve differently.
+    report.add('HG0110', 'error', ['apiVersion'], `${kind} has no version ${apiVersion}; ignored`, `use ${served}`);
     return;
   }
   const names = KINDS.map((entry) => entry.kind);
   const meant = suggestWord(kind, names);
-  const same = KINDS.find((entry) => entry.kind === meant);
+  // ClientTrafficPolicy is a kind of its own, however much it looks like BackendTrafficPolicy.
+  const same = KINDS.find((entry) => entry.kind === meant && editDistance(kind, meant) <= MAX_TYPOS);
   const hint = same && `did you mean ${same.kind} of ${apiVersionOf(same)}?`;
   report.add('HG0110', 'warning', ['kind'], `${kind} of ${apiVersion} is not a kind known here; ignored`, hint);
 }

@@ -78,7 +78,9 @@ export const backendTLSPolicyKind = defineKind({
   group: 'gateway.networking.k8s.io',
   kind: 'BackendTLSPolicy',
   plural: 'backendtlspolicies',
-  versions: ['v1'],
+  // No longer served by Kubernetes, but still in many files; ignored, it would leave a provider's key without TLS.
+  versions: ['v1', 'v1alpha3'],
+  deprecatedVersions: ['v1alpha3'],
   schema: object({ spec: BackendTLSPolicySpec, status: optional(freeForm()) }),
 });
 export type BackendTLSPolicy = ObjectOf<typeof backendTLSPolicyKind, 'BackendTLSPolicy'>;

@@ -94,11 +94,24 @@ describe('Gateway API: versions and status', () => {
     }
   });
 
-  it('ignores a version that is no longer served, and says which is', () => {
-    const { valid, findings } = validated(`${group}/v1alpha3`, 'BackendTLSPolicy', {}, 'default');
+  it('reads the BackendTLSPolicy that files still have, and says which version is current', () => {
+    const spec = {
+      targetRefs: [{ group: 'gateway.envoyproxy.io', kind: 'Backend', name: 'a' }],
+      validation: { hostname: 'a.example', wellKnownCACertificates: 'System' },
+    };
+    const { valid, object, findings } = validated(`${group}/v1alpha3`, 'BackendTLSPolicy', spec, 'default');
+    expect(valid).to.equal(true);
+    expect(object.apiVersion).to.equal(`${group}/v1`);
+    expect(findings.map(({ code, level, hint }) => ({ code, level, hint }))).to.deep.equal([
+      { code: 'HG0112', level: 'warning', hint: `use ${group}/v1` },
+    ]);
+  });
+
+  it('refuses a version of a known kind that never was, and says which is', () => {
+    const { valid, findings } = validated(`${group}/v2`, 'BackendTLSPolicy', {}, 'default');
     expect(valid).to.equal(false);
-    expect(findings.map(({ code, hint }) => ({ code, hint }))).to.deep.equal([
-      { code: 'HG0110', hint: `use ${group}/v1` },
+    expect(findings.map(({ code, level, hint }) => ({ code, level, hint }))).to.deep.equal([
+      { code: 'HG0110', level: 'error', hint: `use ${group}/v1 or ${group}/v1alpha3` },
     ]);
   });
 

@@ -156,12 +156,15 @@ describe('validateObject', () => {
     expect(() => JSON.stringify(object)).not.to.throw();
   });
 
-  it('ignores unknown kinds and versions with a warning that helps', () => {
+  it('ignores unknown kinds with a warning that helps, and unknown versions of known kinds with an error', () => {
     const typo = validate({ ...route({}), kind: 'AIGatewayRout' });
     expect(only(typo.findings)).to.include({ code: 'HG0110', level: 'warning' });
     expect(only(typo.findings).hint).to.equal(`did you mean AIGatewayRoute of ${apiVersion}?`);
     expect(typo.valid).to.equal(false);
+    const other = { apiVersion: 'gateway.envoyproxy.io/v1alpha1', kind: 'ClientTrafficPolicy' };
+    expect(only(validate({ ...route({}), ...other }).findings)).to.not.have.property('hint');
     const version = validate({ ...route({}), apiVersion: 'aigateway.envoyproxy.io/v9' });
+    expect(only(version.findings)).to.include({ code: 'HG0110', level: 'error' });
     expect(only(version.findings).hint).to.match(/^use aigateway.envoyproxy.io\/v1beta1 or /);
   });
 });
