@@ -12,6 +12,7 @@ import { parseEnvoyVersion } from './validate.ts';
 interface DiffFlags extends SourceFlags, PolicyFlags {
   readonly output: OutputFormat;
   readonly server?: string;
+  readonly tokenFile?: string;
   readonly summary?: boolean;
   readonly gateway?: string;
   readonly envoyVersion?: string;
@@ -35,7 +36,7 @@ printed, but a change of them is seen. Exits 0 if nothing differs, 1 if somethin
 Examples:
   headgate diff old/ new/
   headgate diff --server http://127.0.0.1:18001 config/
-  git worktree add /tmp/base main && headgate diff /tmp/base/config config/ -o json`;
+  git worktree add ../base main && headgate diff ../base/config config/ -o json`;
 
 export function registerDiff(program: Command, io: CliIo): void {
   const command = program
@@ -45,6 +46,7 @@ export function registerDiff(program: Command, io: CliIo): void {
     .description('Show what changes for Envoys between two sources, or between a running server and a source');
   addPolicyOptions(command)
     .option('--server <url>', 'the old side: address of the admin API of a running server')
+    .option('--token-file <file>', 'bearer token of that admin API, where it asks for one')
     .option('--summary', 'one line for each resource')
     .option('--gateway <namespace/name>', 'only this Gateway')
     .option('--envoy-version <version>', 'Envoy to compile for (default: the newest known)', parseEnvoyVersion)
@@ -92,7 +94,8 @@ async function compare(sides: readonly string[], flags: DiffFlags, io: CliIo): P
   const after = await compile(last, flags);
   if (flags.server !== undefined) {
     const { resourcesOfServer } = await import('../diff/server.ts');
-    const before = await resourcesOfServer(flags.server, flags.gateway);
+    const { server, tokenFile } = flags;
+    const before = await resourcesOfServer({ server, ...(tokenFile !== undefined && { tokenFile }) }, flags.gateway);
     return { before, after, objects: [], causesOf: createCauseFinder([], []) };
   }
   const objects = changedObjects(first.set.objects, last.set.objects);
