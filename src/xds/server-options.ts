@@ -45,6 +45,8 @@ export interface XdsServerOptions {
     readonly maxNames?: number;
     /** Streams of one node. Default 64: those of a proxy that was cut off linger until they are noticed. */
     readonly maxStreamsPerNode?: number;
+    /** Streams of one connection; what is more waits for others to end. Default 1024. */
+    readonly maxStreamsPerConnection?: number;
     /** Streams of all nodes. Default 50,000. */
     readonly maxStreams?: number;
     /** Nodes that are connected. Default 20,000. */
@@ -118,6 +120,7 @@ export const DEFAULTS = {
   maxTypesPerStream: 64,
   maxNames: 1_000_000,
   maxStreamsPerNode: 64,
+  maxStreamsPerConnection: 1024,
   maxStreams: 50_000,
   maxNodes: 20_000,
   stuckMs: 60_000,

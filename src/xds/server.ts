@@ -49,7 +49,16 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
         settleMs: options.settleMs ?? DEFAULTS.settleMs,
       })
     : undefined;
-  const shared = createShared(options, (stream) => connections.get(stream)?.record, acceptance, rollouts);
+  const shared = createShared(
+    options,
+    (stream) => connections.get(stream)?.record,
+    acceptance,
+    rollouts,
+    (stream, caught) => {
+      const connection = connections.get(stream);
+      if (connection !== undefined) refuse(connection, caught);
+    },
+  );
   const limits = { ...DEFAULTS, ...options.limits };
   const stopWatching = watchStuck(
     limits.stuckMs,
@@ -71,6 +80,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     'grpc.keepalive_timeout_ms': options.keepalive?.timeoutMs ?? DEFAULTS.keepalive.timeoutMs,
     'grpc.max_connection_age_ms': (options.connectionAge ?? DEFAULTS.connectionAge).maxMs,
     'grpc.max_connection_age_grace_ms': (options.connectionAge ?? DEFAULTS.connectionAge).graceMs,
+    'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
     'grpc.enable_channelz': 0,
   });
   server.addService(serviceDefinition(), {
@@ -188,17 +198,21 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const snapshot = rollouts.goal(record);
     // One that has asked for nothing yet is about to: with its request comes what it holds.
     const streams = [...record.streams].filter((stream) => stream.typeCount > 0);
-    for (const stream of streams) stream.setGoal(snapshot);
+    guarded(streams, (stream) => stream.setGoal(snapshot));
     pumpAll(streams);
   }
 
   function pumpAll(streams: Iterable<XdsStream>): void {
-    for (const stream of inOrder([...streams])) {
+    guarded(inOrder([...streams]), (stream) => stream.pump());
+  }
+
+  /** What goes wrong with a stream ends it, and no other. */
+  function guarded(streams: Iterable<XdsStream>, act: (stream: XdsStream) => void): void {
+    for (const stream of streams) {
       try {
-        stream.pump();
+        act(stream);
       } catch (caught) {
-        const connection = connections.get(stream);
-        if (connection !== undefined) refuse(connection, caught);
+        shared.onFailure(stream, caught);
       }
     }
   }

@@ -15,6 +15,7 @@ export function createShared(
   recordOf: (stream: XdsStream) => NodeRecord | undefined,
   acceptance: Acceptance | undefined,
   rollouts: Rollouts,
+  onFailure: (stream: XdsStream, caught: unknown) => void,
 ): StreamShared {
   const { logger } = options;
   const diffs = createDiffs();
@@ -27,6 +28,7 @@ export function createShared(
     subscriptions: createSubscriptions(),
     responses: createResponses(diffs, options.limits?.maxSharedBytes ?? DEFAULTS.maxSharedBytes),
     ackTimeoutMs: options.ackTimeoutMs ?? DEFAULTS.ackTimeoutMs,
+    onFailure,
     heldBefore(stream) {
       const record = recordOf(stream);
       return record && heldBefore(record, stream);

@@ -34,6 +34,8 @@ export interface StreamShared {
   /** The client has not answered for these types, or not asked for what it was told to need, and the time is over. */
   onSilence(stream: XdsStream, typeUrls: readonly string[]): void;
   onSend(stream: XdsStream, typeUrl: string, response: SharedResponse): void;
+  /** Something went wrong on a stream outside of any request. */
+  onFailure(stream: XdsStream, caught: unknown): void;
   /** What the node was given on an earlier stream that has the same client. */
   heldBefore(stream: XdsStream): Held | undefined;
   /** The streams of other types, where a node has one stream a type: the newest of each. */
@@ -145,7 +147,7 @@ export class XdsStream {
       (before.atAll === this.waits.atAll && before.forSupply === this.waits.forSupply)
     )
       return;
-    for (const sibling of this.shared.siblings(this)) sibling.pump();
+    for (const sibling of this.shared.siblings(this)) sibling.pumpAlone();
   }
 
   private advance(goal: Snapshot): void {
@@ -301,7 +303,7 @@ export class XdsStream {
       const carrier = this.fixedType === undefined ? this : this.siblings().find((one) => one.fixedType === typeUrl);
       carrier?.state(typeUrl).awaited.push({ set, since, source: response, resent: false, doubtful: false });
     }
-    for (const sibling of this.siblings()) sibling.pump();
+    for (const sibling of this.siblings()) sibling.pumpAlone();
   }
 
   private awaits(state: TypeState): boolean {
@@ -318,7 +320,7 @@ export class XdsStream {
     this.beatTimer = setTimeout(() => {
       this.beatTimer = undefined;
       markBeats(this.states, this.serving);
-      this.pump();
+      this.pumpAlone();
     }, ttlMs / 2);
     this.beatTimer.unref();
   }
@@ -346,7 +348,16 @@ export class XdsStream {
     if (this.openedAt <= limit) this.arriving = false;
     const silent = giveUp(this.states, limit, this.transport.idle);
     if (silent.length > 0) this.shared.onSilence(this, silent);
-    this.pump();
+    this.pumpAlone();
+  }
+
+  /** Where nobody else would take what goes wrong: it ends this stream, and no other. */
+  private pumpAlone(): void {
+    try {
+      this.pump();
+    } catch (caught) {
+      this.shared.onFailure(this, caught);
+    }
   }
 
   /** The ledger entries of this stream. */

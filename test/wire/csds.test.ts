@@ -9,6 +9,7 @@ import {
   type ServiceStatusV3ClientStatusResponse as StatusResponse,
 } from '../../src/envoy/schema/index.ts';
 import { type ResourceInput, TYPE } from '../../src/xds/index.ts';
+import { testCa } from '../fakes/index.ts';
 import { type Fixture, startServer, subscription, until, VARIANTS } from './fixture.ts';
 
 const PACKAGE = 'envoy.service.status.v3';
@@ -33,8 +34,12 @@ describe('xDS client status', () => {
   afterEach(() => fixture.close());
 
   /** Asks once, on the stream or alone. */
-  async function ask(request: StatusRequest, how: 'fetch' | 'stream' = 'fetch'): Promise<StatusResponse> {
-    const client = new Generic(`127.0.0.1:${fixture.port}`, credentials.createInsecure());
+  async function ask(
+    request: StatusRequest,
+    how: 'fetch' | 'stream' = 'fetch',
+    tls = credentials.createInsecure(),
+  ): Promise<StatusResponse> {
+    const client = new Generic(`127.0.0.1:${fixture.port}`, tls);
     const bytes = Buffer.from(encodeMessage(`${PACKAGE}.ClientStatusRequest`, request));
     try {
       const answer = await new Promise<Buffer>((resolve, reject) => {
@@ -156,6 +161,32 @@ describe('xDS client status', () => {
     expect(bare?.generic_xds_configs?.map((config) => [config.name, config.xds_config])).to.deep.equal([
       ['a', undefined],
     ]);
+  });
+
+  it('tells a client with a certificate of those nodes alone that it may be', async () => {
+    await fixture.close();
+    const ca = await testCa();
+    const identity = await ca.issue('127.0.0.1');
+    const current = {
+      cert: Buffer.from(identity.cert),
+      key: Buffer.from(identity.key),
+      clientCa: Buffer.from(ca.cert),
+    };
+    fixture = await startServer({
+      tls: { current, onChange: () => () => undefined },
+      authorize: ({ names }, node) => (names.includes(node.cluster) ? undefined : 'not yours'),
+    });
+    fixture.publish('g', [cluster('a')]);
+    const ids: (string | undefined)[] = [];
+    for (const name of ['east', 'west']) {
+      const { cert, key } = await ca.issue(name);
+      const tls = credentials.createSsl(Buffer.from(ca.cert), Buffer.from(key), Buffer.from(cert));
+      const client = fixture.client('delta', { node: { id: `of-${name}`, cluster: name }, tls });
+      client.ask({ typeUrl: TYPE.cluster });
+      await client.next();
+      ids.push(...((await ask({}, 'fetch', tls)).config ?? []).map(({ node }) => node?.id));
+    }
+    expect(ids).to.deep.equal(['of-east', 'of-west']);
   });
 
   it('answers each request of a stream, and refuses what is malformed', async () => {

@@ -95,6 +95,9 @@ class SimulatedProxy {
       onNack: () => undefined,
       onSend: () => undefined,
       onSilence: () => undefined,
+      onFailure: (_stream, caught) => {
+        throw caught;
+      },
       heldBefore: () => this.heldBefore,
       siblings: () => [],
     };
