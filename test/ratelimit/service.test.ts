@@ -192,6 +192,15 @@ describe('ratelimit: the service on the wire', () => {
     expect(service?.metrics()).to.include('ratelimit_service_requests_invalid_total 4\n');
   });
 
+  it('limits values that are not UTF-8', async () => {
+    const own = await start([{ key: 'k', rate_limit: { unit: 'HOUR', requests_per_unit: 1 } }]);
+    // Entry { key: "k", value: FF FE } in a descriptor, in a request of the domain "d".
+    const message = Buffer.from([0x0a, 1, 0x64, 0x12, 9, 0x0a, 7, 0x0a, 1, 0x6b, 0x12, 2, 0xff, 0xfe]);
+    const codes = [];
+    for (let i = 0; i < 2; i++) codes.push((await own.raw(METHOD, message))[1]);
+    expect(codes).to.deep.equal([1, 2]);
+  });
+
   it('refuses messages that are too large, and takes large ones that are not', async () => {
     const own = await start([{ key: 'k', rate_limit: HOUR }], { maxMessageBytes: 200_000 });
     const descriptors = Array.from({ length: 2000 }, (_, i) => entries({ k: `value number ${i} ${'x'.repeat(50)}` }));

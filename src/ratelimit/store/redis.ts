@@ -86,13 +86,21 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
   /** One timer a batch, not one a request. */
   function bounded<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      let late: NodeJS.Immediate | undefined;
+      const fail = (): void => {
         timeouts += 1;
         reject(new GatewayError('timeout', `Redis took more than ${timeoutMs} ms`));
+      };
+      // Timers come before sockets: after a pause of this process the answer may be there, and is read first.
+      const timer = setTimeout(() => {
+        late = setImmediate(fail);
       }, timeoutMs);
       work
         .then(resolve, (caught: unknown) => reject(GatewayError.from(caught, 'unavailable', 'Redis')))
-        .finally(() => clearTimeout(timer));
+        .finally(() => {
+          clearTimeout(timer);
+          if (late) clearImmediate(late);
+        });
     });
   }
 
