@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { discoveryCodec } from '../../../src/envoy/schema/index.ts';
+import { decodeMessage, discoveryCodec } from '../../../src/envoy/schema/index.ts';
 import {
   decodeDeltaRequest,
   decodeSotwRequest,
@@ -130,6 +130,32 @@ describe('xds: the wire format against the codec of the schema', () => {
         }
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it('writes aliases and times to live, and leaves the latter out for those who do not know them', () => {
+    const terms = fc.record({
+      name: text,
+      version: text,
+      aliases: fc.array(text, { minLength: 1, maxLength: 3 }),
+      ttlMs: fc.integer({ min: 1, max: 10_000_000 }),
+    });
+    fc.assert(
+      fc.property(fc.array(terms), fc.boolean(), (list, withTtl) => {
+        const bytes = encodeDeltaResponse(TYPE, 'v', list, [], withTtl);
+        const { resources } = decodeMessage('envoy.service.discovery.v3.DeltaDiscoveryResponse', bytes) as {
+          resources?: object[];
+        };
+        expect(resources ?? []).to.deep.equal(
+          list.map(({ name, version, aliases, ttlMs }) => ({
+            ...(name === '' ? {} : { name }),
+            ...(version === '' ? {} : { version }),
+            aliases,
+            ...(withTtl ? { ttl: `${ttlMs % 1000 === 0 ? ttlMs / 1000 : (ttlMs / 1000).toFixed(3)}s` } : {}),
+          })),
+        );
+      }),
+      { numRuns: 60 },
     );
   });
 });
