@@ -1,5 +1,5 @@
 import type { BackendIr, ProviderIr } from '../../ir/index.ts';
-import { isPublicProvider, providerFacts } from '../../providers/index.ts';
+import { alwaysNeedsTranslation, isPublicProvider, providerFacts } from '../../providers/index.ts';
 import { type AIServiceBackend, aiServiceBackendKind, backendKind, type LoadedObject } from '../../resources/index.ts';
 import { type Context, resolveReference } from '../context.ts';
 import { keyOf, validOf } from '../objects.ts';
@@ -59,7 +59,9 @@ function readAiBackend(
   if (target && !address) {
     context.report.error('HG0305', loaded, ['spec', 'backendRef'], `Backend ${target.id.name} cannot be used`);
   }
-  if (!mutations || !address || credential.kind === 'unusable') return undefined;
+  // A backend that nothing can call yet needs no credential: it stays, so that its rules say what is missing (501).
+  const isCalled = !alwaysNeedsTranslation(spec.schema.name);
+  if (!mutations || !address || (credential.kind === 'unusable' && isCalled)) return undefined;
   const forwards = forwardsCredentials(loaded, credential, context);
   if (credential.kind === 'none' && !forwards) warnWithoutCredential(loaded, address, context);
   return {
