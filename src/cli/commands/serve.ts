@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import {
@@ -22,11 +22,10 @@ export function registerServe(program: Command, io: CliIo): void {
   addServerOptions(program.command('serve'))
     .option('--state-dir <directory>', 'save what is served there (credentials too), for a start without the source')
     .option('--rollout <share>', 'give changes to this share of the proxies first, such as 10%', parseShare)
-    .option(
-      '--rollout-pause <duration>',
-      'from when these accepted a change to when the rest get it',
-      parseDuration,
-      30_000,
+    .addOption(
+      new Option('--rollout-pause <duration>', 'from when these accepted a change to when the rest get it')
+        .argParser(parseDuration)
+        .default(30_000, '30s'),
     )
     .description('Serve a fleet: the control plane alone (ADS and the admin API)')
     .addHelpText(
