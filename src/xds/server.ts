@@ -1,10 +1,10 @@
 /** The xDS server: gRPC outside, streams and snapshots inside. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { GatewayError } from '../lib/errors.ts';
 import { createAcceptance } from './accepted.ts';
-import { answerStatusRequest, type StatusSubject } from './csds.ts';
-import { type Call, createTransport, listenError, serviceDefinition, silenceGrpcLog, statusHandlers } from './grpc.ts';
+import { createAdmission } from './admission.ts';
+import { answerStatusRequest } from './csds.ts';
+import { type Call, createTransport } from './grpc.ts';
+import { createGrpcServer, delay } from './grpc-server.ts';
 import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
 import { type NodeInfo, supportsTtl } from './node.ts';
@@ -12,11 +12,10 @@ import { createNodes, inOrder, type NodeRecord, newRecord, nodeResources, nodeSt
 import { pollSnapshot } from './poll.ts';
 import { createRollouts } from './rollout.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
-import { XDS_METHODS, type XdsMethod } from './services.ts';
+import type { XdsMethod } from './services.ts';
 import { createShared } from './shared.ts';
 import { XdsStream } from './stream.ts';
 import { watchStuck } from './stuck.ts';
-import { peerIdentity, tlsCredentials } from './tls.ts';
 import type { Transport } from './transport.ts';
 
 interface Connection {
@@ -31,7 +30,6 @@ interface Connection {
 
 /** Creates an xDS server that does not listen yet. */
 export function createXdsServer(options: XdsServerOptions): XdsServer {
-  silenceGrpcLog();
   const { logger } = options;
   const nodes = createNodes();
   const rollouts = createRollouts({
@@ -60,6 +58,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
   );
   const limits = { ...DEFAULTS, ...options.limits };
+  const admission = createAdmission(options, limits, nodes);
   const stopWatching = watchStuck(
     limits.stuckMs,
     () => connections.values(),
@@ -71,22 +70,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
   const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, acceptance?.set ?? rollouts.publish);
   let streamIds = 0;
   let draining = false;
-  const bound: string[] = [];
 
-  const server = new Server({
-    'grpc.max_receive_message_length': limits.maxReceiveBytes,
-    'grpc.max_send_message_length': -1,
-    'grpc.keepalive_time_ms': options.keepalive?.intervalMs ?? DEFAULTS.keepalive.intervalMs,
-    'grpc.keepalive_timeout_ms': options.keepalive?.timeoutMs ?? DEFAULTS.keepalive.timeoutMs,
-    'grpc.max_connection_age_ms': (options.connectionAge ?? DEFAULTS.connectionAge).maxMs,
-    'grpc.max_connection_age_grace_ms': (options.connectionAge ?? DEFAULTS.connectionAge).graceMs,
-    'grpc.max_concurrent_streams': limits.maxStreamsPerConnection,
-    'grpc.enable_channelz': 0,
-  });
-  server.addService(serviceDefinition(), {
-    ...Object.fromEntries(XDS_METHODS.map((method) => [method.path, (call: Call) => accept(call, method)])),
-    ...statusHandlers((request, call) => answerStatusRequest(request, subjects(call)), explain),
-  });
+  const server = createGrpcServer(options, { accept, explain, answerStatus });
 
   function accept(call: Call, method: XdsMethod): void {
     const transport = createTransport(call);
@@ -152,36 +137,13 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     if (node === undefined || node.id === '') {
       throw new GatewayError('invalid_input', 'the first request of a stream needs a node with an id');
     }
-    admitPeer(connection, node);
-    admitNode(node);
+    admission.admit(connection.call, node);
     const { record, isNew } = nodes.attach(node, connection.stream);
     connection.record = record;
     connection.stream.withTtl = supportsTtl(node, connection.stream.variant);
     const key = options.resolve(node);
     if (isNew || key !== record.key) moveNode(record, key);
     if (isNew) options.onNodeChange?.({ kind: 'connected', node, ...(key === undefined ? {} : { key }) });
-  }
-
-  function admitNode(node: NodeInfo): void {
-    const known = nodes.find(node);
-    if (known === undefined && nodes.count >= limits.maxNodes) {
-      throw new GatewayError('limit_exceeded', `more than ${limits.maxNodes} nodes`);
-    }
-    if (known !== undefined && known.streams.size >= limits.maxStreamsPerNode) {
-      throw new GatewayError('limit_exceeded', `more than ${limits.maxStreamsPerNode} streams of one node`);
-    }
-  }
-
-  /** On a port with TLS: whether the client may be that node. Plaintext is for loopback, where nothing tells clients apart. */
-  function admitPeer(connection: Connection, node: NodeInfo): void {
-    if (options.authorize === undefined) return;
-    const peer = peerIdentity(connection.call);
-    const refusal = peer && options.authorize(peer, node);
-    if (refusal === undefined) return;
-    const { id, cluster } = node;
-    logger.warn({ node: id, cluster, peer: connection.transport.peer, names: peer?.names }, `node refused: ${refusal}`);
-    options.onRefusal?.({ node });
-    throw new GatewayError('permission_denied', refusal);
   }
 
   function moveNode(record: NodeRecord, key: string | undefined): void {
@@ -232,13 +194,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     options.onNodeChange?.({ kind: 'disconnected', node, ...(key === undefined ? {} : { key }) });
   }
 
-  /** The nodes that a client of the status service may see: those that it may be. */
-  function* subjects(call: Pick<Call, 'getAuthContext'>): Generator<StatusSubject> {
-    const peer = options.authorize && peerIdentity(call);
-    for (const record of nodes.all()) {
-      if (peer !== undefined && options.authorize?.(peer, record.node) !== undefined) continue;
-      yield { node: record.node, resources: () => nodeResources(record) };
-    }
+  function answerStatus(request: Buffer, call: Pick<Call, 'getAuthContext'>): Buffer {
+    const subjects = [...admission.visible(call)].map((record) => ({
+      node: record.node,
+      resources: () => nodeResources(record),
+    }));
+    return answerStatusRequest(request, subjects);
   }
 
   function refuse({ transport }: Connection, caught: unknown): void {
@@ -263,32 +224,16 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     stopWatching();
     acceptance?.close();
     rollouts.close();
-    // `drain` comes first: `tryShutdown` forgets the connections, and `forceShutdown` overlooks them without channelz.
-    for (const target of bound) server.drain(target, waitMs);
-    const timer = new AbortController();
-    const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-    await Promise.race([closed, delay(waitMs + 1000, timer.signal)]);
-    timer.abort();
+    await server.shutDown(waitMs);
     for (const connection of [...connections.values()]) depart(connection);
-    server.forceShutdown();
   }
 
   return {
-    async listen({ host, port }, { plaintext = false } = {}) {
-      const bracketed = host.includes(':') ? `[${host}]` : host;
-      const target = `${bracketed}:${port}`;
-      const boundPort = await new Promise<number>((resolve, reject) => {
-        const { tls } = options;
-        const credentials = tls && !plaintext ? tlsCredentials(tls) : ServerCredentials.createInsecure();
-        server.bindAsync(target, credentials, (error, chosenPort) => {
-          if (error === null) resolve(chosenPort);
-          else reject(listenError(target, error));
-        });
-      });
-      bound.push(`${bracketed}:${boundPort}`);
+    async listen(address, { plaintext = false } = {}) {
+      const port = await server.listen(address, { plaintext });
       const how = options.tls === undefined || plaintext ? 'plaintext' : 'TLS';
-      logger.info({ address: bound.at(-1), how }, 'xDS server listening');
-      return { host, port: boundPort };
+      logger.info({ address: `${address.host}:${port}`, how }, 'xDS server listening');
+      return { host: address.host, port };
     },
     setSnapshot(key, snapshot) {
       rollouts.renew(key, snapshot.version);
@@ -318,7 +263,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       for (const connection of [...connections.values()]) {
         if (connection.record === undefined) continue;
         try {
-          admitPeer(connection, connection.record.node);
+          admission.admitPeer(connection.call, connection.record.node);
         } catch (caught) {
           depart(connection);
           refuse(connection, caught);
@@ -360,11 +305,4 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     close: () => shutDown(0),
   };
-}
-
-/** Resolves when the time is over or nobody waits any more. */
-function delay(ms: number, signal?: AbortSignal): Promise<void> {
-  return sleep(ms, undefined, signal === undefined ? {} : { signal }).catch((caught: unknown) => {
-    if (signal?.aborted !== true) throw caught;
-  });
 }
