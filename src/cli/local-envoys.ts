@@ -68,7 +68,10 @@ export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
           options.onStarted(gateway);
         } else if (event.kind === 'died') {
           const { how, reason, restartInMs } = event;
-          options.logger.warn({ component: 'envoy', how, restartInMs }, `Envoy died: ${reason}; it is started again`);
+          options.logger.warn(
+            { component: 'envoy', how, restartInMs },
+            `Envoy died (${how})${reason === '' ? '' : `: ${reason}`}; it is started again`,
+          );
         } else if (event.kind === 'address-taken') {
           options.logger.error({ component: 'envoy' }, `the address ${event.address} is in use by another process`);
         }

@@ -5,8 +5,8 @@
  * Routes of one exact model go into a map of models; all others into ordered lists. Blocks of both kinds follow each
  * other in the order of precedence, and a block in which nothing matches passes on to the next one (`on_no_match`). A
  * route of an exact model may move up past a list when no route in that list can match what it matches. What is left
- * after some blocks is one list. From the first
- * route with a query parameter on, all stands in a list of another kind (match-list.ts).
+ * after some blocks is one list. From the first route with a query parameter on, all stands in a list of another kind
+ * (match-list.ts).
  */
 import type { MatchIr, RouteIr } from '../ir/index.ts';
 import { valueMatches } from '../ir/match.ts';
