@@ -41,7 +41,7 @@ const { values } = parseArgs({
     large: { type: 'boolean', default: false },
     case: { type: 'string' },
     only: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '7' },
     dist: { type: 'string' },
   },
 });
