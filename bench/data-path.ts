@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { casesFor } from './data-path/cases.ts';
 import { type Comparison, compare } from './data-path/compare.ts';
-import { MODEL, startSubject } from './data-path/subject.ts';
+import { startSubject } from './data-path/subject.ts';
 
 const HEADER = [
   ['request', 'bare us', 'full us', 'ratio', 'us/chunk'],
@@ -26,14 +26,15 @@ function row(result: Comparison): string[] {
 }
 
 function print(cells: readonly string[]): void {
-  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(24) : cell.padStart(i === 8 ? 12 : 9))).join(''));
+  console.log(cells.map((cell, i) => (i === 0 ? cell.padEnd(32) : cell.padStart(i === 8 ? 12 : 9))).join(''));
 }
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
 });
 if (process.platform !== 'linux') throw new Error('this benchmark reads CPU times from /proc: it runs on Linux');
-const cases = casesFor(MODEL, values.quick ? 0.3 : 1).filter(({ name }) => name.includes(values.only));
+const all = (['single', 'failover'] as const).flatMap((model) => casesFor(model, values.quick ? 0.3 : 1));
+const cases = all.filter(({ name }) => name.includes(values.only));
 const subject = await startSubject();
 try {
   print(HEADER);

@@ -37,14 +37,17 @@ function toBuffer(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
 }
 
+/** Models of policy.yaml: one provider, and two of which one takes over. */
+export type Model = 'single' | 'failover';
+
 /** All cases for a model. Shape: `scale` multiplies the number of requests of a round. */
-export function casesFor(model: string, scale: number): Case[] {
+export function casesFor(model: Model, scale: number): Case[] {
   const unary = (name: string, size: number, shape: 'string' | 'escaped' | 'messages', requests: number): Case => ({
-    ...{ name, requests: Math.max(20, Math.round(requests * scale)), streamed: false },
+    ...{ name: `${model}: ${name}`, requests: Math.max(20, Math.round(requests * scale)), streamed: false },
     ...{ body: bodyOf(model, size, shape, {}), headers: {} },
   });
   const streamed = (name: string, size: number, requests: number): Case => ({
-    ...{ name, requests: Math.max(10, Math.round(requests * scale)), streamed: true },
+    ...{ name: `${model}: ${name}`, requests: Math.max(10, Math.round(requests * scale)), streamed: true },
     ...{ body: bodyOf(model, size, 'string', { stream: true }), headers: { 'x-stream': '1' } },
   });
   return [

@@ -21,7 +21,6 @@ export interface Subject {
   stop(): Promise<void>;
 }
 
-export const MODEL = 'bench-model';
 const POLICY = new URL('./policy.yaml', import.meta.url);
 const PROVIDER = fileURLToPath(new URL('./provider.ts', import.meta.url));
 

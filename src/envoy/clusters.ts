@@ -24,10 +24,13 @@ const UNLIMITED = 4_294_967_295;
 
 const LB_POLICIES = { round_robin: 'ROUND_ROBIN', least_request: 'LEAST_REQUEST', random: 'RANDOM' } as const;
 
-/** A cluster for one backend. `withSentinel`: a route can go on to another backend when this one has no endpoint. */
+/**
+ * A cluster for one backend. `withSentinel`: a route can go on to another backend when this one has no endpoint.
+ * `isPlain`: its attempts need no script.
+ */
 export function emitCluster(
   backend: BackendIr,
-  withSentinel: boolean,
+  { withSentinel, isPlain }: { readonly withSentinel: boolean; readonly isPlain: boolean },
   capabilities: Capabilities,
   options: CompileOptions,
 ): EnvoyResource {
@@ -46,7 +49,7 @@ export function emitCluster(
     ...connectionSettings(backend.connection, withSentinel),
     ...sockets(backend, withSentinel, options),
     typed_extension_protocol_options: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(backend),
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(backend, isPlain),
     },
   };
   return {
@@ -202,7 +205,7 @@ function proxySocket(
   };
 }
 
-function protocolOptions(backend: BackendIr): Any {
+function protocolOptions(backend: BackendIr, isPlain: boolean): Any {
   const { connection, provider } = backend;
   const common = {
     ...(connection.idleTimeoutMs !== undefined && { idle_timeout: protoDuration(connection.idleTimeoutMs) }),
@@ -213,7 +216,7 @@ function protocolOptions(backend: BackendIr): Any {
   const options: ExtensionsUpstreamsHttpV3HttpProtocolOptions = {
     ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
     ...protocol(backend),
-    ...(provider && { http_filters: upstreamFilters(backend, provider) }),
+    ...(provider && { http_filters: upstreamFilters(backend, provider, isPlain) }),
     // The sentinel's 503 says that all endpoints are out already: it is no failure of an endpoint.
     ...(connection.outlier && {
       outlier_detection: {

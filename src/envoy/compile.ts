@@ -8,6 +8,7 @@ import { emitEndpoints, usesEds } from './endpoints.ts';
 import { clusterName } from './inference-route.ts';
 import { emitListener } from './listeners.ts';
 import type { CompileOptions } from './options.ts';
+import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
 import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
 import { emitSecret } from './secrets.ts';
@@ -28,6 +29,7 @@ export function compileGateway(
   options: CompileOptions,
 ): CompiledGateway {
   const rules = inferenceRules(gateway);
+  const plain = plainBackends(gateway);
   const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
   const byName = new Map(backends.map((backend) => [backend.name, backend]));
   // Routes to the others are answered with 501, so their clusters would have no use.
@@ -35,14 +37,17 @@ export function compileGateway(
   const withSentinel = capabilities.features.has('priority_group') ? backendsThatFailOver(rules) : new Set<string>();
   const resources: EnvoyResource[] = [];
   const findings: Finding[] = rules.flatMap(costFindings);
-  for (const backend of usable) {
-    resources.push(emitCluster(backend, withSentinel.has(backend.name), capabilities, options));
-    if (usesEds(backend)) resources.push(emitEndpoints(backend, withSentinel.has(backend.name), options));
+  for (const usableBackend of usable) {
+    const isPlain = plain.has(usableBackend.name);
+    const backend = isPlain ? { ...usableBackend, name: plainClusterName(usableBackend.name) } : usableBackend;
+    const sentinel = withSentinel.has(backend.name);
+    resources.push(emitCluster(backend, { withSentinel: sentinel, isPlain }, capabilities, options));
+    if (usesEds(backend)) resources.push(emitEndpoints(backend, sentinel, options));
   }
   for (const listener of gateway.listeners) {
     resources.push(emitListener(listener, gateway, capabilities));
     for (const chain of listener.chains) {
-      const routes = emitRoutes(chain, { gateway, backends: byName, capabilities });
+      const routes = emitRoutes(chain, { gateway, backends: byName, plain, capabilities });
       resources.push(routes.resource);
       findings.push(...routes.findings);
     }
@@ -60,18 +65,6 @@ function inOrder(resources: readonly EnvoyResource[]): EnvoyResource[] {
     if (a.type !== b.type) return TYPE_ORDER[a.type] - TYPE_ORDER[b.type];
     return a.name < b.name ? -1 : 1;
   });
-}
-
-function inferenceRules(gateway: GatewayIr): InferenceRuleIr[] {
-  const rules = new Set<InferenceRuleIr>();
-  for (const listener of gateway.listeners) {
-    for (const chain of listener.chains) {
-      for (const host of chain.hosts) {
-        for (const { action } of host.routes) if (action.kind === 'inference') rules.add(action.rule);
-      }
-    }
-  }
-  return [...rules];
 }
 
 function costFindings(rule: InferenceRuleIr): Finding[] {

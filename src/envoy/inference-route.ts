@@ -11,6 +11,7 @@ import { routeFactsMetadata } from './lua.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { byApi } from './match-tree.ts';
 import { BACKEND_HEADER, CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER } from './names.ts';
+import { plainClusterName } from './plain-backends.ts';
 import { retryPolicy } from './retry.ts';
 import {
   type ConfigRouteV3Route,
@@ -18,6 +19,7 @@ import {
   typedAny,
   type XdsTypeMatcherV3MatcherOnMatch,
 } from './schema/index.ts';
+import { REMOVED_EVERYWHERE, strippedHeaders } from './upstream-filters.ts';
 
 /** HTTP answers of minutes are the rule here: a stream may be silent for as long as its request may last. */
 const MIN_IDLE_TIMEOUT_MS = 300_000;
@@ -29,13 +31,17 @@ export interface InferenceTarget {
   readonly lacking: readonly EnvoyFeature[];
 }
 
+/** What a rule cannot know by itself. */
+export interface InferenceContext {
+  readonly backends: ReadonlyMap<string, BackendIr>;
+  /** Names of the backends whose attempts need no script. */
+  readonly plain: ReadonlySet<string>;
+  readonly capabilities: Capabilities;
+}
+
 /** Where an inference route leads: for each API to the backends that speak it, or to a 501 that says why not. */
-export function inferenceTarget(
-  route: RouteIr,
-  rule: InferenceRuleIr,
-  backends: ReadonlyMap<string, BackendIr>,
-  capabilities: Capabilities,
-): InferenceTarget {
+export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: InferenceContext): InferenceTarget {
+  const { backends, capabilities } = context;
   const lacking = new Set<EnvoyFeature>();
   const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
   const served = API_CLASSES.map((apiClass) => ({
@@ -50,7 +56,7 @@ export function inferenceTarget(
     const emitted =
       refs.length === 0 || missing.length > 0
         ? unsupportedRoute(route, apiClass, missing.length > 0)
-        : servingRoute(route, rule, refs, backends);
+        : servingRoute(route, rule, refs, context);
     targets[apiClass.name] = routeAction(emitted);
   }
   return { onMatch: byApi(targets), lacking: [...lacking] };
@@ -98,8 +104,10 @@ function servingRoute(
   route: RouteIr,
   rule: InferenceRuleIr,
   refs: readonly InferenceBackendIr[],
-  backends: ReadonlyMap<string, BackendIr>,
+  { backends, plain }: InferenceContext,
 ): ConfigRouteV3Route {
+  const used = refs.flatMap((ref) => backends.get(ref.backend) ?? []);
+  const alone = used.find(({ name }) => plain.has(name));
   const idleMs =
     rule.requestTimeoutMs === 0 ? UNBOUNDED_IDLE_TIMEOUT_MS : Math.max(MIN_IDLE_TIMEOUT_MS, rule.requestTimeoutMs);
   const retry = retryPolicy(rule.retry, refs.length, rule.streamIdleTimeoutMs);
@@ -107,20 +115,34 @@ function servingRoute(
     name: route.name,
     match: { prefix: '/' },
     route: {
-      ...clusterOf(rule, refs),
-      ...(refs.some((ref) => hasSeveralHosts(backends.get(ref.backend))) && { auto_host_rewrite: true }),
+      ...(alone ? { cluster: plainClusterName(alone.name) } : clusterOf(rule, refs)),
+      ...(used.some((backend) => namesHost(backend, backend === alone)) && { auto_host_rewrite: true }),
       timeout: protoDuration(rule.requestTimeoutMs),
       idle_timeout: protoDuration(idleMs),
       ...(retry && { retry_policy: retry }),
     },
-    metadata: routeFactsMetadata(routeFacts(rule, refs, backends)),
-    // The sentinel's mark, and what only the script may say, which sees the answer after this.
+    metadata: routeFactsMetadata({
+      ...routeFacts(rule, refs, backends),
+      ...(alone && { only: alone.displayName, refs: {} }),
+    }),
+    ...(alone && {
+      request_headers_to_remove: strippedHeaders(alone).filter((name) => !REMOVED_EVERYWHERE.includes(name)),
+      response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: literal(alone.displayName) } }],
+    }),
+    // The sentinel's mark, and what only the gateway may say: the route itself, or the script, which sees the answer later.
     response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER],
   };
 }
 
-function hasSeveralHosts(backend: BackendIr | undefined): boolean {
-  return new Set(backend?.endpoints.map((endpoint) => endpoint.hostname)).size > 1;
+/** Whether the name of the endpoint that Envoy has chosen is to be the `:authority`; without the script it always is. */
+function namesHost({ endpoints }: BackendIr, isPlain: boolean): boolean {
+  const names = new Set(endpoints.map((endpoint) => endpoint.hostname));
+  return names.size > 1 || (isPlain && !names.has(undefined));
+}
+
+/** Header values are formats. */
+function literal(text: string): string {
+  return text.replaceAll('%', '%%');
 }
 
 /** One backend: its cluster. Several: a group for each, taken one after the other, or in the order that the script sets. */

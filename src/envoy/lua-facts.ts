@@ -18,6 +18,8 @@ export interface RouteFacts {
    * request without a model yet, and only routes with a cluster take the body limit of their virtual host.
    */
   readonly not_found?: boolean;
+  /** Name, as users see it, of the one backend, where its attempts need no script; the answer says that it came from it. */
+  readonly only?: string;
   /** Streams are made to report their usage. */
   readonly force_usage?: boolean;
   readonly costs?: readonly { key: string; count?: string; lua?: string }[];

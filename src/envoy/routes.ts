@@ -21,24 +21,20 @@ import { routeFactsMetadata } from './lua.ts';
 import { hasHeader, headerInput } from './match-predicates.ts';
 import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
-import {
-  API_HEADER,
-  CLIENT_CREDENTIAL_HEADERS,
-  GATEWAY_CREDENTIAL_HEADERS,
-  LUA_FILTER,
-  MODEL_HEADER,
-  PATH_HEADER,
-} from './names.ts';
+import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, LUA_FILTER, MODEL_HEADER, PATH_HEADER } from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {
   ConfigRouteV3RouteConfiguration,
   ConfigRouteV3VirtualHost,
   XdsTypeMatcherV3MatcherOnMatch,
 } from './schema/index.ts';
+import { REMOVED_EVERYWHERE } from './upstream-filters.ts';
 
 export interface RouteContext {
   readonly gateway: GatewayIr;
   readonly backends: ReadonlyMap<string, BackendIr>;
+  /** Names of the backends whose attempts need no script. */
+  readonly plain: ReadonlySet<string>;
   readonly capabilities: Capabilities;
 }
 
@@ -54,7 +50,7 @@ export function emitRoutes(
     // Stripped before the first choice of a route: a filter would be too late for what a client forged.
     internal_only_headers: [MODEL_HEADER, API_HEADER],
     // The script has read them by the time a request is routed: they are for the gateway, not for a plain service either.
-    request_headers_to_remove: gatewayCredentialHeaders(context.gateway),
+    request_headers_to_remove: removedHeaders(context.gateway),
     ignore_port_in_host_matching: true,
     max_direct_response_body_size_bytes: largestList,
     virtual_hosts: chain.hosts.map((host) => emitHost(host, context, findings)),
@@ -62,11 +58,14 @@ export function emitRoutes(
   return { resource: { type: 'route', name: chain.routeConfigName, message, requires: [] }, findings };
 }
 
-/** Headers with credentials for the gateway to use; one that a policy names and that services know too stays for them. */
-function gatewayCredentialHeaders({ backends }: GatewayIr): string[] {
+/**
+ * Internal headers, and those with credentials for the gateway to use; one that a policy names and that services know too
+ * stays for them.
+ */
+function removedHeaders({ backends }: GatewayIr): string[] {
   const named = backends.flatMap((backend) => backend.credential?.override?.requestHeader ?? []);
   const common: readonly string[] = [...CLIENT_CREDENTIAL_HEADERS, 'cookie', 'proxy-authorization'];
-  return [...new Set([...GATEWAY_CREDENTIAL_HEADERS, ...named.filter((name) => !common.includes(name))])].sort();
+  return [...new Set([...REMOVED_EVERYWHERE, ...named.filter((name) => !common.includes(name))])].sort();
 }
 
 function emitHost(host: HostIr, context: RouteContext, findings: Finding[]): ConfigRouteV3VirtualHost {
@@ -152,7 +151,7 @@ function routeTarget(route: RouteIr, context: RouteContext, findings: Finding[])
   const { action } = route;
   switch (action.kind) {
     case 'inference': {
-      const { onMatch, lacking } = inferenceTarget(route, action.rule, context.backends, context.capabilities);
+      const { onMatch, lacking } = inferenceTarget(route, action.rule, context);
       findings.push(...lacking.map((feature) => lackingFinding(route, feature, context.capabilities)));
       return onMatch;
     }

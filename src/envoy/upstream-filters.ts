@@ -24,15 +24,25 @@ const CREDENTIAL_HEADERS = [
   'x-amz-security-token',
 ] as const;
 
+/** Headers that no attempt at this backend sends on: internal ones, the client's credentials and those of providers. */
+export function strippedHeaders({ credential }: BackendIr): string[] {
+  const extra = [credential?.header, credential?.override?.requestHeader].filter((name) => name !== undefined);
+  return [...new Set([...INTERNAL_HEADERS, 'accept-encoding', ...CREDENTIAL_HEADERS, ...extra])];
+}
+
+/** Headers that the table of routes takes from every request: internal ones, and credentials for the gateway to use. */
+export const REMOVED_EVERYWHERE: readonly string[] = [...INTERNAL_HEADERS, ...GATEWAY_CREDENTIAL_HEADERS];
+
 /** Upstream filters of a provider's cluster: they run on every attempt that goes there. */
 export function upstreamFilters(
   backend: BackendIr,
   provider: ProviderIr,
+  isPlain: boolean,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   return [
-    luaFilter(backendFacts(backend, provider)),
+    ...(isPlain ? [] : [luaFilter(backendFacts(backend, provider))]),
     ...(backend.credential?.secret && mayUseConfigured(backend.credential)
-      ? [credentialFilter(backend.credential)]
+      ? [credentialFilter(backend.credential, isPlain)]
       : []),
     {
       name: 'envoy.filters.http.upstream_codec',
@@ -50,11 +60,15 @@ function mayUseConfigured(credential: CredentialIr): boolean {
   return credential.override?.fallbackToConfigured ?? true;
 }
 
-/** Adds the configured credential where the script left the header free. */
-function credentialFilter(credential: CredentialIr): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+/** Adds the configured credential: where the script left the header free, or in any case. */
+function credentialFilter(
+  credential: CredentialIr,
+  overwrite: boolean,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return {
     name: 'envoy.filters.http.credential_injector',
     typed_config: typedAny('envoy.extensions.filters.http.credential_injector.v3.CredentialInjector', {
+      ...(overwrite && { overwrite }),
       credential: {
         name: 'envoy.http.injected_credentials.generic',
         typed_config: typedAny('envoy.extensions.http.injected_credentials.generic.v3.Generic', {
@@ -71,12 +85,11 @@ function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
   const { credential } = backend;
   const override = credential?.override;
   const host = backendHost(backend);
-  const extra = [credential?.header, override?.requestHeader].filter((name) => name !== undefined);
   return {
     cluster: backend.name,
     name: backend.displayName,
     api: provider.schema === 'Anthropic' ? 'anthropic' : 'openai',
-    strip: [...new Set([...INTERNAL_HEADERS, 'accept-encoding', ...CREDENTIAL_HEADERS, ...extra])],
+    strip: strippedHeaders(backend),
     paths: nativePaths(provider),
     ...(host !== undefined && { host }),
     ...(backend.forwardClientCredentials && { forward: CLIENT_CREDENTIAL_HEADERS }),

@@ -1,5 +1,6 @@
 import { API_CLASSES, classOf, servesClass } from '../../envoy/api-classes.ts';
 import { clusterName } from '../../envoy/inference-route.ts';
+import { plainBackends, plainClusterName } from '../../envoy/plain-backends.ts';
 import type {
   ApiEndpoint,
   BackendIr,
@@ -74,6 +75,7 @@ function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, 
       message: `no backend of this rule serves ${endpoint?.path ?? 'this'}: ${names}`,
     };
   }
+  const plain = plainBackends(gateway);
   const ordered = sortedBy(serving, ({ ref }) => ref.priority);
   return {
     kind: 'backends',
@@ -85,6 +87,7 @@ function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, 
         refs.map((entry) => entry.ref),
         endpoint,
         model,
+        plain.has(ref.backend),
       ),
     ),
     skipped,
@@ -107,13 +110,14 @@ function explainBackend(
   all: readonly InferenceBackendIr[],
   endpoint: ApiEndpoint | undefined,
   model: string | undefined,
+  isPlain: boolean,
 ): BackendExplanation {
   const sent = ref.modelOverride ?? model;
   const path = backend?.provider && endpoint && nativePath(endpoint.name, backend.provider);
   const total = all.filter(({ priority }) => priority === ref.priority).reduce((sum, { weight }) => sum + weight, 0);
   return {
     ...(backend ? describeBackend(backend) : { backend: ref.backend, endpoints: [] }),
-    cluster: clusterName(rule, ref),
+    cluster: isPlain ? plainClusterName(ref.backend) : clusterName(rule, ref),
     priority: ref.priority,
     percent: share(ref.weight, total),
     ...(path !== undefined && { path: path.replace('{model}', encodeURIComponent(sent ?? '')) }),

@@ -426,7 +426,7 @@ end
 
 -- What the listener learnt about a request, for the attempts: one text in the metadata, since a table there costs more
 -- than all the rest. No field can hold the separator: models with control characters are refused.
-local NOTE = '^([^\31]*)\31(%d+)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%d+)\31(%a*)\31([^\31]*)$'
+local NOTE = '^([^\31]*)\31(%d+)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%a*)$'
 local NOTE_START = '^([^\31]*)\31(%d+)\31([^\31]*)'
 
 -- Query parameters that no provider gets from a client: credentials, and the version of the API that is the provider's.
@@ -449,17 +449,16 @@ local function public_query(query)
   return #parts > 0 and '?' .. concat(parts, '&') or ''
 end
 
-local function write_note(route, endpoint, asked, query, options, model, now)
+-- Flags: m for a form, u where the script itself asked for the usage of a stream.
+local function write_note(route, endpoint, asked, query, model, now)
   return concat({ route.version, tostring(now), model, endpoint, query, tostring(asked.model_start), tostring(asked.model_end),
-    tostring(asked.close), tostring(asked.options_start or 0), tostring(asked.options_end or 0), tostring(asked.size),
-    asked.multipart and 'm' or '', options }, '\31')
+    tostring(asked.size), (asked.multipart and 'm' or '') .. (asked.forced and 'u' or '') }, '\31')
 end
 
 local function read_note(text)
-  local route, started, model, endpoint, query, model_start, model_end, close, options_start, options_end, size, flags, options = match(text, NOTE)
-  return { route = route, started = tonumber(started), model = model, endpoint = endpoint, query = query, model_start = tonumber(model_start),
-    model_end = tonumber(model_end), close = tonumber(close), options_start = tonumber(options_start),
-    options_end = tonumber(options_end), size = size, flags = flags, options = options }
+  local route, started, model, endpoint, query, model_start, model_end, size, flags = match(text, NOTE)
+  return { route = route, started = tonumber(started), model = model, endpoint = endpoint, query = query,
+    model_start = tonumber(model_start), model_end = tonumber(model_end), size = size, flags = flags }
 end
 
 -- ------------------------------------------------------------------------------------------------------ order of backends
@@ -729,6 +728,21 @@ end
 
 -- ------------------------------------------------------------------------------------------------------- listener role
 
+-- Makes a stream report its usage. Every attempt starts from the body that this leaves; positions in it are put right.
+local function force_usage(headers, body, text, asked)
+  local options = usage_options(asked.options_start and sub(text, asked.options_start, asked.options_end))
+  if options == '' then return end
+  local first, last = asked.options_start or asked.close, asked.options_end or asked.close - 1
+  if not asked.options_start then options = ',"stream_options":' .. options end
+  asked.size = body:setBytes(sub(text, 1, first - 1) .. options .. sub(text, last + 1))
+  asked.forced = true
+  headers:replace('content-length', tostring(asked.size))
+  if asked.model_start > first then
+    local shift = asked.size - #text
+    asked.model_start, asked.model_end = asked.model_start + shift, asked.model_end + shift
+  end
+end
+
 local function listener_request(handle, listener)
   local headers = handle:headers()
   local path = headers:get(':path')
@@ -767,16 +781,18 @@ local function listener_request(handle, listener)
     return refuse(handle, api, '404', 'model_not_found', 'The model `' .. model .. '` does not exist or is not served here.')
   end
 
-  local options = ''
-  if asked.stream and endpoint.stream_options and route.force_usage then
-    options = usage_options(asked.options_start and sub(text, asked.options_start, asked.options_end))
+  asked.size = #text
+  if asked.stream and endpoint.stream_options and route.force_usage then force_usage(headers, body, text, asked) end
+  local query = sub(path, #bare + 1)
+  if query ~= '' then
+    query = public_query(query)
+    headers:replace(':path', bare .. query)
   end
   local metadata = handle:streamInfo():dynamicMetadata()
   local now = now_ms(handle)
   metadata:set(NS, 'model', model)
   if api == 'anthropic' then metadata:set(NS, 'api', api) end -- the path is the provider's when Envoy answers an error itself
-  asked.size = #text
-  metadata:set(NS, 'request', write_note(route, endpoint.name, asked, public_query(sub(path, #bare + 1)), options, model, now))
+  metadata:set(NS, 'request', write_note(route, endpoint.name, asked, query, model, now))
   local credentials
   if route.override_headers then
     credentials = {}
@@ -813,13 +829,16 @@ local function set_costs(handle, metadata, costs, counts, model, backend, name)
   end
 end
 
-local function listener_response(handle)
-  local metadata = handle:streamInfo():dynamicMetadata()
-  local notes = metadata:get(NS)
-  local tried = notes and notes.tried
-  if not tried then return end
-  local headers = handle:headers()
-  local status = headers:get(':status')
+-- Who served, or nil; tells the log and the client. A route with one backend that needs no script has its router say
+-- in the answer that the backend sent it.
+local function conclude(headers, metadata, tried, only, status)
+  if not tried then
+    local backend = headers:get('x-headgate-backend') and only
+    tried = only .. '=' .. (backend and status or 'no-answer')
+    metadata:set(NS, 'tried', tried)
+    if not backend then headers:replace('x-headgate-tried', tried) end
+    return backend
+  end
   if byte(status) < 52 then
     tried = tried .. '=' .. status
     metadata:set(NS, 'tried', tried)
@@ -830,6 +849,19 @@ local function listener_response(handle)
   local others, backend = match(tried, '^(.-)([^,=]+)=%d+$')
   if backend then headers:replace('x-headgate-backend', backend) end
   if others ~= '' then headers:replace('x-headgate-tried', tried) end
+  return backend
+end
+
+local function listener_response(handle)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local notes = metadata:get(NS)
+  if not notes or not notes.request then return end
+  local version, started, model = match(notes.request, NOTE_START)
+  local route = known[version] or facts_of(handle:metadata())
+  if not notes.tried and not (route and route.only) then return end
+  local headers = handle:headers()
+  local status = headers:get(':status')
+  local backend = conclude(headers, metadata, notes.tried, route and route.only, status)
   if not backend or status ~= '200' then return end
 
   local content_type = headers:get('content-type') or ''
@@ -838,8 +870,6 @@ local function listener_response(handle)
   local usage = {}
   if streaming then watch_stream(handle, usage) else watch_unary(handle, usage) end
   metadata = handle:streamInfo():dynamicMetadata()
-  local version, started, model = match(notes.request, NOTE_START)
-  local route = known[version] or facts_of(handle:metadata())
   metadata:set(COST_NS, 'backend_name', backend)
   metadata:set(COST_NS, 'ai_service_backend_name', backend)
   metadata:set(COST_NS, 'model_name_override', notes.sent_model or model)
@@ -888,10 +918,10 @@ local function override_credential(headers, metadata, credential)
   return true
 end
 
--- A body whose top level is rewritten: `set` and `removed` by key, stream_options replaced. All else stays to the letter,
--- blanks between members that stay side by side included.
-local function rewrite_members(s, set, removed, options)
-  local members, close = scan_object(s)
+-- A body whose top level is rewritten: `set` and `removed` by key. All else stays to the letter, blanks between members
+-- that stay side by side included.
+local function rewrite_members(s, set, removed)
+  local members = scan_object(s)
   local parts, done = {}, {}
   local kept -- the last member of the original that stays
   local function separate(start)
@@ -905,7 +935,6 @@ local function rewrite_members(s, set, removed, options)
     local m = members[i]
     local key = unescape(m[1])
     local value = set[key]
-    if key == 'stream_options' and options ~= '' and not value then value, options = options, '' end
     if value or not removed[key] then
       local before = i == 1 and 1 or members[i - 1][4] + 1
       separate(kept == i - 1 and sub(s, before, m[2] - 1) or i == 1 and sub(s, 1, m[2] - 1))
@@ -920,7 +949,6 @@ local function rewrite_members(s, set, removed, options)
     kept = kept or 0
   end
   local tail = kept == #members and sub(s, #members > 0 and members[#members][4] + 1 or 2) or '}'
-  if options ~= '' and not set.stream_options then append('stream_options', options) end
   for key, value in pairs(set) do
     if not done[key] then append(key, value) end
   end
@@ -928,34 +956,22 @@ local function rewrite_members(s, set, removed, options)
   return concat(parts) .. tail
 end
 
--- Replaces the model and the stream options where they stand, without reading the body again.
-local function patch_body(s, note, model)
-  local multipart = find(note.flags, 'm', 1, true)
-  local parts, at = {}, 1
-  local function put(from, to, text)
-    parts[#parts + 1] = sub(s, at, from - 1)
-    parts[#parts + 1] = text
-    at = to + 1
-  end
-  local options = note.options ~= '' and note.options
-  if options and note.options_start > 0 and note.options_start < note.model_start then put(note.options_start, note.options_end, options) end
-  if model then put(note.model_start, note.model_end, multipart and model or quote(model)) end
-  if options and note.options_start > note.model_start then put(note.options_start, note.options_end, options) end
-  if options and note.options_start == 0 then put(note.close, note.close - 1, ',"stream_options":' .. options) end
-  parts[#parts + 1] = sub(s, at)
-  return concat(parts)
-end
-
-local function edit_body(handle, note, ref, model)
+local function edit_body(handle, note, ref)
   local body = handle:body(true)
   local s = body:getBytes(0, body:length())
   local edited
-  if ref.body and not find(note.flags, 'm', 1, true) then
-    local set = { model = model and quote(model) }
+  local multipart = find(note.flags, 'm', 1, true)
+  if ref.body and not multipart then
+    local set, removed = { model = ref.model and quote(ref.model) }, {}
     for key, value in pairs(ref.body.set or {}) do set[key] = value end
-    edited = rewrite_members(s, set, ref.body.removed or {}, note.options)
+    for key in pairs(ref.body.removed or {}) do removed[key] = true end
+    -- What the gateway needs to count a stream outlasts the mutation.
+    if find(note.flags, 'u', 1, true) then removed.stream_options = nil end
+    edited = rewrite_members(s, set, removed)
+  elseif ref.model then
+    edited = sub(s, 1, note.model_start - 1) .. (multipart and ref.model or quote(ref.model)) .. sub(s, note.model_end + 1)
   else
-    edited = patch_body(s, note, model)
+    edited = s
   end
   local length = body:setBytes(edited)
   handle:headers():replace('content-length', tostring(length))
@@ -1002,8 +1018,8 @@ local function backend_request(handle, backend)
   end
   -- An earlier attempt may have sent another name.
   if ref.model or notes.sent_model then metadata:set(NS, 'sent_model', ref.model or note.model) end
-  if ref.model or ref.body or note.options ~= '' then
-    edit_body(handle, note, ref, ref.model)
+  if ref.model or ref.body then
+    edit_body(handle, note, ref)
   elseif notes.tried then
     headers:replace('content-length', note.size) -- the attempt before may have sent an edited body
   end

@@ -147,7 +147,7 @@ describe('failover: health of endpoints', function () {
   });
 
   it('takes a change of endpoints without touching the cluster, losing nothing', async () => {
-    const name = 'AIServiceBackend/default/moving';
+    const name = 'AIServiceBackend/default/moving/plain';
     const clusterOf = async (): Promise<unknown> => {
       const { configs } = await rig.gateway.envoy.configDump();
       const dump = configs.find((one) => String(one['@type']).endsWith('ClustersConfigDump'));

@@ -196,7 +196,12 @@ export function gatewayOf(chain: FilterChainIr, port = 8080): GatewayIr {
 /** The matcher of a host with these routes. */
 export function treeOf(routes: readonly RouteIr[]): unknown {
   const chain = chainOf({ '*': routes });
-  const context = { gateway: gatewayOf(chain), backends: new Map(), capabilities: capabilitiesOf(NEWEST_ENVOY) };
+  const context = {
+    gateway: gatewayOf(chain),
+    backends: new Map(),
+    plain: new Set<string>(),
+    capabilities: capabilitiesOf(NEWEST_ENVOY),
+  };
   const { message } = emitRoutes(chain, context).resource;
   return (message as { virtual_hosts: { matcher: unknown }[] }).virtual_hosts[0]?.matcher;
 }
