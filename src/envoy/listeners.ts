@@ -1,10 +1,8 @@
-import { API_ENDPOINTS, type FilterChainIr, type GatewayIr, type ListenerIr } from '../ir/index.ts';
+import type { FilterChainIr, GatewayIr, ListenerIr } from '../ir/index.ts';
 import { accessLog } from './access-log.ts';
-import { classOf, endpointPath } from './api-classes.ts';
 import type { Capabilities } from './capabilities.ts';
 import { localReplies } from './local-replies.ts';
 import { luaFilter } from './lua.ts';
-import type { ListenerFacts } from './lua-facts.ts';
 import { PATH_HEADER, ROUTER_FILTER } from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 import {
@@ -73,7 +71,7 @@ function connectionManager(chain: FilterChainIr, gateway: GatewayIr, capabilitie
   return typedAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: chain.tls ? 'https' : 'http',
     rds: { route_config_name: chain.routeConfigName, config_source: { ads: {}, resource_api_version: 'V3' } },
-    http_filters: httpFilters(chain, gateway, capabilities),
+    http_filters: httpFilters(chain, capabilities),
     access_log: [accessLog()],
     local_reply_config: localReplies(gateway),
     early_header_mutation_extensions: [pathHeader()],
@@ -115,30 +113,14 @@ function pathHeader(): ConfigCoreV3TypedExtensionConfig {
 /** In the order of the request: the script must see the body before anything that depends on the model's route. */
 function httpFilters(
   chain: FilterChainIr,
-  gateway: GatewayIr,
   capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const inference = chain.hosts.some((host) => host.routes.some((route) => route.match.inference));
   return [
-    ...(inference && capabilities.features.has('lua_filter_context') ? [luaFilter(listenerFacts(gateway))] : []),
+    ...(inference && capabilities.features.has('lua_filter_context') ? [luaFilter()] : []),
     {
       name: ROUTER_FILTER,
       typed_config: typedAny('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
     },
   ];
-}
-
-function listenerFacts(gateway: GatewayIr): ListenerFacts {
-  return {
-    endpoints: Object.fromEntries(
-      API_ENDPOINTS.map((endpoint) => [
-        endpointPath(endpoint, gateway.endpointPrefixes),
-        {
-          name: endpoint.name,
-          api: classOf(endpoint),
-          ...(endpoint.streamOptions && { stream_options: true }),
-        },
-      ]),
-    ),
-  };
 }

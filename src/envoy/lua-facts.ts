@@ -3,10 +3,12 @@
  * text and the version its hash, so the script reads a set once a worker.
  */
 
-/** Filter context of the script in a connection manager. */
-export interface ListenerFacts {
-  /** By exact path, query excluded. */
-  readonly endpoints: Readonly<Record<string, { name: string; api: string; stream_options?: boolean }>>;
+/** Metadata of the route of a request whose body is not read yet, under the filter's name: what makes the script read it. */
+export interface UnreadFacts {
+  /** Name of the inference endpoint. */
+  readonly endpoint: string;
+  readonly api: string;
+  readonly stream_options?: boolean;
 }
 
 /** Metadata of an inference route, under the filter's name. */

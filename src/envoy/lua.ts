@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { canonicalJson, contentHash } from '../lib/hash.ts';
-import type { BackendFacts, ListenerFacts, RouteFacts } from './lua-facts.ts';
+import type { BackendFacts, RouteFacts, UnreadFacts } from './lua-facts.ts';
 import { LUA_FILTER } from './names.ts';
 import {
   type ConfigCoreV3Metadata,
@@ -12,15 +12,13 @@ import {
 /** The data path script: an asset of this room, read once. */
 const SCRIPT = readFileSync(new URL('./lua/gateway.lua', import.meta.url), 'utf8');
 
-/** The script as a filter of a connection manager or of a cluster, told its facts. */
-export function luaFilter(
-  facts: ListenerFacts | BackendFacts,
-): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+/** The script as a filter of a connection manager, or of a cluster whose facts it is told. */
+export function luaFilter(facts?: BackendFacts): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return {
     name: LUA_FILTER,
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
       default_source_code: { inline_string: SCRIPT },
-      filter_context: versioned(facts),
+      ...(facts && { filter_context: versioned(facts) }),
       // One VM a worker for all of these filters: less memory, and what an attempt learns is known to the next request.
       shared_vm_id: 'headgate',
       clear_route_cache: false,
@@ -29,11 +27,11 @@ export function luaFilter(
 }
 
 /** Facts of a route, as metadata under the name of the filter that reads them. */
-export function routeFactsMetadata(facts: RouteFacts): ConfigCoreV3Metadata {
+export function routeFactsMetadata(facts: RouteFacts | UnreadFacts): ConfigCoreV3Metadata {
   return { filter_metadata: { [LUA_FILTER]: versioned(facts) } };
 }
 
-/** As text: Envoy copies the filter context for each request, and a Struct of this size costs some microseconds. */
+/** As text: Envoy copies the filter context at each call of the script, and a Struct of this size costs some microseconds. */
 function versioned(facts: object): { [key: string]: JsonValue } {
   const text = canonicalJson(facts);
   return { version: contentHash(text), facts: text };

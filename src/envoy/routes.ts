@@ -1,6 +1,6 @@
 import {
   API_ENDPOINTS,
-  type ApiFamily,
+  type ApiEndpoint,
   type BackendIr,
   type EndpointPrefixes,
   type FilterChainIr,
@@ -13,7 +13,7 @@ import { pathMatches } from '../ir/match.ts';
 import type { Finding } from '../lib/findings.ts';
 import { formatFieldPath } from '../lib/findings.ts';
 import { directAnswer, errorBody } from './answers.ts';
-import { endpointPath } from './api-classes.ts';
+import { classOf, endpointPath } from './api-classes.ts';
 import { type Capabilities, describeFeature, type EnvoyFeature } from './capabilities.ts';
 import { forwardRoute, INVALID_BACKEND, redirectRoute } from './forward-route.ts';
 import { inferenceTarget, routeAction } from './inference-route.ts';
@@ -21,7 +21,7 @@ import { routeFactsMetadata } from './lua.ts';
 import { hasHeader, headerInput } from './match-predicates.ts';
 import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
-import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, LUA_FILTER, MODEL_HEADER, PATH_HEADER } from './names.ts';
+import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, MODEL_HEADER, PATH_HEADER } from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {
   ConfigRouteV3RouteConfiguration,
@@ -82,7 +82,6 @@ function emitHost(host: HostIr, context: RouteContext, findings: Finding[]): Con
     name: host.hostname,
     domains: [host.hostname],
     request_body_buffer_limit: gateway.maxRequestBodyBytes,
-    ...(inference && { metadata: { filter_metadata: { [LUA_FILTER]: { inference: true } } } }),
     // The root of a virtual host is a matcher; where there is nothing to match, one that never matches.
     matcher: root.matcher ?? {
       matcher_tree: { input: headerInput(API_HEADER), exact_match_map: { map: { '-': root } } },
@@ -105,7 +104,7 @@ function emitInferenceHost(
   const reachable = host.routes.filter(({ match }) => match.inference || takesInferencePath(match, endpointPrefixes));
   const read = emitMatchTree(reachable, target, unknownModel());
   const unread = Object.fromEntries(
-    API_ENDPOINTS.map((endpoint) => [endpointPath(endpoint, endpointPrefixes), unreadRoute(endpoint.api, context)]),
+    API_ENDPOINTS.map((endpoint) => [endpointPath(endpoint, endpointPrefixes), unreadRoute(endpoint, context)]),
   );
   const byMethod: XdsTypeMatcherV3MatcherOnMatch = {
     matcher: {
@@ -138,10 +137,20 @@ function takesInferencePath({ method, path }: MatchIr, prefixes: EndpointPrefixe
  * The route of an inference request until its body is read. It has a cluster, though a missing one, since only such
  * routes take the body limit of their virtual host. An Envoy that cannot run the script says so.
  */
-function unreadRoute(api: ApiFamily, { capabilities }: RouteContext): XdsTypeMatcherV3MatcherOnMatch {
+function unreadRoute(endpoint: ApiEndpoint, { capabilities }: RouteContext): XdsTypeMatcherV3MatcherOnMatch {
   if (capabilities.features.has('lua_filter_context')) {
-    return routeAction({ name: 'headgate/unread', match: { prefix: '/' }, route: { cluster: INVALID_BACKEND } });
+    return routeAction({
+      name: 'headgate/unread',
+      match: { prefix: '/' },
+      route: { cluster: INVALID_BACKEND },
+      metadata: routeFactsMetadata({
+        endpoint: endpoint.name,
+        api: classOf(endpoint),
+        ...(endpoint.streamOptions && { stream_options: true }),
+      }),
+    });
   }
+  const { api } = endpoint;
   const type = api === 'anthropic' ? 'api_error' : 'server_error';
   const message = 'This proxy cannot serve this API.';
   return routeAction(directAnswer(`headgate/unread/${api}`, 501, errorBody(api, type, 'not_implemented', message)));

@@ -1,4 +1,4 @@
--- The one script of the data path. It runs in two roles, told apart by filter_context.role:
+-- The one script of the data path. It runs in two roles, told apart by whether the filter has a context:
 --   listener  (connection manager): reads model and shape of a request once, chooses the order of backends, and at the
 --             end of the stream turns token counts into costs
 --   backend   (upstream filter of a provider's cluster, so once per attempt): makes the request that provider's own:
@@ -743,15 +743,13 @@ local function force_usage(headers, body, text, asked)
   end
 end
 
-local function listener_request(handle, listener)
+local function listener_request(handle)
+  local unread = facts_of(handle:metadata())
+  if not unread or not unread.endpoint then return end
   local headers = handle:headers()
   local path = headers:get(':path')
-  if not path then return end -- CONNECT
   local bare = match(path, '^[^?]*')
-  local endpoint = listener.endpoints[bare]
-  if not endpoint or headers:get(':method') ~= 'POST' then return end
-  if not handle:virtualHost():metadata():get('inference') then return end
-  local api = endpoint.api
+  local api = unread.api
 
   local encoding = headers:get('content-encoding')
   if encoding and lower(encoding) ~= 'identity' then
@@ -782,7 +780,7 @@ local function listener_request(handle, listener)
   end
 
   asked.size = #text
-  if asked.stream and endpoint.stream_options and route.force_usage then force_usage(headers, body, text, asked) end
+  if asked.stream and unread.stream_options and route.force_usage then force_usage(headers, body, text, asked) end
   local query = sub(path, #bare + 1)
   if query ~= '' then
     query = public_query(query)
@@ -792,7 +790,7 @@ local function listener_request(handle, listener)
   local now = now_ms(handle)
   metadata:set(NS, 'model', model)
   if api == 'anthropic' then metadata:set(NS, 'api', api) end -- the path is the provider's when Envoy answers an error itself
-  metadata:set(NS, 'request', write_note(route, endpoint.name, asked, query, model, now))
+  metadata:set(NS, 'request', write_note(route, unread.endpoint, asked, query, model, now))
   local credentials
   if route.override_headers then
     credentials = {}
@@ -1046,12 +1044,12 @@ end
 
 local function on_request(handle)
   local facts = facts_of(handle:filterContext())
-  if facts.cluster then backend_request(handle, facts) else listener_request(handle, facts) end
+  if facts then backend_request(handle, facts) else listener_request(handle) end
 end
 
 local function on_response(handle)
   local facts = facts_of(handle:filterContext())
-  if facts.cluster then backend_response(handle, facts) else listener_response(handle) end
+  if facts then backend_response(handle, facts) else listener_response(handle) end
 end
 
 function envoy_on_request(handle)

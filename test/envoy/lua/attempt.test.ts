@@ -199,7 +199,7 @@ describe('script: what an attempt sends', () => {
         local read = facts_of
         facts_of = function(map)
           local facts = read(map)
-          if facts.cluster then error('unreadable') end
+          if facts and facts.cluster then error('unreadable') end
           return facts
         end`,
     });

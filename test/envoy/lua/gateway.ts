@@ -3,7 +3,7 @@
  * by model, one cluster a backend. In: backends and routes in the words of lua-facts.ts. Knows nothing of the compiler.
  */
 import { readFileSync } from 'node:fs';
-import type { BackendFacts, ListenerFacts, RefFacts, RouteFacts } from '../../../src/envoy/lua-facts.ts';
+import type { BackendFacts, RefFacts, RouteFacts, UnreadFacts } from '../../../src/envoy/lua-facts.ts';
 import { type EnvoyProcess, startEnvoy, until } from '../../support/index.ts';
 
 /** A backend: its cluster, where it listens, and its own credential. */
@@ -51,15 +51,15 @@ export const STRIP = [
   ...['x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'],
 ];
 
-const ENDPOINTS: ListenerFacts['endpoints'] = {
-  '/v1/chat/completions': { name: 'chat', api: 'openai', stream_options: true },
-  '/v1/completions': { name: 'completions', api: 'openai' },
-  '/v1/embeddings': { name: 'embeddings', api: 'openai' },
-  '/v1/responses': { name: 'responses', api: 'openai' },
-  '/v1/audio/speech': { name: 'speech', api: 'openai' },
-  '/v1/audio/transcriptions': { name: 'transcriptions', api: 'openai' },
-  '/anthropic/v1/messages': { name: 'messages', api: 'anthropic' },
-  '/cohere/v2/rerank': { name: 'rerank', api: 'openai' },
+const ENDPOINTS: Readonly<Record<string, UnreadFacts>> = {
+  '/v1/chat/completions': { endpoint: 'chat', api: 'openai', stream_options: true },
+  '/v1/completions': { endpoint: 'completions', api: 'openai' },
+  '/v1/embeddings': { endpoint: 'embeddings', api: 'openai' },
+  '/v1/responses': { endpoint: 'responses', api: 'openai' },
+  '/v1/audio/speech': { endpoint: 'speech', api: 'openai' },
+  '/v1/audio/transcriptions': { endpoint: 'transcriptions', api: 'openai' },
+  '/anthropic/v1/messages': { endpoint: 'messages', api: 'anthropic' },
+  '/cohere/v2/rerank': { endpoint: 'rerank', api: 'openai' },
 };
 
 const PATHS = {
@@ -97,14 +97,11 @@ export function gatewayBootstrap(options: GatewayOptions): Record<string, unknow
   };
 }
 
-function script(source: string, version: string, facts: unknown): object {
+function script(source: string, context?: { version: string; facts: unknown }): object {
   const config = {
     ...{ '@type': type('extensions.filters.http.lua.v3.Lua'), default_source_code: { inline_string: source } },
-    ...{
-      filter_context: { version, facts: JSON.stringify(facts) },
-      shared_vm_id: 'headgate',
-      clear_route_cache: false,
-    },
+    ...(context && { filter_context: { version: context.version, facts: JSON.stringify(context.facts) } }),
+    ...{ shared_vm_id: 'headgate', clear_route_cache: false },
   };
   return { name: LUA, typed_config: config };
 }
@@ -132,7 +129,7 @@ function listener(options: GatewayOptions, source: string): object {
     access_log: [{ name: 'stdout', typed_config: log }],
     http_filters: [
       ...(options.filtersBefore ?? []),
-      script(source, 'listener', { endpoints: ENDPOINTS }),
+      script(source),
       { name: 'router', typed_config: { '@type': type('extensions.filters.http.router.v3.Router') } },
     ],
   };
@@ -143,24 +140,46 @@ function virtualHost(options: GatewayOptions): object {
   const input = { '@type': type('type.matcher.v3.HttpRequestHeaderMatchInput'), header_name: 'x-ai-eg-model' };
   const map = Object.fromEntries(options.routes.map((route) => [route.model, matched(routeOf(route))]));
   // Not a direct response: the route without a model is what sets the limit of the body, and those have none.
-  const none = {
-    ...{
-      name: 'none',
-      match: { prefix: '/' },
-      route: { cluster: 'none', cluster_not_found_response_code: 'NOT_FOUND' },
-    },
-    metadata: {
-      filter_metadata: { [LUA]: { version: 'none', facts: JSON.stringify({ name: 'none', not_found: true }) } },
-    },
+  const routeWith = (name: string, facts: unknown): object => ({
+    ...{ name, match: { prefix: '/' }, route: { cluster: 'none', cluster_not_found_response_code: 'NOT_FOUND' } },
+    ...(facts !== undefined && {
+      metadata: { filter_metadata: { [LUA]: { version: name, facts: JSON.stringify(facts) } } },
+    }),
+  });
+  const none = routeWith('none', { name: 'none', not_found: true });
+  const read = {
+    matcher_tree: { input: { name: 'model', typed_config: input }, exact_match_map: { map } },
+    on_no_match: matched(none),
+  };
+  const unread = Object.entries(ENDPOINTS).map(([path, facts]) => ({
+    predicate: header(':path', { safe_regex: { google_re2: {}, regex: `${path}(\\?.*)?` } }),
+    on_match: matched(routeWith(`unread ${path}`, facts)),
+  }));
+  const other = matched(routeWith('other', undefined));
+  const posted = { matcher: { matcher_list: { matchers: unread }, on_no_match: other } };
+  const byMethod = {
+    matcher_list: { matchers: [{ predicate: header(':method', { exact: 'POST' }), on_match: posted }] },
+    on_no_match: other,
   };
   return {
     ...{ name: 'all', domains: ['*'], request_body_buffer_limit: options.bodyLimit ?? 33_554_432 },
-    metadata: { filter_metadata: { [LUA]: { inference: true } } },
     matcher: {
-      matcher_tree: { input: { name: 'model', typed_config: input }, exact_match_map: { map } },
-      on_no_match: matched(none),
+      matcher_list: {
+        matchers: [
+          {
+            predicate: header('x-headgate-api', { safe_regex: { google_re2: {}, regex: '.+' } }),
+            on_match: { matcher: read },
+          },
+        ],
+      },
+      on_no_match: { matcher: byMethod },
     },
   };
+}
+
+function header(name: string, value_match: object): object {
+  const input = { '@type': type('type.matcher.v3.HttpRequestHeaderMatchInput'), header_name: name };
+  return { single_predicate: { input: { name, typed_config: input }, value_match } };
 }
 
 function matched(route: object): object {
@@ -221,7 +240,7 @@ function cluster(backend: TestBackend, source: string): object {
     '@type': type('extensions.upstreams.http.v3.HttpProtocolOptions'),
     explicit_http_config: { http_protocol_options: {} },
     http_filters: [
-      script(source, `backend-${name}`, facts),
+      script(source, { version: `backend-${name}`, facts }),
       ...(credential === undefined ? [] : [{ name: 'credential', typed_config: injector }]),
       { name: 'codec', typed_config: { '@type': type('extensions.filters.http.upstream_codec.v3.UpstreamCodec') } },
     ],
