@@ -427,7 +427,7 @@ end
 -- What the listener learnt about a request, for the attempts: one text in the metadata, since a table there costs more
 -- than all the rest. No field can hold the separator: models with control characters are refused.
 local NOTE = '^([^\31]*)\31(%d+)\31([^\31]*)\31([^\31]*)\31([^\31]*)\31(%d+)\31(%d+)\31(%d+)\31(%a*)$'
-local NOTE_START = '^([^\31]*)\31(%d+)\31([^\31]*)'
+local NOTE_START = '^([^\31]*)\31(%d+)'
 
 -- Query parameters that no provider gets from a client: credentials, and the version of the API that is the provider's.
 local KEPT_BACK = {}
@@ -787,10 +787,13 @@ local function listener_request(handle)
     headers:replace(':path', bare .. query)
   end
   local metadata = handle:streamInfo():dynamicMetadata()
-  local now = now_ms(handle)
   metadata:set(NS, 'model', model)
   if api == 'anthropic' then metadata:set(NS, 'api', api) end -- the path is the provider's when Envoy answers an error itself
+  -- No attempt reads it where no script runs; what is left of it is the start of a stream.
+  if route.only and not asked.stream and not asked.multipart then return end
+  local now = now_ms(handle)
   metadata:set(NS, 'request', write_note(route, unread.endpoint, asked, query, model, now))
+  if route.only then return end
   local credentials
   if route.override_headers then
     credentials = {}
@@ -853,9 +856,9 @@ end
 local function listener_response(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
-  if not notes or not notes.request then return end
-  local version, started, model = match(notes.request, NOTE_START)
-  local route = known[version] or facts_of(handle:metadata())
+  if not notes or not notes.model then return end
+  local model, version, started = notes.model, match(notes.request or '', NOTE_START)
+  local route = version and known[version] or facts_of(handle:metadata())
   if not notes.tried and not (route and route.only) then return end
   local headers = handle:headers()
   local status = headers:get(':status')
@@ -873,7 +876,7 @@ local function listener_response(handle)
   metadata:set(COST_NS, 'model_name_override', notes.sent_model or model)
   if route then metadata:set(COST_NS, 'route_name', route.name) end
   if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
-  if usage.first then metadata:set(COST_NS, 'token_latency_ttft', usage.first - tonumber(started)) end
+  if usage.first and started then metadata:set(COST_NS, 'token_latency_ttft', usage.first - tonumber(started)) end
   if not usage.found then return end
   local counts, told = settle_usage(usage)
   metadata:set(NS, 'usage', told)
