@@ -127,9 +127,10 @@ function servingRoute(
     }),
     ...(alone && {
       request_headers_to_remove: strippedHeaders(alone).filter((name) => !REMOVED_EVERYWHERE.includes(name)),
-      response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: literal(alone.displayName) } }],
+      // Tells the script whether the backend has answered or Envoy; the script puts the name in its place.
+      response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: '%RESPONSE_FLAGS%' } }],
     }),
-    // The sentinel's mark, and what only the gateway may say: the route itself, or the script, which sees the answer later.
+    // The sentinel's mark, and what only the script may say, which sees the answer after this.
     response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER],
   };
 }
@@ -138,11 +139,6 @@ function servingRoute(
 function namesHost({ endpoints }: BackendIr, isPlain: boolean): boolean {
   const names = new Set(endpoints.map((endpoint) => endpoint.hostname));
   return names.size > 1 || (isPlain && !names.has(undefined));
-}
-
-/** Header values are formats. */
-function literal(text: string): string {
-  return text.replaceAll('%', '%%');
 }
 
 /** One backend: its cluster. Several: a group for each, taken one after the other, or in the order that the script sets. */

@@ -20,7 +20,7 @@ export interface RouteFacts {
    * request without a model yet, and only routes with a cluster take the body limit of their virtual host.
    */
   readonly not_found?: boolean;
-  /** Name, as users see it, of the one backend, where its attempts need no script; the answer says that it came from it. */
+  /** Name, as users see it, of the one backend, where its attempts need no script. */
   readonly only?: string;
   /** Streams are made to report their usage. */
   readonly force_usage?: boolean;

@@ -830,16 +830,24 @@ local function set_costs(handle, metadata, costs, counts, model, backend, name)
   end
 end
 
--- Who served, or nil; tells the log and the client. A route with one backend that needs no script has its router say
--- in the answer that the backend sent it.
-local function conclude(headers, metadata, tried, only, status)
-  if not tried then
-    local backend = headers:get('x-headgate-backend') and only
-    tried = only .. '=' .. (backend and status or 'no-answer')
-    metadata:set(NS, 'tried', tried)
-    if not backend then headers:replace('x-headgate-tried', tried) end
-    return backend
+-- Who served, or nil, where one backend was asked without a script. Its route puts the response flags where the name of
+-- the backend will stand: none, and the backend itself has answered; UH, and it was not even asked.
+local function conclude_alone(headers, metadata, only, status)
+  local flags = headers:get('x-headgate-backend')
+  if flags == '-' then
+    headers:replace('x-headgate-backend', only)
+    metadata:set(NS, 'tried', only .. '=' .. status)
+    return only
   end
+  headers:remove('x-headgate-backend')
+  if flags == 'UH' then return nil end
+  local tried = only .. '=no-answer'
+  metadata:set(NS, 'tried', tried)
+  headers:replace('x-headgate-tried', tried)
+end
+
+-- Who served, or nil; tells the log and the client.
+local function conclude(headers, metadata, tried, status)
   if byte(status) < 52 then
     tried = tried .. '=' .. status
     metadata:set(NS, 'tried', tried)
@@ -859,10 +867,16 @@ local function listener_response(handle)
   if not notes or not notes.model then return end
   local model, version, started = notes.model, match(notes.request or '', NOTE_START)
   local route = version and known[version] or facts_of(handle:metadata())
-  if not notes.tried and not (route and route.only) then return end
+  local only = route and route.only
+  if not notes.tried and not only then return end
   local headers = handle:headers()
   local status = headers:get(':status')
-  local backend = conclude(headers, metadata, notes.tried, route and route.only, status)
+  local backend
+  if only then
+    backend = conclude_alone(headers, metadata, only, status)
+  else
+    backend = conclude(headers, metadata, notes.tried, status)
+  end
   if not backend or status ~= '200' then return end
 
   local content_type = headers:get('content-type') or ''
