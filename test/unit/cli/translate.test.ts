@@ -117,7 +117,7 @@ describe('cli: translate', () => {
   it('follows the endpoint prefixes and the body limit', async () => {
     const args = ['--endpoint-prefixes', 'openai:/oai/,anthropic:/', '--max-request-body', '1Mi', yamlFile(CHAT)];
     const dump = await translated(args);
-    expect(JSON.stringify(section(dump, 'ListenersConfigDump'))).to.contain('/oai/v1/chat/completions');
+    expect(JSON.stringify(section(dump, 'RoutesConfigDump'))).to.contain('/oai/v1/chat/completions');
     const [host] = section(dump, 'RoutesConfigDump').dynamic_route_configs[0].route_config.virtual_hosts;
     expect(String(host.request_body_buffer_limit)).to.equal('1048576');
     for (const wrong of [
