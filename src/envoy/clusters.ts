@@ -24,10 +24,7 @@ const UNLIMITED = 4_294_967_295;
 
 const LB_POLICIES = { round_robin: 'ROUND_ROBIN', least_request: 'LEAST_REQUEST', random: 'RANDOM' } as const;
 
-/**
- * A cluster for one backend. `withSentinel`: a route can go on to another backend when this one has no endpoint.
- * `isPlain`: its attempts need no script.
- */
+/** A cluster for one backend. `withSentinel`: a route can go on to another backend. `isPlain`: no script. */
 export function emitCluster(
   backend: BackendIr,
   { withSentinel, isPlain }: { readonly withSentinel: boolean; readonly isPlain: boolean },
