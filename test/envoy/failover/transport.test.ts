@@ -163,10 +163,14 @@ describe('failover: ways to a provider', function () {
     }));
     await until(async () => (await served('h1')) === 'default/h1' && connects.length > 0, { what: 'the proxy' });
     expect(connects).to.eql([`127.0.0.1:${rig.fake('old').port}`]);
+    const plain = `plain localhost:${rig.fake('a').port}`;
+    await until(async () => (await served('hosts')) === 'default/hosts' && connects.includes(plain), {
+      what: 'the proxy on the way of plain requests',
+    });
     connects.length = 0;
     expect(tried(await rig.ask('unresolved')).at(-1)).to.equal('b');
     expect(await served('hosts')).to.equal('default/hosts');
-    expect(connects).to.eql([`plain 127.0.0.1:${rig.fake('b').port}`, `plain localhost:${rig.fake('a').port}`]);
+    expect(connects).to.eql([`plain 127.0.0.1:${rig.fake('b').port}`, plain]);
   });
 });
 
