@@ -88,7 +88,8 @@ interface Report {
 
 function createReport(apiVersion: string, kind: string, metadata: ObjectMeta, locate: Locate): Report {
   const { name, namespace = '' } = metadata;
-  const object = formatObjectId({ group: groupOf(apiVersion), kind, namespace, name });
+  // Manifests of other programs, Kustomize's for one, may have no name.
+  const object = name === '' ? kind : formatObjectId({ group: groupOf(apiVersion), kind, namespace, name });
   const findings: Finding[] = [];
   return {
     findings,

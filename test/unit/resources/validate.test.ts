@@ -161,6 +161,8 @@ describe('validateObject', () => {
     expect(only(typo.findings)).to.include({ code: 'HG0110', level: 'warning' });
     expect(only(typo.findings).hint).to.equal(`did you mean AIGatewayRoute of ${apiVersion}?`);
     expect(typo.valid).to.equal(false);
+    const nameless = validate({ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization' });
+    expect(only(nameless.findings)).to.include({ level: 'warning', object: 'Kustomization' });
     const other = { apiVersion: 'gateway.envoyproxy.io/v1alpha1', kind: 'ClientTrafficPolicy' };
     expect(only(validate({ ...route({}), ...other }).findings)).to.not.have.property('hint');
     const version = validate({ ...route({}), apiVersion: 'aigateway.envoyproxy.io/v9' });
