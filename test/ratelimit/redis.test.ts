@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import {
   createMemoryStore,
   createRateLimitService,
@@ -13,6 +14,7 @@ import { until } from '../support/index.ts';
 import { type RedisServer, startCluster, startRedis, startSentinel } from './redis-servers.ts';
 
 const logger = silentLogger;
+const YEAR = 31_536_000;
 
 interface Hits {
   key?: string;
@@ -135,6 +137,36 @@ describe('ratelimit: Redis', function () {
     );
     expect((await service.decide(request({ key: 's', hits: 40 }))).statuses[0]?.remaining).to.equal(60);
     expect((await service.decide(request({ key: 's', hits: 61 }))).code).to.equal(2);
+  });
+
+  it('counts as memory does, whatever the changes', async () => {
+    const redis = await startRedis();
+    servers.push(redis);
+    const store = await createRedisStore({ urls: [redis.url], mode: 'single', timeoutMs: 10_000, logger });
+    const memory = createMemoryStore();
+    await until(() => store.gauges().ratelimit_redis_ready === 1, { what: 'the connection' });
+    const start = Math.floor(Date.now() / 1000 / YEAR) * YEAR;
+    const change = fc.record({
+      key: fc.constantFrom('a', 'b', '}', 'ü\u0000 "'),
+      start: fc.constantFrom(start, start + YEAR),
+      length: fc.constant(YEAR),
+      delta: fc.oneof(fc.integer({ min: -100, max: 100 }), fc.constantFrom(2 ** 50, -(2 ** 50))),
+      isSliding: fc.boolean(),
+      isOfPrevious: fc.boolean(),
+    });
+    let round = 0;
+    const run = fc.assert(
+      fc.asyncProperty(fc.array(fc.array(change, { minLength: 1, maxLength: 6 }), { maxLength: 8 }), async (calls) => {
+        round += 1;
+        for (const call of calls) {
+          // Keys of their own for either kind: in Redis the two kinds do not share buckets.
+          const own = call.map((one) => ({ ...one, key: `${round}${one.isSliding ? 's' : 'f'}${one.key}` }));
+          expect(await store.apply(own, start)).to.deep.equal(memory.apply(own, start));
+        }
+      }),
+      { numRuns: 60, endOnFailure: true },
+    );
+    await run.finally(() => Promise.all([store.close(), memory.close()]));
   });
 
   for (const failureMode of ['open', 'closed', 'local'] as const) {

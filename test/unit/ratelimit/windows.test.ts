@@ -127,6 +127,25 @@ describe('ratelimit: windows', () => {
     expect(ask({ hits: 0, at }, { hits: -80, at })).to.deep.equal(['ok', 100]);
   });
 
+  it('are overrun by parallel streams by no more than they use above their reservations', () => {
+    const { ask } = limiterOf({ unit: 'hour', requests_per_unit: 1000 });
+    const at = START;
+    const used = Array.from({ length: 50 }, (_, i) => 60 + i);
+    const admitted = used.filter(() => ask({ hits: 80, at })[0] === 'ok');
+    expect(admitted.length).to.equal(12);
+    let charged = 0;
+    let above = 0;
+    for (const hits of admitted) {
+      ask({ hits, at }, { hits: -80, at });
+      charged += hits;
+      above += Math.max(0, hits - 80);
+    }
+    expect(charged).to.be.at.most(1000 + above);
+    // Those that were refused settle too: nothing used, all given back.
+    for (let i = admitted.length; i < 50; i++) ask({ hits: 0, at }, { hits: -80, at });
+    expect(ask({ hits: 0 })[1]).to.equal(1000 - charged);
+  });
+
   it('leave memory when they are over', () => {
     const { ask, wait, store } = limiterOf({ unit: 'second', requests_per_unit: 3 });
     for (let i = 0; i < 50; i++) {
