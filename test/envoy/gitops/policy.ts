@@ -17,6 +17,8 @@ export interface RefFacts {
 
 export interface PolicyFacts {
   readonly port: number;
+  /** Ports of more gateways, by name; each has all the routes. */
+  readonly others?: ReadonlyMap<string, number>;
   readonly providers: ReadonlyMap<string, ProviderFacts>;
   /** What serves each model. */
   readonly models: ReadonlyMap<string, readonly RefFacts[]>;
@@ -27,13 +29,15 @@ export interface PolicyFacts {
 /** Default of `ProviderFacts.key`: what a fake of OpenAI takes. */
 const KEY = 'sk-openai-test';
 
-/** The Gateway `default/gw` and all that belongs to it, in one text. */
+/** The Gateway `default/gw`, others beside it, and all that belongs to them, in one text. */
 export function policyYaml(facts: PolicyFacts): string {
+  const gateways = new Map([['gw', facts.port], ...(facts.others ?? [])]);
+  const names = [...gateways.keys()];
   return [
-    gatewayYaml(facts.port),
+    ...[...gateways].map(([name, port]) => gatewayYaml(port, name)),
     ...[...facts.providers].map(([name, provider]) => providerYaml(name, provider)),
-    ...[...facts.models].map(([model, refs]) => routeYaml(model, refs)),
-    ...[...(facts.paths ?? [])].map(([path, provider]) => serviceYaml(path, provider)),
+    ...[...facts.models].map(([model, refs]) => routeYaml(model, refs, names)),
+    ...[...(facts.paths ?? [])].map(([path, provider]) => serviceYaml(path, provider, names)),
   ].join('---\n');
 }
 
@@ -85,7 +89,7 @@ stringData: { apiKey: ${key} }
 `;
 }
 
-export function routeYaml(model: string, refs: readonly RefFacts[], gateway = 'gw'): string {
+export function routeYaml(model: string, refs: readonly RefFacts[], gateways: readonly string[] = ['gw']): string {
   const backends = refs.map(({ provider, weight = 1, priority = 0, model: override }) => {
     const changed = override === undefined ? '' : `, modelNameOverride: ${override}`;
     return `{ name: ${provider}, weight: ${weight}, priority: ${priority}${changed} }`;
@@ -95,22 +99,26 @@ apiVersion: aigateway.envoyproxy.io/v1beta1
 kind: AIGatewayRoute
 metadata: { name: ${model}, namespace: default }
 spec:
-  parentRefs: [{ name: ${gateway}, kind: Gateway, group: gateway.networking.k8s.io }]
+  parentRefs: [${parents(gateways)}]
   rules:
     - matches: [{ headers: [{ type: Exact, name: x-ai-eg-model, value: ${model} }] }]
       backendRefs: [${backends.join(', ')}]
 `;
 }
 
-export function serviceYaml(path: string, provider: string, gateway = 'gw'): string {
+export function serviceYaml(path: string, provider: string, gateways: readonly string[] = ['gw']): string {
   return `
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: { name: path${path.replaceAll('/', '-')}, namespace: default }
 spec:
-  parentRefs: [{ name: ${gateway} }]
+  parentRefs: [${parents(gateways)}]
   rules:
     - matches: [{ path: { type: PathPrefix, value: ${path} } }]
       backendRefs: [{ name: ${provider}, kind: Backend, group: gateway.envoyproxy.io }]
 `;
+}
+
+function parents(gateways: readonly string[]): string {
+  return gateways.map((name) => `{ name: ${name}, kind: Gateway, group: gateway.networking.k8s.io }`).join(', ');
 }
