@@ -180,6 +180,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     save();
     xds.reresolve();
     logger.info({ ...describe(next), ms: Math.round(performance.now() - started) }, 'serving revision');
+    if (next.ir.gateways.length === 0) logger.warn({}, 'the source has no Gateway to serve: all proxies wait for one');
     options.onServed?.(next);
   }
 

@@ -116,6 +116,14 @@ describe('control plane', () => {
     expect(plane.status()).to.include({ inPart: false });
   });
 
+  it('says that proxies wait where the source has no Gateway', async () => {
+    const { lines, change } = await start(await read('apiVersion: v1\nkind: Namespace\nmetadata: {name: a}'));
+    const warnings = () => lines.filter((line) => line.includes('no Gateway to serve'));
+    expect(warnings()).to.have.length(1);
+    await change(await read(gateway(2)));
+    expect(warnings()).to.have.length(1);
+  });
+
   it('refuses a revision with any error when strict', async () => {
     const broken = gateway(2).replace('name: p1, weight', 'name: nobody, weight');
     const { plane, change, codes } = await start(await read(gateway(2)), { strict: true });
