@@ -24,10 +24,24 @@ const CREDENTIAL_HEADERS = [
   'x-amz-security-token',
 ] as const;
 
-/** Headers that no attempt at this backend sends on: internal ones, the client's credentials and those of providers. */
+/** Headers that say who the client is: no business of a provider. */
+const CLIENT_ADDRESS_HEADERS = [
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-envoy-external-address',
+  'x-envoy-internal',
+] as const;
+
+/**
+ * Headers that no attempt at this backend sends on: internal ones, the client's credentials and address, and the
+ * credentials of providers.
+ */
 export function strippedHeaders({ credential }: BackendIr): string[] {
   const extra = [credential?.header, credential?.override?.requestHeader].filter((name) => name !== undefined);
-  return [...new Set([...INTERNAL_HEADERS, 'accept-encoding', ...CREDENTIAL_HEADERS, ...extra])];
+  return [
+    ...new Set([...INTERNAL_HEADERS, 'accept-encoding', ...CREDENTIAL_HEADERS, ...CLIENT_ADDRESS_HEADERS, ...extra]),
+  ];
 }
 
 /** Headers that the table of routes takes from every request: internal ones, and credentials for the gateway to use. */
