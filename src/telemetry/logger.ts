@@ -24,7 +24,7 @@ export interface LoggerOptions {
 
 const CENSORED = '[redacted]';
 
-const SECRET_KEYS = [
+const SECRET_KEYS: ReadonlySet<string> = new Set([
   'authorization',
   'apiKey',
   'api_key',
@@ -39,7 +39,7 @@ const SECRET_KEYS = [
   'inlineString',
   'inline_string',
   'cookie',
-];
+]);
 
 // Secrets inside of texts, such as a header that an error message quotes.
 const SECRET_TEXT =
@@ -61,11 +61,34 @@ export function createLogger(options: LoggerOptions): Logger {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: CENSORED },
+      formatters: { level: (label) => ({ level: label }), bindings: censor, log: censor },
     },
     { write: (line: string) => write(render(line)) },
   );
+}
+
+const CENSORED_DEPTH = 3;
+
+// pino's own redaction copies all fields of every line, and costs more than the rest of it.
+function censor(fields: Record<string, unknown>): Record<string, unknown> {
+  return censorEntries(fields, CENSORED_DEPTH);
+}
+
+function censorEntries(fields: Record<string, unknown>, depth: number): Record<string, unknown> {
+  let censored: Record<string, unknown> | undefined;
+  for (const [key, value] of Object.entries(fields)) {
+    const shown = SECRET_KEYS.has(key) ? CENSORED : censorValue(value, depth - 1);
+    if (shown === value) continue;
+    censored ??= { ...fields };
+    censored[key] = shown;
+  }
+  return censored ?? fields;
+}
+
+function censorValue(value: unknown, depth: number): unknown {
+  if (depth === 0 || typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => censorValue(item, depth - 1));
+  return censorEntries(value as Record<string, unknown>, depth);
 }
 
 /** A logger that drops everything. */
