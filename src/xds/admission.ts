@@ -17,7 +17,7 @@ export interface Admission {
   /** The same for a node that is there already. Errors: GatewayError `permission_denied`. */
   admitPeer(call: Call, node: NodeInfo): void;
   /** The nodes that a client of the status service may see: those that it may be. */
-  visible(call: Pick<Call, 'getAuthContext'>): Iterable<NodeRecord>;
+  visible(call: Pick<Call, 'socket'>): Iterable<NodeRecord>;
 }
 
 /** Creates the gate in front of `nodes`. */
@@ -26,11 +26,11 @@ export function createAdmission(options: XdsServerOptions, limits: AdmissionLimi
 
   /** On a port with TLS: whether the client may be that node. Plaintext is for loopback, where nothing tells clients apart. */
   function admitPeer(call: Call, node: NodeInfo): void {
-    const peer = authorize && peerIdentity(call);
+    const peer = authorize && peerIdentity(call.socket);
     const refusal = peer && authorize?.(peer, node);
     if (refusal === undefined) return;
     const { id, cluster } = node;
-    logger.warn({ node: id, cluster, peer: call.getPeer(), names: peer?.names }, `node refused: ${refusal}`);
+    logger.warn({ node: id, cluster, peer: call.peer, names: peer?.names }, `node refused: ${refusal}`);
     options.onRefusal?.({ node });
     throw new GatewayError('permission_denied', refusal);
   }
@@ -52,7 +52,7 @@ export function createAdmission(options: XdsServerOptions, limits: AdmissionLimi
       limitNodes(node);
     },
     *visible(call) {
-      const peer = authorize && peerIdentity(call);
+      const peer = authorize && peerIdentity(call.socket);
       for (const record of nodes.all()) {
         if (peer === undefined || authorize?.(peer, record.node) === undefined) yield record;
       }

@@ -1,6 +1,7 @@
 /** Lists of resource names as they arrive, and sets of names that many streams share. */
 import { createHash } from 'node:crypto';
-import { readString } from './protobuf.ts';
+import { createLru } from '../lib/lru.ts';
+import { readString, visitFields } from './protobuf.ts';
 
 /** 128 bits over bytes or text: key of what is shared between streams. */
 export function fingerprint(...parts: readonly (string | Uint8Array)[]): string {
@@ -19,55 +20,84 @@ export interface NameList {
   decode(): string[];
 }
 
-const NO_NAMES: NameList = { count: 0, key: '', decode: () => [] };
+export const NO_NAMES: NameList = { count: 0, key: '', decode: () => [] };
 
-/** Collects one repeated field while a message is read. */
-export interface SpanCollector {
-  add(start: number, end: number): void;
-  readonly count: number;
-  key(): string;
-  spans(): readonly number[];
+/** The elements of one repeated field, collected while a message is read. Valid as long as the bytes of the message are. */
+export class RepeatedField {
+  count = 0;
+  private readonly bytes: Buffer;
+  private from = 0;
+  private to = 0;
+  // Serializers put the elements of a field side by side; other fields may lie between them all the same.
+  private pieces: Buffer[] | undefined;
+  private knownKey: string | undefined;
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes;
+  }
+
+  /** Adds the element that begins with the tag at `tagStart`. */
+  add(tagStart: number, end: number): void {
+    if (this.count === 0) this.from = tagStart;
+    else if (tagStart !== this.to) {
+      this.pieces ??= [];
+      this.pieces.push(this.bytes.subarray(this.from, this.to));
+      this.from = tagStart;
+    }
+    this.to = end;
+    this.count += 1;
+  }
+
+  /** Equal bytes, tags included, are equal lists. */
+  get key(): string {
+    this.knownKey ??= keyOf(this.encoded());
+    return this.knownKey;
+  }
+
+  /** Visits the elements in their order. */
+  visit(element: (bytes: Buffer, start: number, end: number) => void): void {
+    const bytes = this.encoded();
+    visitFields(bytes, 0, bytes.length, (_field, start, end) => element(bytes, start, end));
+  }
+
+  private encoded(): Buffer {
+    const last = this.bytes.subarray(this.from, this.to);
+    return this.pieces === undefined ? last : Buffer.concat([...this.pieces, last]);
+  }
 }
 
-export function collectSpans(bytes: Buffer): SpanCollector {
-  const spans: number[] = [];
-  return {
-    add(start, end) {
-      spans.push(start, end);
-    },
-    get count() {
-      return spans.length / 2;
-    },
-    key() {
-      const first = spans[0];
-      const last = spans.at(-1);
-      if (first === undefined || last === undefined) return '';
-      // Positions and bytes together say exactly how the list decodes. Serializers put the elements of a field side by
-      // side; whatever else lies between them only makes the key differ.
-      const positions = Uint32Array.from(spans, (offset) => offset - first);
-      return fingerprint(new Uint8Array(positions.buffer), bytes.subarray(first, last));
-    },
-    spans: () => spans,
-  };
+/** A repeated string field. */
+export class RepeatedNames extends RepeatedField implements NameList {
+  decode(): string[] {
+    const names: string[] = [];
+    this.visit((bytes, start, end) => names.push(readString(bytes, start, end)));
+    return names;
+  }
 }
 
-/** The names of a collected repeated string field. Valid as long as `bytes` is. */
-export function nameList(bytes: Buffer, collected: SpanCollector): NameList {
-  if (collected.count === 0) return NO_NAMES;
-  let key: string | undefined;
-  return {
-    count: collected.count,
-    get key() {
-      key ??= collected.key();
-      return key;
-    },
-    decode() {
-      const spans = collected.spans();
-      const names: string[] = [];
-      for (let i = 0; i < spans.length; i += 2) names.push(readString(bytes, spans[i] ?? 0, spans[i + 1] ?? 0));
-      return names;
-    },
-  };
+const MAX_PLAIN_KEY = 64;
+const MAX_SAME_LENGTH = 4;
+const MAX_KNOWN_BYTES = 8 * 1024 * 1024;
+
+interface KnownBytes {
+  readonly bytes: Buffer;
+  readonly key: string;
+}
+
+// By length. A fleet repeats the same few lists: comparing bytes is much less work than hashing them.
+const knownBytes = createLru<readonly KnownBytes[]>(MAX_KNOWN_BYTES, (list) =>
+  list.reduce((sum, { bytes }) => sum + bytes.length, 0),
+);
+
+function keyOf(bytes: Buffer): string {
+  if (bytes.length <= MAX_PLAIN_KEY) return `=${bytes.toString('latin1')}`;
+  const length = String(bytes.length);
+  const sameLength = knownBytes.get(length) ?? [];
+  const found = sameLength.find((known) => known.bytes.equals(bytes));
+  if (found !== undefined) return found.key;
+  const added = { bytes: Buffer.from(bytes), key: fingerprint(bytes) };
+  knownBytes.set(length, [added, ...sameLength].slice(0, MAX_SAME_LENGTH));
+  return added.key;
 }
 
 /** A set of names with a key of its content. */

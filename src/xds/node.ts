@@ -1,6 +1,6 @@
 /** The node that a proxy presents on the first request of a stream. */
 import { createLru } from '../lib/lru.ts';
-import { fingerprint } from './names.ts';
+import { RepeatedField } from './names.ts';
 import { readString, visitFields } from './protobuf.ts';
 
 /** An extension that is linked into the proxy. */
@@ -35,16 +35,16 @@ export function supportsTtl({ userAgentName, clientFeatures }: NodeInfo, variant
 export function decodeNode(bytes: Buffer, start: number, end: number): NodeInfo {
   const texts = { id: '', cluster: '', agent: '', agentVersion: '' };
   const clientFeatures: string[] = [];
-  const extensionSpans: number[] = [];
+  const extensions = new RepeatedField(bytes);
   let metadata: unknown;
-  visitFields(bytes, start, end, (field, from, to) => {
+  visitFields(bytes, start, end, (field, from, to, _value, tagStart) => {
     if (field === 1) texts.id = readString(bytes, from, to);
     else if (field === 2) texts.cluster = readString(bytes, from, to);
     else if (field === 3) metadata = decodeStruct(bytes, from, to);
     else if (field === 6) texts.agent = readString(bytes, from, to);
     else if (field === 7) texts.agentVersion = readString(bytes, from, to);
     else if (field === 8) texts.agentVersion = decodeBuildVersion(bytes, from, to);
-    else if (field === 9) extensionSpans.push(from, to);
+    else if (field === 9) extensions.add(tagStart, to);
     else if (field === 10) clientFeatures.push(readString(bytes, from, to));
   });
   return {
@@ -52,7 +52,7 @@ export function decodeNode(bytes: Buffer, start: number, end: number): NodeInfo 
     cluster: texts.cluster,
     ...(texts.agent === '' ? {} : { userAgentName: texts.agent }),
     ...(texts.agentVersion === '' ? {} : { userAgentVersion: texts.agentVersion }),
-    extensions: decodeExtensions(bytes, extensionSpans),
+    extensions: decodeExtensions(extensions),
     clientFeatures,
     ...(metadata === undefined ? {} : { metadata }),
   };
@@ -61,14 +61,11 @@ export function decodeNode(bytes: Buffer, start: number, end: number): NodeInfo 
 // A proxy sends about a thousand extensions; all proxies of one build send the same ones and share one list here.
 const knownExtensions = createLru<readonly NodeExtension[]>(64);
 
-function decodeExtensions(bytes: Buffer, spans: readonly number[]): readonly NodeExtension[] {
-  const first = spans[0];
-  const last = spans.at(-1);
-  if (first === undefined || last === undefined) return [];
-  const positions = Uint32Array.from(spans, (offset) => offset - first);
-  return knownExtensions.take(fingerprint(new Uint8Array(positions.buffer), bytes.subarray(first, last)), () => {
+function decodeExtensions(field: RepeatedField): readonly NodeExtension[] {
+  if (field.count === 0) return [];
+  return knownExtensions.take(field.key, () => {
     const extensions: NodeExtension[] = [];
-    for (let i = 0; i < spans.length; i += 2) extensions.push(decodeExtension(bytes, spans[i] ?? 0, spans[i + 1] ?? 0));
+    field.visit((bytes, start, end) => extensions.push(decodeExtension(bytes, start, end)));
     return extensions;
   });
 }

@@ -33,7 +33,10 @@ export function visitFields(bytes: Buffer, from: number, to: number, visit: Fiel
 
   while (at < to) {
     const tagStart = at;
-    const tag = varint();
+    // Nearly all tags and lengths of a list of names are one byte.
+    const first = bytes[at] ?? 0;
+    const tag = first < 0x80 ? first : varint();
+    if (first < 0x80) at += 1;
     const field = Math.floor(tag / 8);
     const wire = tag % 8;
     if (field === 0) throw broken('field number 0');

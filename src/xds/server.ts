@@ -1,10 +1,11 @@
 /** The xDS server: gRPC outside, streams and snapshots inside. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../lib/errors.ts';
 import { createAcceptance } from './accepted.ts';
 import { createAdmission } from './admission.ts';
 import { answerStatusRequest } from './csds.ts';
-import { type Call, createTransport } from './grpc.ts';
-import { createGrpcServer, delay } from './grpc-server.ts';
+import type { Call, CallHandler } from './grpc.ts';
+import { createGrpcServer } from './grpc-server.ts';
 import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
 import { type NodeInfo, supportsTtl } from './node.ts';
@@ -16,13 +17,11 @@ import type { XdsMethod } from './services.ts';
 import { createShared } from './shared.ts';
 import { XdsStream } from './stream.ts';
 import { watchStuck } from './stuck.ts';
-import type { Transport } from './transport.ts';
 
 interface Connection {
   readonly stream: XdsStream;
   readonly method: XdsMethod;
-  readonly transport: Transport;
-  readonly call: Call;
+  readonly transport: Call;
   readonly openedAt: number;
   record: NodeRecord | undefined;
   readonly identified: boolean;
@@ -73,13 +72,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
 
   const server = createGrpcServer(options, { accept, explain, answerStatus });
 
-  function accept(call: Call, method: XdsMethod): void {
-    const transport = createTransport(call);
+  function accept(transport: Call, method: XdsMethod): CallHandler {
     const full = connections.size >= limits.maxStreams;
     if (draining || full) {
       const why = full ? `more than ${limits.maxStreams} streams` : 'the server is shutting down';
       transport.fail(new GatewayError(full ? 'limit_exceeded' : 'unavailable', why));
-      return;
+      return { message: () => undefined, closed: () => undefined };
     }
     streamIds += 1;
     const stream = new XdsStream(streamIds, method.variant, method.typeUrl, transport, shared);
@@ -87,7 +85,6 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       stream,
       method,
       transport,
-      call,
       openedAt: performance.now(),
       record: undefined,
       get identified() {
@@ -101,23 +98,18 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       open = false;
       depart(connection);
     };
-    call.on('data', (bytes: Buffer) => {
-      if (!open) return;
-      try {
-        receive(connection, bytes);
-      } catch (caught) {
-        end();
-        refuse(connection, caught);
-      }
-    });
-    call.on('end', () => {
-      end();
-      call.end();
-    });
-    call.on('cancelled', end);
-    call.on('close', end);
-    // The status has been sent by the call itself; without a listener the event would end the process.
-    call.on('error', end);
+    return {
+      message(bytes) {
+        if (!open) return;
+        try {
+          receive(connection, bytes);
+        } catch (caught) {
+          end();
+          refuse(connection, caught);
+        }
+      },
+      closed: end,
+    };
   }
 
   function receive(connection: Connection, bytes: Buffer): void {
@@ -137,7 +129,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     if (node === undefined || node.id === '') {
       throw new GatewayError('invalid_input', 'the first request of a stream needs a node with an id');
     }
-    admission.admit(connection.call, node);
+    admission.admit(connection.transport, node);
     const { record, isNew } = nodes.attach(node, connection.stream);
     connection.record = record;
     connection.stream.withTtl = supportsTtl(node, connection.stream.variant);
@@ -194,7 +186,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     options.onNodeChange?.({ kind: 'disconnected', node, ...(key === undefined ? {} : { key }) });
   }
 
-  function answerStatus(request: Buffer, call: Pick<Call, 'getAuthContext'>): Buffer {
+  function answerStatus(request: Buffer, call: Pick<Call, 'socket'>): Buffer {
     const subjects = [...admission.visible(call)].map((record) => ({
       node: record.node,
       resources: () => nodeResources(record),
@@ -263,7 +255,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       for (const connection of [...connections.values()]) {
         if (connection.record === undefined) continue;
         try {
-          admission.admitPeer(connection.call, connection.record.node);
+          admission.admitPeer(connection.transport, connection.record.node);
         } catch (caught) {
           depart(connection);
           refuse(connection, caught);
@@ -299,7 +291,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       for (const connection of open) {
         connection.transport.fail(new GatewayError('unavailable', 'the server is shutting down'));
         depart(connection);
-        await delay(pauseMs);
+        await sleep(pauseMs);
       }
       await shutDown(Math.max(0, deadline - performance.now()));
     },

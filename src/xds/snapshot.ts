@@ -30,7 +30,7 @@ export interface EncodedResource {
   /** Content hash. */
   readonly version: string;
   /** The bytes of a google.protobuf.Any, shared by all nodes and streams. */
-  readonly any: Uint8Array;
+  readonly any: Buffer;
   readonly requires?: readonly ResourceReference[];
   readonly aliases?: readonly string[];
   readonly ttlMs?: number;
@@ -57,19 +57,63 @@ export interface Snapshot {
  * two resources with one type and name the later one counts.
  */
 export function createSnapshot(resources: Iterable<ResourceInput>, previous?: Snapshot): Snapshot {
-  const byType = new Map<string, Map<string, EncodedResource>>();
+  const byType = new Map<string, TypeCollector>();
+  let last: TypeCollector | undefined;
+  let lastUrl = '';
   for (const input of resources) {
-    let type = byType.get(input.typeUrl);
-    if (type === undefined) {
-      type = new Map();
-      byType.set(input.typeUrl, type);
+    // Resources of a type mostly come one behind the other.
+    if (last === undefined || input.typeUrl !== lastUrl) {
+      lastUrl = input.typeUrl;
+      last = byType.get(lastUrl) ?? new TypeCollector(previous?.types.get(lastUrl)?.resources);
+      byType.set(lastUrl, last);
     }
-    type.set(input.name, encodeResource(input, previous?.types.get(input.typeUrl)?.resources.get(input.name)));
+    last.add(input);
   }
   const types = new Map<string, TypeSnapshot>();
-  for (const [typeUrl, encoded] of byType)
-    types.set(typeUrl, typeSnapshot(typeUrl, encoded, previous?.types.get(typeUrl)));
+  for (const [url, collector] of byType) {
+    types.set(url, typeSnapshot(url, collector.finish(), previous?.types.get(url)));
+  }
   return assembleSnapshot(types, previous);
+}
+
+/**
+ * Collects the resources of a type. As long as their names come in the order of before, which they nearly always do, what
+ * changed is all that has to be stored: copying a map takes much less than filling one.
+ */
+class TypeCollector {
+  private readonly before: ReadonlyMap<string, EncodedResource>;
+  private readonly expected: Iterator<EncodedResource>;
+  private readonly changed = new Map<string, EncodedResource>();
+  private seen = 0;
+  private collected: Map<string, EncodedResource> | undefined;
+
+  constructor(before: ReadonlyMap<string, EncodedResource> = new Map()) {
+    this.before = before;
+    this.expected = before.values();
+  }
+
+  add(input: ResourceInput): void {
+    const next = this.collected === undefined ? this.expected.next().value : undefined;
+    if (next?.name === input.name) {
+      const encoded = encodeResource(input, next);
+      if (encoded !== next) this.changed.set(input.name, encoded);
+      this.seen += 1;
+      return;
+    }
+    this.collected ??= this.soFar();
+    this.collected.set(input.name, encodeResource(input, this.before.get(input.name)));
+  }
+
+  finish(): ReadonlyMap<string, EncodedResource> {
+    if (this.collected !== undefined) return this.collected;
+    return this.changed.size === 0 && this.seen === this.before.size ? this.before : this.soFar();
+  }
+
+  private soFar(): Map<string, EncodedResource> {
+    const all = this.seen === this.before.size ? new Map(this.before) : new Map([...this.before].slice(0, this.seen));
+    for (const [name, resource] of this.changed) all.set(name, resource);
+    return all;
+  }
 }
 
 /** A snapshot of given types; `previous` itself when nothing differs. */
@@ -81,12 +125,15 @@ export function assembleSnapshot(types: ReadonlyMap<string, TypeSnapshot>, previ
   return { version: contentHash(...parts.flatMap((type) => [type.typeUrl, type.version])), types };
 }
 
+const NO_ALIASES: readonly string[] = [];
+
 /** A type of given resources; `previous` itself when nothing differs. */
 export function typeSnapshot(
   typeUrl: string,
   resources: ReadonlyMap<string, EncodedResource>,
   previous?: TypeSnapshot,
 ): TypeSnapshot {
+  if (previous?.resources === resources) return previous;
   if (previous !== undefined && previous.resources.size === resources.size) {
     let equal = true;
     for (const [name, resource] of resources) {
@@ -98,15 +145,18 @@ export function typeSnapshot(
     if (equal) return previous;
   }
   const sorted = [...resources.values()].sort((a, b) => compareText(a.name, b.name));
-  const version = contentHash(...sorted.flatMap((r) => [r.name, r.version]));
-  const aliases = sorted.flatMap((r) => (r.aliases ?? []).map((alias) => [alias, r.name] as const));
-  const ttls = sorted.flatMap((r) => r.ttlMs ?? []);
+  const aliases = new Map<string, string>();
+  let ttlMs = Number.POSITIVE_INFINITY;
+  for (const resource of sorted) {
+    for (const alias of resource.aliases ?? NO_ALIASES) aliases.set(alias, resource.name);
+    if (resource.ttlMs !== undefined) ttlMs = Math.min(ttlMs, resource.ttlMs);
+  }
   return {
     typeUrl,
-    version,
+    version: versionOf(sorted),
     resources,
-    ...(aliases.length === 0 ? {} : { aliases: new Map(aliases) }),
-    ...(ttls.length === 0 ? {} : { ttlMs: ttls.reduce((a, b) => Math.min(a, b)) }),
+    ...(aliases.size === 0 ? {} : { aliases }),
+    ...(ttlMs === Number.POSITIVE_INFINITY ? {} : { ttlMs }),
   };
 }
 
@@ -118,13 +168,18 @@ export function findResource({ resources, aliases }: TypeSnapshot, name: string)
   return target === undefined ? undefined : resources.get(target);
 }
 
+// One text, for a hash takes many small pieces slowly.
+function versionOf(sorted: readonly EncodedResource[]): string {
+  return contentHash(sorted.map(({ name, version }) => `${name}\u0000${version}`).join('\u0000'));
+}
+
 function encodeResource(input: ResourceInput, previous: EncodedResource | undefined): EncodedResource {
   const { name, typeUrl, value, requires, aliases, ttlMs } = input;
   if (previous !== undefined && sameReferences(previous.requires, requires) && sameTerms(previous, input)) {
     // The value is the last part of the Any.
     const head = anyHeadSize(typeUrl, value.length);
     const sameLength = previous.any.length === head + value.length;
-    if (sameLength && Buffer.compare(previous.any.subarray(head), value) === 0) return previous;
+    if (sameLength && previous.any.compare(value, 0, value.length, head) === 0) return previous;
   }
   const terms = [...(aliases ?? []), ...(ttlMs === undefined ? [] : [`ttl ${ttlMs}`])];
   return {

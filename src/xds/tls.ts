@@ -1,8 +1,7 @@
 /** TLS of the xDS port: certificates that change while connections live on, and what a client's certificate says. */
-import { createSecureContext } from 'node:tls';
-import { experimental, type ServerCredentials } from '@grpc/grpc-js';
+import type { Socket } from 'node:net';
+import { createSecureContext, type TLSSocket, type TlsOptions } from 'node:tls';
 import { GatewayError } from '../lib/errors.ts';
-import type { Call } from './grpc.ts';
 
 /** PEM. */
 export interface TlsMaterial {
@@ -35,41 +34,27 @@ export function checkTlsMaterial({ cert, key, clientCa }: TlsMaterial): void {
   }
 }
 
-/** Credentials that follow `tls`: new connections get the newest certificate, and open ones stay as they are. */
-export function tlsCredentials(tls: TlsSource): ServerCredentials {
-  const stops = new Map<unknown, () => void>();
-  // The library is not ready for an answer before the listener is registered.
-  const follow = (listener: unknown, tell: (material: TlsMaterial) => void): void => {
-    stops.set(listener, tls.onChange(tell));
-    process.nextTick(() => tell(tls.current));
-  };
-  const unfollow = (listener: unknown): void => {
-    stops.get(listener)?.();
-    stops.delete(listener);
-  };
-  const provider: experimental.CertificateProvider = {
-    addCaCertificateListener(listener) {
-      follow(listener, ({ clientCa }) => listener(clientCa === undefined ? null : { caCertificate: clientCa }));
-    },
-    removeCaCertificateListener: unfollow,
-    addIdentityCertificateListener(listener) {
-      follow(listener, ({ cert, key }) => listener({ certificate: cert, privateKey: key }));
-    },
-    removeIdentityCertificateListener: unfollow,
-  };
-  const asksClients = tls.current.clientCa !== undefined;
-  // The first is the one of the server's own certificate, whatever the library's types call it.
-  return experimental.createCertificateProviderServerCredentials(provider, asksClients ? provider : null, asksClients);
+/** Options of a TLS port: with authorities for them, clients have to have a certificate. */
+export function secureOptions({ cert, key, clientCa }: TlsMaterial): TlsOptions {
+  return { cert, key, ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }) };
 }
 
 // Node writes a value that could be mistaken for another entry as a JSON string.
 const SAN_ENTRY = /(?:^|, )(DNS|URI|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g;
 
-/** The identity of a call, without names where its certificate cannot be told; undefined on a connection without TLS. */
-export function peerIdentity(call: Pick<Call, 'getAuthContext'>): PeerIdentity | undefined {
-  const { transportSecurityType, sslPeerCertificate } = call.getAuthContext();
-  if (transportSecurityType === undefined) return undefined;
-  return { names: subjectNames(sslPeerCertificate?.subjectaltname ?? '') };
+/**
+ * The identity of a connection's client, without names where its certificate cannot be told; undefined on a connection
+ * without TLS.
+ */
+export function peerIdentity(socket: Socket): PeerIdentity | undefined {
+  if (!isSecure(socket)) return undefined;
+  const certificate = socket.authorized ? socket.getPeerCertificate() : undefined;
+  return { names: subjectNames(certificate?.subjectaltname ?? '') };
+}
+
+// The socket of an HTTP/2 connection stands for the real one in what is read of it, and in nothing else.
+function isSecure(socket: Socket): socket is TLSSocket {
+  return Reflect.get(socket, 'encrypted') === true;
 }
 
 /** Shape: `subjectaltname` as Node prints it. */

@@ -3,7 +3,7 @@
  * together from bytes that are already encoded, once for all streams that get the same content.
  * Source: envoy.service.discovery.v3 (DiscoveryRequest/Response, DeltaDiscoveryRequest/Response).
  */
-import { collectSpans, type NameList, nameList } from './names.ts';
+import { type NameList, NO_NAMES, RepeatedField, RepeatedNames } from './names.ts';
 import { decodeNode, type NodeInfo } from './node.ts';
 import {
   encodeBytesField,
@@ -48,73 +48,77 @@ export interface InitialVersions {
   decode(): Map<string, string>;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Decodes a DiscoveryRequest; its node, which some clients repeat, only on demand. Errors: GatewayError `invalid_input`. */
 export function decodeSotwRequest(bytes: Buffer, withNode: boolean): SotwRequest {
-  const texts = { versionInfo: '', typeUrl: '', nonce: '' };
-  const names = collectSpans(bytes);
-  let node: NodeInfo | undefined;
-  let error: RejectionDetail | undefined;
-  visitFields(bytes, 0, bytes.length, (field, from, to) => {
-    if (field === 1) texts.versionInfo = readString(bytes, from, to);
-    else if (field === 2) node = withNode ? decodeNode(bytes, from, to) : undefined;
-    else if (field === 3) names.add(from, to);
-    else if (field === 4) texts.typeUrl = readString(bytes, from, to);
-    else if (field === 5) texts.nonce = readString(bytes, from, to);
-    else if (field === 6) error = decodeStatus(bytes, from, to);
+  const request: Mutable<SotwRequest> = { typeUrl: '', versionInfo: '', nonce: '', names: NO_NAMES };
+  let names: RepeatedNames | undefined;
+  visitFields(bytes, 0, bytes.length, (field, from, to, _value, tagStart) => {
+    if (field === 3) {
+      names ??= new RepeatedNames(bytes);
+      names.add(tagStart, to);
+    } else if (field === 1) request.versionInfo = readString(bytes, from, to);
+    else if (field === 2) {
+      if (withNode) request.node = decodeNode(bytes, from, to);
+    } else if (field === 4) request.typeUrl = readString(bytes, from, to);
+    else if (field === 5) request.nonce = readString(bytes, from, to);
+    else if (field === 6) request.error = decodeStatus(bytes, from, to);
   });
-  return {
-    ...texts,
-    names: nameList(bytes, names),
-    ...(node === undefined ? {} : { node }),
-    ...(error === undefined ? {} : { error }),
-  };
+  if (names !== undefined) request.names = names;
+  return request;
 }
 
 /** Decodes a DeltaDiscoveryRequest; its node only on demand. Errors: GatewayError `invalid_input`. */
 export function decodeDeltaRequest(bytes: Buffer, withNode: boolean): DeltaRequest {
-  const texts = { typeUrl: '', nonce: '' };
-  const subscribe = collectSpans(bytes);
-  const unsubscribe = collectSpans(bytes);
-  const versions = collectSpans(bytes);
-  let node: NodeInfo | undefined;
-  let error: RejectionDetail | undefined;
-  visitFields(bytes, 0, bytes.length, (field, from, to) => {
-    if (field === 1) node = withNode ? decodeNode(bytes, from, to) : undefined;
-    else if (field === 2) texts.typeUrl = readString(bytes, from, to);
-    else if (field === 3) subscribe.add(from, to);
-    else if (field === 4) unsubscribe.add(from, to);
-    else if (field === 5) versions.add(from, to);
-    else if (field === 6) texts.nonce = readString(bytes, from, to);
-    else if (field === 7) error = decodeStatus(bytes, from, to);
-  });
-  return {
-    ...texts,
-    subscribe: nameList(bytes, subscribe),
-    unsubscribe: nameList(bytes, unsubscribe),
-    initialVersions: {
-      count: versions.count,
-      get key() {
-        return versions.key();
-      },
-      decode: () => decodeVersions(bytes, versions.spans()),
-    },
-    ...(node === undefined ? {} : { node }),
-    ...(error === undefined ? {} : { error }),
+  const request: Mutable<DeltaRequest> = {
+    typeUrl: '',
+    nonce: '',
+    subscribe: NO_NAMES,
+    unsubscribe: NO_NAMES,
+    initialVersions: NO_VERSIONS,
   };
+  let subscribe: RepeatedNames | undefined;
+  let unsubscribe: RepeatedNames | undefined;
+  let versions: RepeatedVersions | undefined;
+  visitFields(bytes, 0, bytes.length, (field, from, to, _value, tagStart) => {
+    if (field === 3) {
+      subscribe ??= new RepeatedNames(bytes);
+      subscribe.add(tagStart, to);
+    } else if (field === 5) {
+      versions ??= new RepeatedVersions(bytes);
+      versions.add(tagStart, to);
+    } else if (field === 4) {
+      unsubscribe ??= new RepeatedNames(bytes);
+      unsubscribe.add(tagStart, to);
+    } else if (field === 1) {
+      if (withNode) request.node = decodeNode(bytes, from, to);
+    } else if (field === 2) request.typeUrl = readString(bytes, from, to);
+    else if (field === 6) request.nonce = readString(bytes, from, to);
+    else if (field === 7) request.error = decodeStatus(bytes, from, to);
+  });
+  if (subscribe !== undefined) request.subscribe = subscribe;
+  if (unsubscribe !== undefined) request.unsubscribe = unsubscribe;
+  if (versions !== undefined) request.initialVersions = versions;
+  return request;
 }
 
-function decodeVersions(bytes: Buffer, spans: readonly number[]): Map<string, string> {
-  const versions = new Map<string, string>();
-  for (let i = 0; i < spans.length; i += 2) {
-    let name = '';
-    let version = '';
-    visitFields(bytes, spans[i] ?? 0, spans[i + 1] ?? 0, (field, from, to) => {
-      if (field === 1) name = readString(bytes, from, to);
-      else if (field === 2) version = readString(bytes, from, to);
+const NO_VERSIONS: InitialVersions = { count: 0, key: '', decode: () => new Map() };
+
+class RepeatedVersions extends RepeatedField implements InitialVersions {
+  decode(): Map<string, string> {
+    const versions = new Map<string, string>();
+    this.visit((bytes, start, end) => {
+      let name = '';
+      let version = '';
+      visitFields(bytes, start, end, (field, from, to) => {
+        if (field === 1) name = readString(bytes, from, to);
+        else if (field === 2) version = readString(bytes, from, to);
+      });
+      versions.set(name, version);
     });
-    versions.set(name, version);
+    return versions;
   }
-  return versions;
 }
 
 function decodeStatus(bytes: Buffer, start: number, end: number): RejectionDetail {
@@ -209,7 +213,7 @@ function sotwAny(resource: WireResource, version: string, withTtl: boolean): Uin
   );
 }
 
-/** A DiscoveryResponse without its nonce, which differs by stream and is put behind it (`encodeNonce`). */
+/** A DiscoveryResponse without its nonce, which differs by stream and is put in front of it (`encodeNonce`). */
 export function encodeSotwResponse(
   typeUrl: string,
   version: string,

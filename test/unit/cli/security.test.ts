@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseAuthorization, refusalOf } from '../../../src/cli/authorization.ts';
@@ -96,10 +97,10 @@ describe('authorization of nodes', () => {
   });
 
   it('gives a TLS client without a certificate no name, which no rule fits, rather than none to ask about', () => {
-    const peer = peerIdentity({ getAuthContext: () => ({ transportSecurityType: 'ssl' }) });
+    const peer = peerIdentity(Object.assign(new Socket(), { encrypted: true, authorized: false }));
     expect(peer).to.deep.equal({ names: [] });
     expect(peer && refusalOf(rules, peer, { id: 'edge-1', cluster: 'infra/edge' })).to.match(/no rule/);
-    expect(peerIdentity({ getAuthContext: () => ({}) })).to.equal(undefined);
+    expect(peerIdentity(new Socket())).to.equal(undefined);
   });
 
   it('reads names of certificates, and is not led astray by what they hold', () => {
