@@ -1,5 +1,6 @@
 /** The messages of the rate limit protocol on the wire; written by hand, for they are read and written for every request. */
 import { GatewayError } from '../lib/errors.ts';
+import { varintSize, writeVarint } from '../lib/varint.ts';
 
 export interface Entry {
   readonly key: string;
@@ -192,23 +193,6 @@ export interface RateLimitResponse {
   readonly responseHeaders: readonly HeaderValue[];
   /** google.protobuf.Struct, encoded. */
   readonly dynamicMetadata: Uint8Array | undefined;
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
-  return size;
-}
-
-function writeVarint(target: Buffer, offset: number, value: number): number {
-  let rest = value;
-  let at = offset;
-  while (rest >= 128) {
-    target[at++] = (rest % 128) + 128;
-    rest = Math.floor(rest / 128);
-  }
-  target[at++] = rest;
-  return at;
 }
 
 function statusSize({ limit, remaining, resetSeconds }: Status): number {

@@ -1,5 +1,6 @@
 /** The protobuf wire format, as much of it as the four discovery messages need. Works on offsets, copies nothing. */
 import { GatewayError } from '../lib/errors.ts';
+import { varintSize, writeVarint } from '../lib/varint.ts';
 
 /** Length-delimited fields: `start` and `end` bound the payload. Varints: `value` holds the number. */
 export type FieldVisitor = (field: number, start: number, end: number, value: number, tagStart: number) => void;
@@ -59,26 +60,9 @@ export function readString(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('utf8', start, end);
 }
 
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
-  return size;
-}
-
 /** Size of a length-delimited field with its tag (field numbers below 16). */
 export function fieldSize(length: number): number {
   return 1 + varintSize(length) + length;
-}
-
-function writeVarint(target: Buffer, offset: number, value: number): number {
-  let rest = value;
-  let at = offset;
-  while (rest >= 128) {
-    target[at++] = (rest % 128) + 128;
-    rest = Math.floor(rest / 128);
-  }
-  target[at++] = rest;
-  return at;
 }
 
 /** Writes tag and length of a length-delimited field (field numbers below 16); returns the offset behind them. */
