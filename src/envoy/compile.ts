@@ -29,7 +29,7 @@ export function compileGateway(
   options: CompileOptions,
 ): CompiledGateway {
   const rules = inferenceRules(gateway);
-  const plain = plainBackends(gateway);
+  const plain = plainBackends(gateway, rules);
   const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
   const byName = new Map(backends.map((backend) => [backend.name, backend]));
   // Routes to the others are answered with 501, so their clusters would have no use.

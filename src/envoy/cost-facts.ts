@@ -1,6 +1,7 @@
 import type { CostIr } from '../ir/index.ts';
 import { compileCost } from '../lib/cel.ts';
 import { InvariantError } from '../lib/errors.ts';
+import { createLru } from '../lib/lru.ts';
 import { emitCostLua } from './cost-lua.ts';
 
 /** A cost as the script computes it; none where `costProblem` has something to say. */
@@ -17,8 +18,13 @@ export function costProblem(cost: CostIr): string | undefined {
   return lua.ok ? undefined : lua.message;
 }
 
+// All rules of a route share its expressions, each for every API they serve, and again in every revision.
+const compiledCosts = createLru<ReturnType<typeof emitCostLua>>(1024);
+
 function costLua(expression: string): ReturnType<typeof emitCostLua> {
-  const compiled = compileCost(expression);
-  if (!compiled.ok) throw new InvariantError(`a cost was not checked: ${compiled.message}`);
-  return emitCostLua(compiled.cost.ast);
+  return compiledCosts.take(expression, () => {
+    const compiled = compileCost(expression);
+    if (!compiled.ok) throw new InvariantError(`a cost was not checked: ${compiled.message}`);
+    return emitCostLua(compiled.cost.ast);
+  });
 }

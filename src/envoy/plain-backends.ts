@@ -26,9 +26,9 @@ export function inferenceRules(gateway: GatewayIr): InferenceRuleIr[] {
  * Names of the backends whose attempts need no script: every rule that uses one has it alone, once and unchanged, the
  * client's path is the provider's, and the only credential is the configured one. Their routes do the little that is left.
  */
-export function plainBackends(gateway: GatewayIr): ReadonlySet<string> {
+export function plainBackends(gateway: GatewayIr, rules = inferenceRules(gateway)): ReadonlySet<string> {
   const used = new Map<string, boolean>();
-  for (const rule of inferenceRules(gateway)) {
+  for (const rule of rules) {
     for (const { backend } of rule.backends) used.set(backend, (used.get(backend) ?? true) && isPlainRule(rule));
   }
   const plain = gateway.backends.filter(
