@@ -110,6 +110,7 @@ export interface ToolCallPart {
 export interface ReasoningPart {
   readonly kind: 'reasoning';
   readonly text: string;
+  /** Gemini's begin with `gemini:`, since each provider refuses those of another. */
   readonly signature?: string;
 }
 
@@ -186,6 +187,8 @@ export interface Candidate {
   readonly stopSequence?: string;
   /** In OpenAI's shape: `{token, logprob, bytes, top_logprobs}`. */
   readonly logprobs?: readonly JsonValue[];
+  /** What a vendor says of this one, under the names clients see. */
+  readonly extra?: JsonObject;
 }
 
 /** `pause`: the model wants its turn to be continued. */

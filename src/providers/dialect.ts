@@ -53,6 +53,8 @@ export interface StreamWriter {
 
 /** An API as providers speak it: requests go out in it and answers come in it. */
 export interface ProviderDialect {
+  /** Headers that every request of the API has, beside credentials. */
+  readonly headers?: readonly (readonly [name: string, value: string])[];
   /**
    * Body of the request; its path is data (facts.ts). Errors: GatewayError `invalid_input` for what the API cannot carry
    * at all (audio where there is none), so that nothing is silently left out of what the model sees.
@@ -74,4 +76,25 @@ export interface StreamReader {
   readonly push: (bytes: Uint8Array) => AnswerEvent[];
   /** The stream has ended: what is still open is closed, and a missing end is an `error` event. */
   readonly end: () => AnswerEvent[];
+}
+
+/** A conversion of one whole body each way, for endpoints that hold no conversation and do not stream. */
+export interface WholeConversion {
+  /** `body`: the client's. Errors: GatewayError `invalid_input` for what the provider cannot carry at all. */
+  readonly writeRequest: (body: JsonObject, context: DialectContext) => JsonObject;
+  /** The client's answer out of the provider's. Errors: GatewayError `provider_failed` for an answer of another shape. */
+  readonly readAnswer: (answer: JsonObject, context: WholeAnswerContext) => JsonObject;
+  readonly readError: ProviderDialect['readError'];
+}
+
+/** Facts of the exchange for the answer of a whole conversion. */
+export interface WholeAnswerContext {
+  /** The model the provider was asked for. */
+  readonly model: string;
+  /** The client's body. */
+  readonly request: JsonObject;
+  /** Unique for this exchange, letters and digits. */
+  readonly requestId: string;
+  /** Seconds since 1970. */
+  readonly nowSeconds: number;
 }
