@@ -1,9 +1,9 @@
 /** The rate limit service: limiter and store behind gRPC. */
 import { GatewayError } from '../lib/errors.ts';
+import { createHealth } from '../lib/http2/health.ts';
+import { createGrpcServer, type ServerTls } from '../lib/http2/server.ts';
+import type { Method } from '../lib/http2/streams.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { createHealth } from './health.ts';
-import { createGrpcServer, type ServerTls } from './http2/server.ts';
-import type { Method } from './http2/streams.ts';
 import { createLimiter, type LimiterOptions } from './limiter.ts';
 import type { LimitsConfig } from './limits-config.ts';
 import { createStatistics } from './statistics.ts';

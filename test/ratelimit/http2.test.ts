@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { encodeMessage } from '../../src/envoy/schema/index.ts';
-import { createGrpcServer, type GrpcServer } from '../../src/ratelimit/http2/server.ts';
-import type { Method } from '../../src/ratelimit/http2/streams.ts';
+import { createGrpcServer, type GrpcServer } from '../../src/lib/http2/server.ts';
+import type { Method } from '../../src/lib/http2/streams.ts';
 import type { RateLimitService } from '../../src/ratelimit/index.ts';
 import { until } from '../support/index.ts';
 import { connect, entries, METHOD, startService } from './client.ts';

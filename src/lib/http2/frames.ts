@@ -111,11 +111,16 @@ export const OK_TRAILERS = literal('grpc-status', '0');
 
 /** The block of an answer that is only a status; `message` is shortened to what fits one frame. */
 export function statusBlock(status: number, message: string): Buffer {
+  return Buffer.concat([ANSWER_HEADERS, statusTrailers(status, message)]);
+}
+
+/** The block of trailers that say what went wrong. */
+export function statusTrailers(status: number, message: string): Buffer {
   // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md: percent-encoding of UTF-8.
   const encoded = Buffer.from(message.slice(0, 1000))
     .toString('latin1')
     .replace(/[^\x20-\x24\x26-\x7e]/g, percent);
-  return Buffer.concat([ANSWER_HEADERS, literal('grpc-status', String(status)), literal('grpc-message', encoded)]);
+  return Buffer.concat([literal('grpc-status', String(status)), literal('grpc-message', encoded)]);
 }
 
 function percent(character: string): string {

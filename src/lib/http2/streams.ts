@@ -1,17 +1,31 @@
 /** What the methods of a gRPC server are, and the state of one call. */
 import type { Headers } from './hpack.ts';
 
+/** Bytes in front of a message: a flag, and its length in four bytes. */
+export const MESSAGE_HEAD = 5;
+
 /** The answering side of a call that has many answers. */
 export interface Answers {
   send(message: Buffer): void;
   end(): void;
 }
 
+/** The asking side of a call in which both sides send as many messages as they like. */
+export interface Receiver {
+  /** Shape: `message` is a view of what has arrived, to be read or copied at once. */
+  message(message: Buffer): void;
+  /** The client sends nothing more. Ends the answers, now or later. */
+  end(): void;
+  /** The client has gone, or the call has failed. */
+  gone(): void;
+}
+
 /** A method: one answer, or as many as it likes. What it throws or rejects with becomes the status of the call. */
 export type Method =
   | { readonly kind: 'unary'; readonly answer: (message: Buffer) => Buffer | Promise<Buffer> }
   /** Returns what to do when the client has gone. */
-  | { readonly kind: 'streaming'; readonly open: (message: Buffer, answers: Answers) => () => void };
+  | { readonly kind: 'streaming'; readonly open: (message: Buffer, answers: Answers) => () => void }
+  | { readonly kind: 'duplex'; readonly open: (answers: Answers) => Receiver };
 
 /** Bytes that wait for the client to have room. */
 export interface Waiting {
@@ -32,6 +46,13 @@ export interface Stream {
   isHalfClosed: boolean;
   waiting: Waiting[];
   onGone: (() => void) | undefined;
+  /** Present in a duplex call. */
+  receiver: Receiver | undefined;
+  /** Of a duplex call: bytes of the next message, its head included, as far as they are known. */
+  wanted: number;
+  /** Of a duplex call: bytes read that the client has not been given room for again. */
+  consumed: number;
+  hasAnswered: boolean;
 }
 
 export function createStream(id: number, headers: Headers, sendRoom: number): Stream {
@@ -44,5 +65,9 @@ export function createStream(id: number, headers: Headers, sendRoom: number): St
     isHalfClosed: false,
     waiting: [],
     onGone: undefined,
+    receiver: undefined,
+    wanted: MESSAGE_HEAD,
+    consumed: 0,
+    hasAnswered: false,
   };
 }

@@ -1,5 +1,5 @@
 /** grpc.health.v1.Health: whether this instance takes requests. */
-import type { Answers, Method } from './http2/streams.ts';
+import type { Answers, Method } from './streams.ts';
 
 export interface Health {
   readonly methods: ReadonlyMap<string, Method>;

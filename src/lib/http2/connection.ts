@@ -4,7 +4,7 @@
  * costs more than twice as much (bench/README.md).
  */
 import type { Socket } from 'node:net';
-import { GatewayError } from '../../lib/errors.ts';
+import { GatewayError } from '../errors.ts';
 import {
   ANSWER_HEADERS,
   ERROR,
@@ -21,11 +21,12 @@ import {
   SETTINGS_ACK,
   settingsFrame,
   statusBlock,
+  statusTrailers,
   windowUpdateFrame,
   writeFrameHead,
 } from './frames.ts';
 import { type Headers, HpackDecoder, HpackError } from './hpack.ts';
-import { createStream, type Method, type Stream, type Waiting } from './streams.ts';
+import { createStream, MESSAGE_HEAD, type Method, type Receiver, type Stream, type Waiting } from './streams.ts';
 
 export interface ConnectionOptions {
   readonly methods: ReadonlyMap<string, Method>;
@@ -50,7 +51,6 @@ const RECEIVE_WINDOW = 16 * 1024 * 1024;
 const DEFAULT_WINDOW = 65_535;
 /** Unsent bytes at which nothing more is read: who does not read its answers gets no more of them. */
 const MAX_UNSENT = 4 * 1024 * 1024;
-const MESSAGE_HEAD = 5;
 
 /** An error of the whole connection. */
 class ConnectionError extends Error {
@@ -198,11 +198,46 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     finish(stream);
   }
 
+  /** One of many answers; the headers go out in front of the first one, in one piece with it where there is room. */
+  function answerMore(stream: Stream, message: Buffer): void {
+    if (streams.get(stream.id) !== stream) return;
+    const block = stream.hasAnswered ? EMPTY : ANSWER_HEADERS;
+    const isFirst = !stream.hasAnswered;
+    const size = MESSAGE_HEAD + message.length;
+    stream.hasAnswered = true;
+    if (stream.waiting.length > 0 || size > maxFrame || size > sendRoom || size > stream.sendRoom) {
+      if (isFirst) stream.waiting.push({ block, endStream: false });
+      send(stream, { data: framed(message), endStream: false });
+      return;
+    }
+    sendRoom -= size;
+    stream.sendRoom -= size;
+    const target = Buffer.allocUnsafe((isFirst ? FRAME_HEAD + block.length : 0) + FRAME_HEAD + size);
+    let at = 0;
+    if (isFirst) {
+      at = writeFrameHead(target, 0, block.length, FRAME.headers, FLAG.endHeaders, stream.id);
+      target.set(block, at);
+      at += block.length;
+    }
+    at = writeFrameHead(target, at, size, FRAME.data, 0, stream.id);
+    target[at] = 0;
+    target.writeUInt32BE(message.length, at + 1);
+    target.set(message, at + MESSAGE_HEAD);
+    write(target);
+  }
+
+  function endAnswers(stream: Stream): void {
+    const waiting: Waiting[] = stream.hasAnswered ? [] : [{ block: ANSWER_HEADERS, endStream: false }];
+    send(stream, ...waiting, { block: OK_TRAILERS, endStream: true });
+  }
+
   function fail(stream: Stream, caught: unknown): void {
     const known = caught instanceof GatewayError;
     if (!known) options.onBug(caught);
     const [status, message] = known ? [caught.grpcStatus, caught.message] : [13, 'internal error'];
-    send(stream, { block: statusBlock(status, message), endStream: true });
+    stream.onGone?.();
+    const block = stream.hasAnswered ? statusTrailers(status, message) : statusBlock(status, message);
+    send(stream, { block, endStream: true });
   }
 
   // Calls
@@ -216,6 +251,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     }
     try {
       const message = messageOf(stream);
+      if (method.kind === 'duplex') return;
       if (method.kind === 'streaming') {
         openAnswers(stream, message, method.open);
         return;
@@ -244,10 +280,58 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
 
   function openAnswers(stream: Stream, message: Buffer, start: OpenMethod): void {
     send(stream, { block: ANSWER_HEADERS, endStream: false });
+    stream.hasAnswered = true;
     stream.onGone = start(message, {
-      send: (one) => send(stream, { data: framed(one), endStream: false }),
-      end: () => send(stream, { block: OK_TRAILERS, endStream: true }),
+      send: (one) => answerMore(stream, one),
+      end: () => endAnswers(stream),
     });
+  }
+
+  /** A call that both sides send messages in begins with its headers. */
+  function openDuplex(stream: Stream, start: OpenDuplex): void {
+    try {
+      const receiver = start({ send: (one) => answerMore(stream, one), end: () => endAnswers(stream) });
+      stream.receiver = receiver;
+      stream.onGone = () => receiver.gone();
+    } catch (caught) {
+      fail(stream, caught);
+    }
+  }
+
+  /** Hands on the messages that are whole by now. */
+  function readDuplex(stream: Stream, receiver: Receiver): void {
+    try {
+      while (stream.received >= stream.wanted && streams.get(stream.id) === stream) {
+        const [first = EMPTY] = stream.parts;
+        const bytes = first.length >= stream.wanted ? first : Buffer.concat(stream.parts);
+        if (bytes !== first) stream.parts = [bytes];
+        if (bytes[0] !== 0) throw new GatewayError('invalid_input', 'compressed messages are not taken');
+        const size = MESSAGE_HEAD + bytes.readUInt32BE(1);
+        stream.wanted = size;
+        if (stream.received < size) return;
+        if (bytes.length < size) {
+          stream.parts = [Buffer.concat(stream.parts)];
+          continue;
+        }
+        const left = bytes.length - size;
+        if (left === 0) stream.parts.shift();
+        else stream.parts[0] = bytes.subarray(size);
+        stream.received -= size;
+        buffered -= size;
+        stream.wanted = MESSAGE_HEAD;
+        giveRoom(stream, size);
+        receiver.message(bytes.subarray(MESSAGE_HEAD, size));
+      }
+    } catch (caught) {
+      fail(stream, caught);
+    }
+  }
+
+  function giveRoom(stream: Stream, size: number): void {
+    stream.consumed += size;
+    if (stream.consumed < maxMessageBytes / 2 || stream.isHalfClosed) return;
+    write(windowUpdateFrame(stream.id, stream.consumed));
+    stream.consumed = 0;
   }
 
   /** The one message of a request. */
@@ -289,12 +373,22 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     if (refusal !== undefined) {
       stream.isHalfClosed = (flags & FLAG.endStream) !== 0;
       send(stream, { block: httpStatusBlock(refusal), endStream: true });
-    } else if (flags & FLAG.endStream) onRequestEnd(stream);
+      return;
+    }
+    const method = methods.get(headers.get(':path') ?? '');
+    if (method?.kind === 'duplex') openDuplex(stream, method.open);
+    if (flags & FLAG.endStream) onRequestEnd(stream);
   }
 
   function onRequestEnd(stream: Stream): void {
     stream.isHalfClosed = true;
-    dispatch(stream);
+    if (stream.receiver) {
+      try {
+        stream.receiver.end();
+      } catch (caught) {
+        fail(stream, caught);
+      }
+    } else dispatch(stream);
   }
 
   function onData(id: number, flags: number, payload: Buffer, frameBytes: number): void {
@@ -313,9 +407,10 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     if (payload.length > 0) stream.parts.push(payload);
     if (sizeOf(stream) > maxMessageBytes || buffered > maxBuffered) {
       const why = buffered > maxBuffered ? 'too much at once' : `a message of more than ${maxMessageBytes} bytes`;
-      send(stream, { block: statusBlock(8, why), endStream: true });
+      fail(stream, new GatewayError('limit_exceeded', why));
       return;
     }
+    if (stream.receiver) readDuplex(stream, stream.receiver);
     if (flags & FLAG.endStream) onRequestEnd(stream);
   }
 
@@ -465,6 +560,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
 const EMPTY = Buffer.alloc(0);
 
 type OpenMethod = Extract<Method, { kind: 'streaming' }>['open'];
+type OpenDuplex = Extract<Method, { kind: 'duplex' }>['open'];
 
 /** Bytes of the message that arrives: what its head says, since one that is too large never arrives as a whole. */
 function sizeOf({ parts, received }: Stream): number {

@@ -1,7 +1,7 @@
 /** A gRPC server on HTTP/2, with or without TLS. */
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
-import { GatewayError } from '../../lib/errors.ts';
+import { GatewayError } from '../errors.ts';
 import { type Connection, serveConnection } from './connection.ts';
 import type { Method } from './streams.ts';
 
@@ -25,9 +25,12 @@ export interface ServerTls {
   readonly clientCa?: Buffer;
 }
 
+/** `path`: of a Unix socket. */
+export type GrpcAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
 export interface GrpcServer {
-  /** Errors: GatewayError `port_in_use`, `unavailable`. */
-  listen(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
+  /** Shape: gives the address back, with the port that was taken for 0. Errors: GatewayError `port_in_use`, `unavailable`. */
+  listen<A extends GrpcAddress>(address: A): Promise<A>;
   /** For new connections. */
   replaceTls(tls: ServerTls): void;
   readonly connections: number;
@@ -63,16 +66,18 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   server.maxConnections = options.maxConnections ?? 10_000;
 
   return {
-    listen: ({ host, port }) =>
+    listen: (address) =>
       new Promise((resolve, reject) => {
         server.once('error', (error: NodeJS.ErrnoException) => {
           const isTaken = error.code === 'EADDRINUSE';
-          const what = isTaken ? `the address ${host}:${port} is in use` : `cannot listen on ${host}:${port}`;
+          const name = 'path' in address ? address.path : `${address.host}:${address.port}`;
+          const what = isTaken ? `the address ${name} is in use` : `cannot listen on ${name}`;
           reject(new GatewayError(isTaken ? 'port_in_use' : 'unavailable', what, { cause: error }));
         });
-        server.listen({ host, port }, () => {
+        server.listen(address, () => {
           const bound = server.address();
-          resolve({ host, port: typeof bound === 'object' && bound !== null ? bound.port : port });
+          const port = typeof bound === 'object' && bound !== null ? { port: bound.port } : {};
+          resolve({ ...address, ...port });
         });
       }),
     replaceTls: (next) => void ('setSecureContext' in server && server.setSecureContext(contextOf(next))),
