@@ -12,12 +12,12 @@ export interface UnaryAnswer {
   readonly usage?: Usage;
 }
 
-/** An answer as server-sent events; each event is one write. */
+/** An answer as a stream; each event is one write: server-sent events as text, binary event streams as bytes. */
 export interface StreamAnswer {
   readonly kind: 'stream';
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  readonly events: readonly string[];
+  readonly events: readonly (string | Buffer)[];
   readonly usage?: Usage;
 }
 
@@ -32,6 +32,12 @@ export interface Provider {
   readonly answer: (request: RecordedRequest, settings: FakeSettings) => Answer;
   /** The provider's error body for a status, for faults that give none. */
   readonly errorBody: (status: number, message: string) => unknown;
+  /** The whole answer for a status, where the body is not all of it. */
+  readonly errorAnswer?: (status: number, message: string) => UnaryAnswer;
+  /** What ends a stream that fails in its middle; default: `data:` with the error body. */
+  readonly errorEvent?: (settings: FakeSettings, status: number, message: string) => string | Buffer;
+  /** The header that carries the request's id, and the form of the id; default `x-request-id`. */
+  readonly idHeader?: string;
 }
 
 /** Thrown by checks: the answer that refuses the request. */
@@ -69,7 +75,7 @@ export function bytesAnswer(type: string, body: Buffer, usage?: Usage): UnaryAns
 }
 
 /** An event stream. */
-export function streamAnswer(events: readonly string[], usage?: Usage): StreamAnswer {
+export function streamAnswer(events: readonly (string | Buffer)[], usage?: Usage): StreamAnswer {
   return {
     kind: 'stream',
     status: 200,
@@ -84,4 +90,17 @@ export function sseEvent(settings: FakeSettings, data: unknown, name?: string): 
   const text = typeof data === 'string' ? data : JSON.stringify(data);
   const end = settings.lineEnd;
   return `${name === undefined ? '' : `event: ${name}${end}`}data: ${text}${end}${end}`;
+}
+
+/** The event that ends a stream which fails in its middle. */
+export function failureEvent(
+  provider: Provider,
+  settings: FakeSettings,
+  status: number,
+  message: string,
+): string | Buffer {
+  return (
+    provider.errorEvent?.(settings, status, message) ??
+    sseEvent(settings, provider.errorBody(status, message), undefined)
+  );
 }

@@ -33,6 +33,8 @@ function anthropicProvider(keyList: readonly string[], prefix: string): Provider
   ]);
   return {
     kind: 'anthropic',
+    idHeader: 'request-id',
+    errorEvent: (settings, status, message) => sseEvent(settings, statusError(status, message), 'error'),
     ownsCredential: (header, value) => header === 'x-api-key' && keys.has(value),
     errorBody: statusError,
     answer: (request, settings) => {

@@ -3,10 +3,11 @@ import { createServer, type Server } from 'node:http';
 import { createServer as createH2Server, createSecureServer } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { type Answer, jsonAnswer, type Provider, Refusal, sseEvent } from './answer.ts';
+import { type Answer, failureEvent, jsonAnswer, type Provider, Refusal } from './answer.ts';
 import { testCa } from './certs.ts';
 import { type ForeignCredential, foreignCredentials, repeatedHeaders } from './credentials.ts';
 import { type RecordedRequest, readRequest, type ServerRequest } from './recorded.ts';
+import { scriptOf } from './script.ts';
 import { pause, type Responder, resetExchange, sendAnswer } from './send.ts';
 import { defaultSettings, type FakeSettings, type Fault, type FaultPlan } from './settings.ts';
 
@@ -184,7 +185,11 @@ export class Fake {
       this.protocolErrors.push(`request ${request.n} repeats ${repeated.join(', ')}`);
       return jsonAnswer(400, this.#provider.errorBody(400, `repeated header ${repeated.join(', ')}`));
     }
+    const script = scriptOf(request, this.settings);
     try {
+      if (script.status !== undefined) {
+        return this.#errorAnswer(script.status, script.message ?? `${this.name} says ${script.status}`);
+      }
       return this.#withErrorEvent(this.#provider.answer(request, this.settings), fault.errorAfterChunks);
     } catch (error) {
       if (error instanceof Refusal) return error.answer;
@@ -194,20 +199,23 @@ export class Fake {
 
   #withErrorEvent(answer: Answer, after: number | undefined): Answer {
     if (answer.kind === 'unary' || after === undefined) return answer;
-    const name = this.#provider.kind === 'anthropic' ? 'error' : undefined;
-    const error = sseEvent(this.settings, this.#provider.errorBody(500, `${this.name} fails in the stream`), name);
+    const error = failureEvent(this.#provider, this.settings, 500, `${this.name} fails in the stream`);
     return { ...answer, events: [...answer.events.slice(0, after), error] };
   }
 
   #faultAnswer(status: number, fault: Fault): Answer {
-    if (fault.body === undefined)
-      return jsonAnswer(status, this.#provider.errorBody(status, `${this.name} says ${status}`));
+    if (fault.body === undefined) return this.#errorAnswer(status, `${this.name} says ${status}`);
     return { kind: 'unary', status, headers: { 'content-type': 'application/json' }, body: Buffer.from(fault.body) };
+  }
+
+  #errorAnswer(status: number, message: string): Answer {
+    const { errorAnswer, errorBody } = this.#provider;
+    return errorAnswer?.(status, message) ?? jsonAnswer(status, errorBody(status, message));
   }
 
   #signed(answer: Answer, request: RecordedRequest): Answer {
     const id = `req_${this.name}_${request.n}`;
-    const idHeader = this.#provider.kind === 'anthropic' ? 'request-id' : 'x-request-id';
+    const idHeader = this.#provider.idHeader ?? 'x-request-id';
     return { ...answer, headers: { ...answer.headers, [idHeader]: id, 'x-fake': this.name } };
   }
 }

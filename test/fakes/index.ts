@@ -4,11 +4,13 @@
  */
 export { ANTHROPIC_KEY, type AnthropicOptions, startAnthropic } from './anthropic.ts';
 export { AZURE_KEY, type AzureOptions, startAzure } from './azure.ts';
+export { AWS_CREDENTIALS, type AwsCredentials, type BedrockOptions, startBedrock } from './bedrock/index.ts';
 export { type Identity, type TestCa, testCa } from './certs.ts';
 export { COHERE_KEY, type CohereOptions, startCohere } from './cohere.ts';
 export type { ForeignCredential } from './credentials.ts';
 export { Fake, type FakeOptions } from './fake.ts';
 export { OPENAI_KEY, type OpenAiOptions, startOpenAi } from './openai/index.ts';
 export type { RecordedRequest } from './recorded.ts';
+export type { Script, Stop, ToolCall } from './script.ts';
 export type { FakeSettings, Fault, FaultPlan, Usage } from './settings.ts';
 export { countTokens } from './usage.ts';

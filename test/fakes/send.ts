@@ -114,8 +114,8 @@ function unaryBody(body: Buffer, coding: string): Buffer {
 }
 
 /** Each event compressed and flushed, so that every piece can be decoded when it arrives. */
-async function streamPieces(events: readonly string[], coding: string): Promise<Buffer[]> {
-  if (coding === '') return events.map((event) => Buffer.from(event));
+async function streamPieces(events: readonly (string | Buffer)[], coding: string): Promise<Buffer[]> {
+  if (coding === '') return events.map((event) => (typeof event === 'string' ? Buffer.from(event) : event));
   const coder =
     coding === 'gzip'
       ? createGzip({ flush: constants.Z_SYNC_FLUSH })

@@ -1,5 +1,6 @@
 /** What a test may turn on a fake while it runs: the shape of answers, their usage, and faults. */
 import type { RecordedRequest } from './recorded.ts';
+import type { Script } from './script.ts';
 
 /**
  * Token counts as a provider's own fields carry them: `input` is `prompt_tokens` of OpenAI (cached ones included) and
@@ -29,6 +30,8 @@ export interface FakeSettings {
   deltaInputTokens: boolean;
   /** Text of an answer; otherwise `chunks` words. */
   reply: ((request: RecordedRequest) => string) | undefined;
+  /** What to answer, in words that every provider can say; wins over `reply`, `chunks` and `usage`. */
+  script: Script | ((request: RecordedRequest) => Script | undefined) | undefined;
   /** Models that exist; undefined accepts any. Azure: the deployments. */
   models: readonly string[] | undefined;
   /** `model` of an answer; otherwise the one asked for. */
@@ -53,6 +56,7 @@ export function defaultSettings(): FakeSettings {
     usage: {},
     deltaInputTokens: true,
     reply: undefined,
+    script: undefined,
     models: undefined,
     responseModel: undefined,
     compress: undefined,
