@@ -1,3 +1,4 @@
+import type { QuotaIr } from './limits.ts';
 import type { SecretRef } from './secret.ts';
 
 export type ProviderSchema =
@@ -26,6 +27,8 @@ export interface BackendIr {
   readonly credential?: CredentialIr;
   /** The client's own credentials go on to this backend (and to no other). Never beside `credential`. */
   readonly forwardClientCredentials?: boolean;
+  /** How much of it may be used. */
+  readonly quotas?: readonly QuotaIr[];
   /** HTTP CONNECT proxy to reach it through, `host:port`. */
   readonly forwardProxy?: string;
 }

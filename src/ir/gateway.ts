@@ -21,6 +21,8 @@ export interface GatewayIr {
   readonly endpointPrefixes: EndpointPrefixes;
   /** Larger request bodies get 413. */
   readonly maxRequestBodyBytes: number;
+  /** Requests that have a limit are refused while the rate limit service does not answer; else they pass. */
+  readonly refuseUnlimited?: true;
 }
 
 /** One socket. Gateway API listeners that share a port share it. */

@@ -12,5 +12,17 @@ export {
   type EndpointPrefixes,
 } from './endpoints.ts';
 export type * from './gateway.ts';
+export type * from './limits.ts';
+export type * from './limits-config.ts';
+export {
+  bucketsOf,
+  entryKey,
+  LIMIT_KEY,
+  LIMITS_DOMAIN,
+  limitsOf,
+  type NamedBucket,
+  OPEN_QUOTA,
+  unionOfLimits,
+} from './limits-of.ts';
 export type * from './route.ts';
 export type * from './secret.ts';

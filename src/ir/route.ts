@@ -1,4 +1,5 @@
 import type { FieldPath } from '../lib/findings.ts';
+import type { LimitIr, LocalLimitIr } from './limits.ts';
 
 /** The object and field that something compiled comes from: the way back from Envoy to the YAML. */
 export interface OriginIr {
@@ -14,6 +15,15 @@ export interface RouteIr {
   readonly origin: OriginIr;
   readonly match: MatchIr;
   readonly action: ActionIr;
+  readonly limits?: LimitsIr;
+}
+
+/** What requests of a route may use. */
+export interface LimitsIr {
+  /** Of all Envoys together. */
+  readonly global: readonly LimitIr[];
+  /** Of each Envoy by itself. */
+  readonly local: readonly LocalLimitIr[];
 }
 
 export interface MatchIr {

@@ -5,14 +5,8 @@
  * Must not know: which policy the limits come from.
  */
 
+export type { LimitDescriptor, LimitsConfig } from '../ir/index.ts';
 export { startServiceHttp } from './http.ts';
-export type {
-  LimitDescriptor,
-  LimitsConfig,
-  LimitsDomain,
-  LimitsProblem,
-  RateLimitPolicy,
-} from './limits-config.ts';
 export { type LimitsFile, parseLimitsFiles } from './limits-file.ts';
 export { createRateLimitService, type RateLimitService, type RateLimitServiceOptions } from './service.ts';
 export { guardStore } from './store/guard.ts';

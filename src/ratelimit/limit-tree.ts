@@ -1,5 +1,5 @@
 /** The configuration as it is looked up: one tree a domain. Source: envoyproxy/ratelimit, src/config/config_impl.go. */
-import type { Algorithm, LimitDescriptor, LimitsConfig } from './limits-config.ts';
+import type { Algorithm, LimitDescriptor, LimitsConfig } from '../ir/index.ts';
 import type { LimitStats, Statistics } from './statistics.ts';
 import { unitByName } from './units.ts';
 import { encodeLimit } from './wire.ts';

@@ -1,9 +1,10 @@
 /** Decides requests: limits, buckets, statuses. Source: envoyproxy/ratelimit, src/service/ratelimit.go. */
+import type { LimitsConfig } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { Asked } from './asked.ts';
 import { createLookup, type FindLimit } from './find-limit.ts';
 import { compileLimits } from './limit-tree.ts';
-import { type LimitsConfig, validateLimits } from './limits-config.ts';
+import { validateLimits } from './limits-config.ts';
 import { responseMetadata } from './metadata.ts';
 import { planChanges } from './plan.ts';
 import { overallCode } from './quota.ts';

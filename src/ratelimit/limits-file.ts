@@ -1,7 +1,8 @@
 /** Files of envoyproxy/ratelimit: one domain a YAML document. */
 import { parseAllDocuments } from 'yaml';
+import type { LimitDescriptor, LimitsConfig, LimitsDomain } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import { type LimitDescriptor, type LimitsConfig, type LimitsDomain, validateLimits } from './limits-config.ts';
+import { validateLimits } from './limits-config.ts';
 
 /** A file as it was read. */
 export interface LimitsFile {

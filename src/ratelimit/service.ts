@@ -1,11 +1,11 @@
 /** The rate limit service: limiter and store behind gRPC. */
+import type { LimitsConfig } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { createHealth } from '../lib/http2/health.ts';
 import { createGrpcServer, type ServerTls } from '../lib/http2/server.ts';
 import type { Method } from '../lib/http2/streams.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { createLimiter, type LimiterOptions } from './limiter.ts';
-import type { LimitsConfig } from './limits-config.ts';
 import { createStatistics } from './statistics.ts';
 import { decodeRequest, encodeResponse, type RateLimitRequest, type RateLimitResponse } from './wire.ts';
 

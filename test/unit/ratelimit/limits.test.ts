@@ -1,12 +1,8 @@
 import { expect } from 'chai';
+import type { LimitDescriptor, LimitsConfig, RateLimitPolicy } from '../../../src/ir/index.ts';
 import { createLookup } from '../../../src/ratelimit/find-limit.ts';
 import { compileLimits, matchesParts } from '../../../src/ratelimit/limit-tree.ts';
-import {
-  type LimitDescriptor,
-  type LimitsConfig,
-  type RateLimitPolicy,
-  validateLimits,
-} from '../../../src/ratelimit/limits-config.ts';
+import { validateLimits } from '../../../src/ratelimit/limits-config.ts';
 import { parseLimitsFiles } from '../../../src/ratelimit/limits-file.ts';
 import { createStatistics } from '../../../src/ratelimit/statistics.ts';
 
