@@ -6,6 +6,7 @@ export function backendNeeds(backend: BackendIr): EnvoyFeature[] {
   return [
     ...(backend.provider ? (['lua_filter_context'] as const) : []),
     ...(backend.credential?.secret ? (['credential_injector'] as const) : []),
+    ...(backend.signing ? (['aws_request_signing'] as const) : []),
     ...(backend.forwardProxy === undefined ? [] : (['forward_proxy'] as const)),
   ];
 }

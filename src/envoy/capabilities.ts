@@ -22,6 +22,12 @@ const FEATURES = {
     extension: 'envoy.filters.http.credential_injector',
     what: 'the credential_injector filter with a prefix of its header',
   },
+  /** Every supported version has it, but an Envoy may be built without. */
+  aws_request_signing: {
+    since: '1.36.0',
+    extension: 'envoy.filters.http.aws_request_signing',
+    what: 'the aws_request_signing filter',
+  },
   /** Names that are resolved in the order in which they are asked for (clusters.ts). */
   ordered_dns: {
     since: '1.40.0',

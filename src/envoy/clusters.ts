@@ -95,11 +95,7 @@ function providerMetadata(backend: BackendIr): { [key: string]: JsonValue } {
   const { provider } = backend;
   return {
     backend: backend.displayName,
-    ...(provider && {
-      schema: provider.schema,
-      ...(provider.version !== undefined && { version: provider.version }),
-      ...(provider.prefix !== undefined && { prefix: provider.prefix }),
-    }),
+    ...provider,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { BackendIr, GatewayIr, InferenceRuleIr, SecretValues } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
+import { emitSigning } from './aws-signing.ts';
 import { backendNeeds } from './backend-needs.ts';
 import type { Capabilities } from './capabilities.ts';
 import { emitCluster } from './clusters.ts';
@@ -8,6 +9,7 @@ import { emitEndpoints, usesEds } from './endpoints.ts';
 import { clusterName } from './inference-route.ts';
 import { emitListener } from './listeners.ts';
 import type { CompileOptions } from './options.ts';
+import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
 import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
@@ -23,11 +25,12 @@ export interface CompiledGateway {
 }
 
 export function compileGateway(
-  gateway: GatewayIr,
+  configured: GatewayIr,
   secrets: SecretValues,
   capabilities: Capabilities,
   options: CompileOptions,
 ): CompiledGateway {
+  const gateway = withoutPending(configured, secrets);
   const rules = inferenceRules(gateway);
   const plain = plainBackends(gateway, rules);
   const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
@@ -52,13 +55,14 @@ export function compileGateway(
       findings.push(...routes.findings);
     }
   }
-  for (const secret of gateway.secrets) resources.push(emitSecret(secret, secrets));
+  for (const secret of gateway.secrets) if (secret.kind !== 'aws') resources.push(emitSecret(secret, secrets));
+  resources.push(...emitSigning(usable, secrets));
   if (usable.some((backend) => withSentinel.has(backend.name)))
     resources.push(sentinelListener(options.sentinelPort), sentinelSecret());
   return { resources: inOrder(resources), findings: sortFindings(findings) };
 }
 
-const TYPE_ORDER = { secret: 0, cluster: 1, endpoints: 2, listener: 3, route: 4 } as const;
+const TYPE_ORDER = { secret: 0, extension: 1, cluster: 2, endpoints: 3, listener: 4, route: 5 } as const;
 
 function inOrder(resources: readonly EnvoyResource[]): EnvoyResource[] {
   return [...resources].sort((a, b) => {

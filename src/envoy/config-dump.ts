@@ -53,6 +53,12 @@ const SECTIONS: readonly Section[] = [
     entry: (secret, version_info, name) => ({ name, version_info, secret }),
   },
   {
+    type: 'extension',
+    dump: 'EcdsConfigDump',
+    field: 'ecds_filters',
+    entry: (ecds_filter, version_info) => ({ version_info, ecds_filter }),
+  },
+  {
     type: 'endpoints',
     dump: 'EndpointsConfigDump',
     field: 'dynamic_endpoint_configs',
@@ -82,7 +88,8 @@ export function configDump(resources: readonly EnvoyResource[], options: DumpOpt
 function dumpEntry(section: Section, resource: EnvoyResource, showSecrets: boolean): object {
   const { value } = encodeAny(resourceAny(resource));
   const shown = { '@type': typeUrl(TYPES[resource.type]), ...(decodeMessage(TYPES[resource.type], value) as Json) };
-  const masked = resource.type === 'secret' && !showSecrets ? maskSecret(shown) : shown;
+  const holdsSecrets = resource.type === 'secret' || resource.type === 'extension';
+  const masked = holdsSecrets && !showSecrets ? maskSecret(shown) : shown;
   return section.entry(masked, contentHash(value), resource.name);
 }
 

@@ -12,7 +12,7 @@ type Json = Readonly<Record<string, unknown>>;
 const UNNAMED_FIELDS: ReadonlySet<string> = new Set(['load_assignment', 'filter_context', 'metadata', 'json_format']);
 
 /** Envoy waits for these before it uses what names them, so the server has to know of them. */
-const WAITED_FOR: ReadonlySet<ResourceType> = new Set(['endpoints', 'route', 'secret']);
+const WAITED_FOR: ReadonlySet<ResourceType> = new Set(['endpoints', 'extension', 'route', 'secret']);
 
 /**
  * Whether the resources of one gateway fit together: every name leads to a resource, nothing is there twice, and nothing
@@ -138,6 +138,9 @@ function namesIn(value: Json, resource: EnvoyResource): ResourceReference[] {
   }
   for (const name of scriptClusters(value.metadata)) cluster(name);
   if (isObject(value.sds_config) && typeof value.name === 'string') found.push({ type: 'secret', name: value.name });
+  if (isObject(value.config_discovery) && typeof value.name === 'string') {
+    found.push({ type: 'extension', name: value.name });
+  }
   if (isObject(value.rds) && typeof value.rds.route_config_name === 'string') {
     found.push({ type: 'route', name: value.rds.route_config_name });
   }

@@ -37,6 +37,7 @@ export const ROUTER_FILTER = 'envoy.filters.http.router';
 
 export const TYPES = {
   cluster: 'envoy.config.cluster.v3.Cluster',
+  extension: 'envoy.config.core.v3.TypedExtensionConfig',
   endpoints: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
   listener: 'envoy.config.listener.v3.Listener',
   route: 'envoy.config.route.v3.RouteConfiguration',

@@ -19,12 +19,15 @@ export function secretReference(ref: SecretRef): ResourceReference {
 /** Errors: InvariantError when `policy` named a secret without giving its value. */
 export function emitSecret(ref: SecretRef, values: SecretValues): EnvoyResource {
   const value = values.get(ref.name);
-  if (value === undefined || value.kind !== ref.kind)
+  if (value === undefined || value.kind !== ref.kind || value.kind === 'aws')
     throw new InvariantError(`no value for ${TYPES.secret} ${ref.name}`);
   return { type: 'secret', name: ref.name, message: secretMessage(ref.name, value), requires: [] };
 }
 
-function secretMessage(name: string, value: SecretValue): ExtensionsTransportSocketsTlsV3Secret {
+function secretMessage(
+  name: string,
+  value: Exclude<SecretValue, { kind: 'aws' }>,
+): ExtensionsTransportSocketsTlsV3Secret {
   switch (value.kind) {
     case 'generic':
       return { name, generic_secret: { secret: { inline_string: value.value } } };

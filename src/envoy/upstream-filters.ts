@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { API_ENDPOINTS, type BackendIr, type CredentialIr, type EndpointIr, type ProviderIr } from '../ir/index.ts';
 import { nativePath } from '../providers/index.ts';
+import { signingFilter, signingReferences } from './aws-signing.ts';
 import { luaFilter } from './lua.ts';
 import type { BackendFacts } from './lua-facts.ts';
 import { CLIENT_CREDENTIAL_HEADERS, GATEWAY_CREDENTIAL_HEADERS, INTERNAL_HEADERS } from './names.ts';
@@ -58,6 +59,7 @@ export function upstreamFilters(
     ...(backend.credential?.secret && mayUseConfigured(backend.credential)
       ? [credentialFilter(backend.credential, isPlain)]
       : []),
+    ...(backend.signing ? [signingFilter(backend.signing)] : []),
     {
       name: 'envoy.filters.http.upstream_codec',
       typed_config: typedAny('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
@@ -67,7 +69,8 @@ export function upstreamFilters(
 
 export function upstreamFilterReferences(backend: BackendIr): ResourceReference[] {
   const { credential, provider } = backend;
-  return provider && credential?.secret && mayUseConfigured(credential) ? [secretReference(credential.secret)] : [];
+  if (provider && credential?.secret && mayUseConfigured(credential)) return [secretReference(credential.secret)];
+  return signingReferences(backend);
 }
 
 function mayUseConfigured(credential: CredentialIr): boolean {
@@ -132,7 +135,8 @@ export function backendHost(backend: BackendIr): string | undefined {
   }
   const hosts = new Set(backend.endpoints.map((endpoint) => endpoint.hostname));
   const [host] = hosts;
-  return hosts.size === 1 ? host : undefined;
+  if (hosts.size === 1 && host !== undefined) return host;
+  return backend.signing && `bedrock-runtime.${backend.signing.region}.amazonaws.com`;
 }
 
 function addressAndPort(endpoint: Exclude<EndpointIr, { kind: 'unix' }>): string {

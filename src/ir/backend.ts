@@ -25,6 +25,8 @@ export interface BackendIr {
   readonly protocol: 'auto' | 'http1' | 'h2c';
   readonly connection: ConnectionIr;
   readonly credential?: CredentialIr;
+  /** Requests are signed (AWS). Never beside `credential`. */
+  readonly signing?: AwsSigningIr;
   /** The client's own credentials go on to this backend (and to no other). Never beside `credential`. */
   readonly forwardClientCredentials?: boolean;
   /** How much of it may be used. */
@@ -39,6 +41,10 @@ export interface ProviderIr {
   readonly version?: string;
   /** Path prefix without slashes at its ends; empty for none. Undefined: the default of the schema. */
   readonly prefix?: string;
+  /** Google Cloud: the project that requests are made in. */
+  readonly project?: string;
+  /** Google Cloud, AWS: the region that requests are sent to. */
+  readonly region?: string;
 }
 
 export type EndpointIr =
@@ -126,4 +132,12 @@ export interface CredentialOverrideIr {
   readonly dynamicMetadata?: { readonly namespace: string; readonly key: string };
   /** Use the configured credential when the request carries none; else the request cannot use this backend. */
   readonly fallbackToConfigured: boolean;
+}
+
+/** Signature Version 4, over the request as it leaves. */
+export interface AwsSigningIr {
+  readonly service: 'bedrock';
+  readonly region: string;
+  /** Of kind `aws`. Absent: what the environment of the Envoy gives (AWS's default chain). */
+  readonly secret?: SecretRef;
 }

@@ -26,3 +26,4 @@ export {
 } from './limits-of.ts';
 export type * from './route.ts';
 export type * from './secret.ts';
+export type * from './token-source.ts';

@@ -4,7 +4,7 @@
  * is wrong is isolated: its traffic gets an error and everything else moves on. Must not know Envoy or its resources.
  */
 
-import type { Ir, SecretValues } from '../ir/index.ts';
+import type { Ir, SecretValues, TokenSources } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
 import type { ObjectSet } from '../resources/index.ts';
 import { readAddresses } from './backends/addresses.ts';
@@ -37,6 +37,8 @@ export interface Translation {
   readonly ir: Ir;
   /** The values of the secrets that the Ir names. Never printed. */
   readonly secrets: SecretValues;
+  /** How the secrets are had that have to be fetched. Never printed. */
+  readonly tokenSources: TokenSources;
   /** Of policy alone; those of reading and schemas are in the ObjectSet. */
   readonly findings: readonly Finding[];
   readonly conditions: readonly StatusCondition[];
@@ -69,6 +71,7 @@ export function translate(set: ObjectSet, options: TranslateOptions): Translatio
   return {
     ir,
     secrets: usedSecrets(ir, context.secrets.values),
+    tokenSources: usedSecrets(ir, context.secrets.tokens),
     findings: sortFindings(report.findings),
     conditions: sortConditions(conditions.list),
     listeners: gateways.flatMap((gateway) => listenerStatus(gateway, attachments)),
@@ -76,7 +79,7 @@ export function translate(set: ObjectSet, options: TranslateOptions): Translatio
 }
 
 /** Keys that nothing uses are not handed on. */
-function usedSecrets({ gateways }: Ir, values: SecretValues): SecretValues {
+function usedSecrets<T>({ gateways }: Ir, values: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
   const names = new Set(gateways.flatMap(({ secrets }) => secrets.map(({ name }) => name)));
   return new Map([...values].filter(([name]) => names.has(name)).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

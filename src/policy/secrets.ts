@@ -1,21 +1,30 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { SecretRef, SecretValue, SecretValues } from '../ir/index.ts';
+import type { SecretRef, SecretValue, SecretValues, TokenSource, TokenSources } from '../ir/index.ts';
 import { type ConfigMap, configMapValue, type Secret, secretValue } from '../resources/index.ts';
 
 /** Values on their way to SDS, by resource name. */
 export interface SecretStore {
   readonly values: SecretValues;
+  /** How the values are had that have to be fetched. */
+  readonly tokens: TokenSources;
   put(name: string, value: SecretValue): SecretRef;
+  putToken(name: string, source: TokenSource): SecretRef;
 }
 
 /** Creates an empty store. */
 export function createSecretStore(): SecretStore {
   const values = new Map<string, SecretValue>();
+  const tokens = new Map<string, TokenSource>();
   return {
     values,
+    tokens,
     put(name, value) {
       values.set(name, value);
       return { name, kind: value.kind };
+    },
+    putToken(name, source) {
+      tokens.set(name, source);
+      return { name, kind: source.kind.startsWith('aws') ? 'aws' : 'generic' };
     },
   };
 }

@@ -14,6 +14,7 @@ import type { ProviderFacts } from './facts.ts';
 import { openai } from './openai/index.ts';
 import { gcpAnthropic, vertex } from './vertex/index.ts';
 
+export { bedrockRegion } from './bedrock/region.ts';
 export type { ProviderFacts } from './facts.ts';
 
 const FACTS: Readonly<Record<ProviderSchema, ProviderFacts>> = {

@@ -109,17 +109,15 @@ function genericConfig(status: ResourceStatus, withContents: boolean): Buffer {
   return Buffer.concat(parts);
 }
 
-const SECRET = TYPE.secret.replace(/^.*\//, '');
-
 /** An Any as it may be shown. */
 function masked(typeUrl: string, any: Uint8Array): Uint8Array {
-  if (typeUrl !== TYPE.secret) return any;
-  return encodeAny(typeUrl, maskedSecret(anyValue(any)));
+  if (typeUrl !== TYPE.secret && typeUrl !== TYPE.extension) return any;
+  return encodeAny(typeUrl, maskedMessage(typeUrl.replace(/^.*\//, ''), anyValue(any)));
 }
 
-function maskedSecret(value: Uint8Array): Uint8Array {
+function maskedMessage(type: string, value: Uint8Array): Uint8Array {
   try {
-    return encodeMessage(SECRET, maskSecret(decodeMessage(SECRET, value) as Record<string, unknown>));
+    return encodeMessage(type, maskSecret(decodeMessage(type, value) as Record<string, unknown>));
   } catch {
     // What cannot be read cannot be masked: nothing of it is shown.
     return new Uint8Array();

@@ -16,15 +16,15 @@ export const TYPE = {
 } as const;
 
 /**
- * What is used comes before what uses it: secrets, clusters and endpoints, filter configurations, listeners, routes.
+ * What is used comes before what uses it: secrets and filters of clusters, clusters and endpoints, listeners, routes.
  * Routes come behind listeners because Envoy asks for a route configuration only once a listener names it.
  */
 const ORDER: readonly string[] = [
   TYPE.secret,
+  TYPE.extension,
   TYPE.cluster,
   TYPE.endpoints,
   TYPE.localityEndpoint,
-  TYPE.extension,
   TYPE.listener,
   TYPE.scopedRoute,
   TYPE.route,
@@ -43,21 +43,17 @@ export function typeOrder(typeUrl: string): number {
  * warming any more, so that the answers to these types say when their users may change.
  */
 export function isSupply(typeUrl: string): boolean {
-  return typeUrl === TYPE.secret || typeUrl === TYPE.cluster || typeUrl === TYPE.endpoints;
+  return SUPPLY.has(typeUrl);
 }
+
+const SUPPLY: ReadonlySet<string> = new Set([TYPE.secret, TYPE.extension, TYPE.cluster, TYPE.endpoints]);
 
 /** What may name a cluster or a secret, and so has to wait for these. */
 export function usesSupply(typeUrl: string): boolean {
   return USERS.has(typeUrl);
 }
 
-const USERS: ReadonlySet<string> = new Set([
-  TYPE.extension,
-  TYPE.listener,
-  TYPE.scopedRoute,
-  TYPE.route,
-  TYPE.virtualHost,
-]);
+const USERS: ReadonlySet<string> = new Set([TYPE.listener, TYPE.scopedRoute, TYPE.route, TYPE.virtualHost]);
 
 /** In SotW an answer of these types holds everything subscribed: what is missing counts as deleted. */
 export function isFullState(typeUrl: string): boolean {

@@ -11,7 +11,7 @@ import {
   NEWEST_ENVOY,
   type ResourceType,
 } from '../../src/envoy/index.ts';
-import type { Ir, SecretValues } from '../../src/ir/index.ts';
+import type { Ir, SecretValue, SecretValues } from '../../src/ir/index.ts';
 import { canonicalJson } from '../../src/lib/hash.ts';
 import { type Finding, formatFinding } from '../../src/lib/findings.ts';
 import { DEFAULT_POLICY_OPTIONS, translate } from '../../src/policy/index.ts';
@@ -55,8 +55,15 @@ export interface GoldenInput {
   readonly secrets: SecretValues;
 }
 
+/** As if all tokens had been fetched. */
 export async function readGolden(name: string, folder = GOLDEN_FOLDER): Promise<GoldenInput> {
-  return translate(await readGoldenObjects(name, folder), DEFAULT_POLICY_OPTIONS);
+  const { ir, secrets, tokenSources } = translate(await readGoldenObjects(name, folder), DEFAULT_POLICY_OPTIONS);
+  const tokens = [...tokenSources].map(([secret, { kind }]): [string, SecretValue] =>
+    kind.startsWith('aws')
+      ? [secret, { kind: 'aws', accessKeyId: 'ASIAGOLDEN', secretAccessKey: 'golden', sessionToken: 'golden' }]
+      : [secret, { kind: 'generic', value: 'golden-token' }],
+  );
+  return { ir, secrets: new Map([...secrets, ...tokens]) };
 }
 
 /** Errors: throws with the findings of an input that is refused. */
@@ -92,6 +99,7 @@ const KINDS: Readonly<Record<string, ResourceType>> = {
   clusters: 'cluster',
   endpoints: 'endpoints',
   secrets: 'secret',
+  extensions: 'extension',
 };
 
 /** Golden files by name; a kind of which there is none has no file. Findings open the file of the routes. */
@@ -118,7 +126,8 @@ export async function renderGolden(name: string): Promise<Map<string, string>> {
 const SCRIPT = readFileSync('src/envoy/lua/gateway.lua', 'utf8');
 
 function shownResources(resources: readonly EnvoyResource[], type: ResourceType): unknown[] {
-  if (type === 'secret') return maskedSecrets(resources);
+  if (type === 'secret') return masked(resources, 'secret', 'dynamic_active_secrets', 'secret');
+  if (type === 'extension') return masked(resources, 'extension', 'ecds_filters', 'ecds_filter');
   const messages = resources.filter((resource) => resource.type === type).map(({ message }) => message);
   return JSON.parse(canonicalJson(messages), legible) as unknown[];
 }
@@ -130,8 +139,8 @@ function legible(key: string, value: unknown): unknown {
 }
 
 /** As the admin API shows them. */
-function maskedSecrets(resources: readonly EnvoyResource[]): unknown[] {
-  const [section] = configDump(resources, { types: ['secret'] }).configs;
-  const entries = (section?.dynamic_active_secrets ?? []) as readonly { readonly secret: unknown }[];
-  return entries.map(({ secret }) => secret);
+function masked(resources: readonly EnvoyResource[], type: ResourceType, list: string, field: string): unknown[] {
+  const [section] = configDump(resources, { types: [type] }).configs;
+  const entries = (section?.[list] ?? []) as readonly Readonly<Record<string, unknown>>[];
+  return entries.map((entry) => entry[field]);
 }

@@ -12,20 +12,25 @@ export interface StaticInput {
   readonly clusters?: readonly Json[];
   readonly endpoints?: readonly Json[];
   readonly secrets?: readonly Json[];
+  readonly extensions?: readonly Json[];
 }
 
-/** Bootstrap with everything inlined. Errors: throws when a route, an assignment or a secret is missing or unused. */
+/** Bootstrap with everything inlined. Errors: throws when a route, assignment, filter or secret is missing or unused. */
 export function inlineStatic(input: StaticInput): Record<string, unknown> {
   const routes = new Pool('route configuration', input.routes ?? [], 'name');
   const endpoints = new Pool('endpoint assignment', input.endpoints ?? [], 'cluster_name');
   const listeners = (input.listeners ?? []).map((listener) => rewrite(listener, (node) => inlineRoute(node, routes)));
-  const clusters = (input.clusters ?? []).map((cluster) => inlineEndpoints(cluster, endpoints));
+  const filters = new Pool('filter', input.extensions ?? [], 'name');
+  const clusters = (input.clusters ?? [])
+    .map((cluster) => inlineEndpoints(cluster, endpoints))
+    .map((cluster) => rewrite(cluster, (node) => inlineFilter(node, filters)));
   const secretNames = new Set((input.secrets ?? []).map((secret) => String(secret.name)));
   const resources = [listeners, clusters].map((list) =>
     list.map((resource) => rewrite(resource, (node) => staticSecret(node, secretNames))),
   );
   routes.assertAllUsed();
   endpoints.assertAllUsed();
+  filters.assertAllUsed();
   return {
     node: { id: 'validate', cluster: 'validate' },
     static_resources: { listeners: resources[0], clusters: resources[1], secrets: input.secrets ?? [] },
@@ -71,6 +76,11 @@ function inlineRoute(node: Json, routes: Pool): Json {
   const { rds, ...rest } = node;
   if (typeof rds !== 'object' || rds === null) return node;
   return { ...rest, route_config: routes.take(String((rds as Json).route_config_name)) };
+}
+
+function inlineFilter(node: Json, filters: Pool): Json {
+  if (!('config_discovery' in node)) return node;
+  return filters.take(String(node.name));
 }
 
 function inlineEndpoints(cluster: Json, endpoints: Pool): Json {

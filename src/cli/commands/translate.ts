@@ -25,6 +25,7 @@ const TYPES = {
   listener: 'listener',
   route: 'route',
   secret: 'secret',
+  extension: 'extension',
   endpoint: 'endpoints',
 } as const satisfies Record<string, ResourceType>;
 

@@ -5,7 +5,7 @@ import { contentHash } from '../../lib/hash.ts';
 /** One resource as a side of a comparison has it. */
 export interface DumpedResource {
   readonly gateway: string;
-  /** `cluster`, `listener`, `route`, `secret` or `endpoints`. */
+  /** `cluster`, `listener`, `route`, `secret`, `extension` or `endpoints`. */
   readonly type: string;
   readonly name: string;
   /** Content hash, of secrets too. */
@@ -20,6 +20,7 @@ const SECTIONS: readonly { type: string; field: string; resource: string }[] = [
   { type: 'listener', field: 'dynamic_listeners', resource: 'listener' },
   { type: 'route', field: 'dynamic_route_configs', resource: 'route_config' },
   { type: 'secret', field: 'dynamic_active_secrets', resource: 'secret' },
+  { type: 'extension', field: 'ecds_filters', resource: 'ecds_filter' },
   { type: 'endpoints', field: 'dynamic_endpoint_configs', resource: 'endpoint_config' },
 ];
 

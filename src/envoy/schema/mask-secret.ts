@@ -5,19 +5,21 @@ type Json = Readonly<Record<string, unknown>>;
 const MASKED_TEXT = '[redacted]';
 const MASKED_BYTES = Buffer.from(MASKED_TEXT).toString('base64');
 
-/** What the Envoy API marks as sensitive, by the message it stands in. Certificates and authorities are not secret. */
+/** What the Envoy API marks as sensitive, by the field it stands in. Certificates and authorities are not secret. */
 const SENSITIVE: Readonly<Record<string, readonly string[]>> = {
   generic_secret: ['secret', 'secrets'],
   tls_certificate: ['private_key', 'private_key_provider', 'password', 'pkcs12'],
   session_ticket_keys: ['keys'],
+  inline_credential: ['secret_access_key', 'session_token'],
 };
 
-/** An envoy.extensions.transport_sockets.tls.v3.Secret without what is secret in it. */
-export function maskSecret(secret: Json): Json {
+/** A Secret, or a filter that holds a credential, without what is secret in it. */
+export function maskSecret(message: Json): Json {
   return Object.fromEntries(
-    Object.entries(secret).map(([field, value]) => {
+    Object.entries(message).map(([field, value]) => {
+      if (!isObject(value)) return [field, value];
       const sensitive = SENSITIVE[field];
-      if (sensitive === undefined || !isObject(value)) return [field, value];
+      if (sensitive === undefined) return [field, maskSecret(value)];
       const masked = Object.entries(value).map(([key, item]) => [key, sensitive.includes(key) ? mask(item) : item]);
       return [field, Object.fromEntries(masked)];
     }),

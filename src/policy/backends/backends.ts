@@ -1,10 +1,11 @@
-import type { BackendIr, ProviderIr } from '../../ir/index.ts';
-import { alwaysNeedsTranslation, isPublicProvider, providerFacts } from '../../providers/index.ts';
+import type { AwsSigningIr, BackendIr, ProviderIr } from '../../ir/index.ts';
+import { bedrockRegion, isPublicProvider, providerFacts } from '../../providers/index.ts';
 import { type AIServiceBackend, aiServiceBackendKind, backendKind, type LoadedObject } from '../../resources/index.ts';
 import { type Context, resolveReference } from '../context.ts';
 import { keyOf, validOf } from '../objects.ts';
 import { type Mutations, readMutations } from '../routes/mutations.ts';
 import type { TargetAddress } from './addresses.ts';
+import type { AwsCredential } from './aws-credentials.ts';
 import type { Credential, CredentialOf } from './credentials.ts';
 
 /** `"true"` on an AIServiceBackend: the client's own credentials go on to it. */
@@ -59,9 +60,9 @@ function readAiBackend(
   if (target && !address) {
     context.report.error('HG0305', loaded, ['spec', 'backendRef'], `Backend ${target.id.name} cannot be used`);
   }
-  // A backend that nothing can call yet needs no credential: it stays, so that its rules say what is missing (501).
-  const isCalled = !alwaysNeedsTranslation(spec.schema.name);
-  if (!mutations || !address || (credential.kind === 'unusable' && isCalled)) return undefined;
+  if (!mutations || !address || credential.kind === 'unusable') return undefined;
+  const signing = credential.kind === 'signing' ? readSigning(loaded, address, credential, context) : undefined;
+  if (signing === 'unusable') return undefined;
   const forwards = forwardsCredentials(loaded, credential, context);
   if (credential.kind === 'none' && !forwards) warnWithoutCredential(loaded, address, context);
   return {
@@ -70,12 +71,48 @@ function readAiBackend(
     ir: {
       name: `AIServiceBackend/${keyOf(loaded)}`,
       displayName: keyOf(loaded),
-      provider: readProvider(loaded, context),
+      provider: { ...readProvider(loaded, context), ...placeOf(credential, signing) },
       ...address,
       ...(credential.kind === 'usable' && { credential: credential.credential }),
+      ...(signing && { signing }),
       ...(forwards && { forwardClientCredentials: true }),
     },
   };
+}
+
+/** The region is that of the host. What is signed is one name, so all endpoints have to have it. */
+function readSigning(
+  loaded: LoadedObject,
+  { endpoints }: TargetAddress,
+  { region, secret }: AwsCredential,
+  { report }: Context,
+): AwsSigningIr | 'unusable' {
+  const hosts = new Set(endpoints.map(({ hostname }) => hostname));
+  if (hosts.size > 1) {
+    report.error(
+      'HG0305',
+      loaded,
+      ['spec', 'backendRef'],
+      'requests are signed for one host: its endpoints have several',
+      {
+        hint: 'make a backend of each host',
+      },
+    );
+    return 'unusable';
+  }
+  const [host] = hosts;
+  return {
+    service: 'bedrock',
+    region: (host === undefined ? undefined : bedrockRegion(host)) ?? region,
+    ...(secret && { secret }),
+  };
+}
+
+function placeOf(credential: Credential, signing: AwsSigningIr | undefined): Pick<ProviderIr, 'project' | 'region'> {
+  if (signing) return { region: signing.region };
+  if (credential.kind !== 'usable') return {};
+  const { project, region } = credential;
+  return { ...(project !== undefined && { project }), ...(region !== undefined && { region }) };
 }
 
 /** The opt-in to send on what clients authenticate with; a configured credential excludes it. */

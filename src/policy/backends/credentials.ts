@@ -1,22 +1,27 @@
-import type { CredentialIr, CredentialOverrideIr, SecretRef } from '../../ir/index.ts';
+import type { CredentialIr, CredentialOverrideIr, ProviderIr, SecretRef } from '../../ir/index.ts';
 import {
   aiServiceBackendKind,
   type BackendSecurityPolicy,
   backendSecurityPolicyKind,
   isValidOf,
   type LoadedObject,
-  secretKind,
 } from '../../resources/index.ts';
-import { type Context, resolveReference } from '../context.ts';
+import type { Context } from '../context.ts';
 import { isKind, keyOf } from '../objects.ts';
 import { fieldsOf, itemsOf, textOf } from '../routes/salvage.ts';
-import { readSecretText } from '../secrets.ts';
+import { type AwsCredential, readAwsCredential } from './aws-credentials.ts';
+import { readCredentialSecret } from './credential-secrets.ts';
+import { readAzureCredential, readGcpCredential } from './token-credentials.ts';
+
+/** Where requests are made, as far as the credential says it. */
+type CredentialPlace = Pick<ProviderIr, 'project' | 'region'>;
 
 /** `unusable`: one is wanted and cannot be had, so the provider must not be called. */
 export type Credential =
   | { readonly kind: 'none' }
   | { readonly kind: 'unusable' }
-  | { readonly kind: 'usable'; readonly credential: CredentialIr };
+  | ({ readonly kind: 'usable'; readonly credential: CredentialIr } & CredentialPlace)
+  | AwsCredential;
 
 /** The credential of an AIServiceBackend. */
 export type CredentialOf = (backend: LoadedObject) => Credential;
@@ -26,6 +31,13 @@ const KEY_TYPES = {
   APIKey: { field: 'apiKey', header: 'authorization', prefix: 'Bearer ', override: 'x-aigw-api-key' },
   AzureAPIKey: { field: 'azureAPIKey', header: 'api-key', prefix: '', override: 'x-aigw-azure-api-key' },
   AnthropicAPIKey: { field: 'anthropicAPIKey', header: 'x-api-key', prefix: '', override: 'x-aigw-anthropic-api-key' },
+} as const;
+
+/** All types whose credential is one header. */
+const HEADER_TYPES = {
+  ...KEY_TYPES,
+  AzureCredentials: { header: 'authorization', prefix: 'Bearer ', override: 'x-aigw-azure-access-token' },
+  GCPCredentials: { header: 'authorization', prefix: 'Bearer ', override: 'x-aigw-gcp-access-token' },
 } as const;
 
 type KeyType = (typeof KEY_TYPES)[keyof typeof KEY_TYPES];
@@ -74,21 +86,39 @@ function claimTargets(policy: LoadedObject, owners: Map<string, LoadedObject>, {
 function readCredential(policy: LoadedObject, context: Context): Credential {
   if (!isValidOf(policy, backendSecurityPolicyKind)) return { kind: 'unusable' };
   const { type, credentialOverride } = policy.object.spec;
-  if (type !== 'APIKey' && type !== 'AzureAPIKey' && type !== 'AnthropicAPIKey') {
-    const message = `credentials of type ${type} are not available yet`;
-    context.report.error('HG0403', policy, ['spec', 'type'], message, {
-      hint: 'its backends are left out of all rules',
-    });
-    return { kind: 'unusable' };
-  }
-  const keyType = KEY_TYPES[type];
-  const override = credentialOverride && readOverride(policy, credentialOverride, keyType, context);
+  if (type === 'AWSCredentials') return readAwsCredential(policy, context);
+  const headerType = HEADER_TYPES[type];
+  const override = credentialOverride && readOverride(policy, credentialOverride, headerType, context);
   if (override === 'invalid') return { kind: 'unusable' };
-  const { header, prefix } = keyType;
-  if (override && !override.fallbackToConfigured) return { kind: 'usable', credential: { header, prefix, override } };
-  const secret = readKey(policy, keyType, context);
+  const { header, prefix } = headerType;
+  const place = readPlace(policy);
+  if (override && !override.fallbackToConfigured) {
+    return { kind: 'usable', credential: { header, prefix, override }, ...place };
+  }
+  const secret = readSecret(policy, type, context);
   if (!secret) return { kind: 'unusable' };
-  return { kind: 'usable', credential: { header, prefix, secret, ...(override && { override }) } };
+  return { kind: 'usable', credential: { header, prefix, secret, ...(override && { override }) }, ...place };
+}
+
+function readSecret(
+  policy: LoadedObject<BackendSecurityPolicy>,
+  type: keyof typeof HEADER_TYPES,
+  context: Context,
+): SecretRef | undefined {
+  switch (type) {
+    case 'AzureCredentials':
+      return readAzureCredential(policy, context);
+    case 'GCPCredentials':
+      return readGcpCredential(policy, context);
+    default:
+      return readKey(policy, KEY_TYPES[type], context);
+  }
+}
+
+/** Where requests are made: parts of their paths. */
+function readPlace({ object }: LoadedObject<BackendSecurityPolicy>): CredentialPlace {
+  const { gcpCredentials } = object.spec;
+  return gcpCredentials ? { project: gcpCredentials.projectName, region: gcpCredentials.region } : {};
 }
 
 function readKey(
@@ -97,34 +127,16 @@ function readKey(
   context: Context,
 ): SecretRef | undefined {
   const { report, secrets } = context;
-  const path = ['spec', field, 'secretRef'];
   const ref = policy.object.spec[field]?.secretRef;
-  if (!ref) return undefined;
-  if (!isKind(ref, secretKind)) {
-    report.error('HG0207', policy, path, `a key must be in a Secret, not in a ${ref.kind}`);
-    return undefined;
-  }
-  const found = resolveSecret(policy, path, ref, context);
-  if (!found) return undefined;
-  const read = readSecretText(found.object, 'apiKey');
-  if (!read.ok) {
-    report.error('HG0401', policy, path, `Secret ${ref.name} ${read.problem}`, { hint: 'the key goes under apiKey' });
-    return undefined;
-  }
-  const value = read.value.replace(/[\r\n]+$/, '');
-  const at = [
-    found.object.stringData && Object.hasOwn(found.object.stringData, 'apiKey') ? 'stringData' : 'data',
-    'apiKey',
-  ];
-  if (value.trim() === '') {
-    report.error('HG0401', found, at, 'the key is empty');
-    return undefined;
-  }
+  const key = ref && readCredentialSecret(policy, ['spec', field, 'secretRef'], ref, 'apiKey', context);
+  if (!key) return undefined;
+  const { found, at } = key;
+  const value = key.text.replace(/[\r\n]+$/, '');
   if (!/^[\x20-\x7e]+$/.test(value)) {
     report.error('HG0402', found, at, 'the key has characters that no header can carry');
     return undefined;
   }
-  if (value !== read.value) {
+  if (value !== key.text) {
     report.warning('HG0402', found, at, 'the key ends with a line break, which is removed', {
       hint: 'encode it with printf or echo -n',
     });
@@ -132,37 +144,12 @@ function readKey(
   return secrets.put(`Secret/${keyOf(found)}/apiKey`, { kind: 'generic', value });
 }
 
-/** A credential that is missing has a code of its own. */
-function resolveSecret(
-  policy: LoadedObject,
-  path: (string | number)[],
-  ref: { readonly name: string; readonly namespace?: string },
-  context: Context,
-): ReturnType<typeof resolveReference<typeof secretKind>> {
-  const namespace = ref.namespace ?? policy.id.namespace;
-  const { grants, index, report } = context;
-  if (grants.permits(policy.id, secretKind, namespace, ref.name) && !index.find(secretKind, namespace, ref.name)) {
-    report.error(
-      'HG0401',
-      policy,
-      [...path, 'name'],
-      `no Secret ${JSON.stringify(ref.name)} in namespace ${namespace}`,
-      {
-        hint: index.hint(secretKind, namespace, ref.name),
-      },
-    );
-    return undefined;
-  }
-  const found = resolveReference(context, policy, path, secretKind, ref);
-  return found;
-}
-
 type OverrideFields = NonNullable<BackendSecurityPolicy['spec']['credentialOverride']>;
 
 function readOverride(
   policy: LoadedObject,
   { fromRequestHeaders, fromDynamicMetadata }: OverrideFields,
-  { override }: KeyType,
+  { override }: { readonly override: string },
   { report }: Context,
 ): CredentialOverrideIr | 'invalid' | undefined {
   if (fromDynamicMetadata) {

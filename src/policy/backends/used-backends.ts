@@ -42,9 +42,10 @@ function buildBackend(
 
 /** The secrets that backends name. */
 export function secretsOf(backends: readonly BackendIr[]): SecretRef[] {
-  return backends.flatMap(({ tls, credential }) => [
+  return backends.flatMap(({ tls, credential, signing }) => [
     ...(tls && typeof tls.ca === 'object' ? [tls.ca] : []),
     ...(tls?.certificate ? [tls.certificate] : []),
     ...(credential?.secret ? [credential.secret] : []),
+    ...(signing?.secret ? [signing.secret] : []),
   ]);
 }

@@ -40,6 +40,7 @@ describe('random gateways on the real Envoy', function () {
             clusters: ofType('cluster'),
             endpoints: ofType('endpoints'),
             secrets: ofType('secret'),
+            extensions: ofType('extension'),
           }),
         );
         expect(ok && !/\[(warning|error|critical)\]/.test(output), output.slice(0, 3000)).to.equal(true);

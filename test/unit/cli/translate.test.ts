@@ -28,6 +28,7 @@ describe('cli: translate', () => {
       'ListenersConfigDump',
       'RoutesConfigDump',
       'SecretsConfigDump',
+      'EcdsConfigDump',
       'EndpointsConfigDump',
     ]);
     expect(section(dump, 'BootstrapConfigDump').bootstrap.node.cluster).to.equal('default/ai');
