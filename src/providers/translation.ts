@@ -39,6 +39,8 @@ export interface TranslatedResponse {
   readonly contentType: string;
   /** `whole`: nothing comes out before `end`. */
   readonly kind: 'whole' | 'stream';
+  /** Status for the client. That of a `whole` answer is known once `end` was called: 502 where it could not be read. */
+  readonly status: () => number;
   /** Bytes cut anywhere. */
   readonly push: (bytes: Uint8Array) => Uint8Array;
   readonly end: () => Uint8Array;

@@ -1,0 +1,110 @@
+import { GatewayError } from './errors.ts';
+
+/** One server-sent event. */
+export interface SseEvent {
+  /** Empty where the event has no name. */
+  readonly event: string;
+  /** Lines of data joined by line feeds. */
+  readonly data: string;
+}
+
+export interface SseReader {
+  /** Errors: GatewayError `provider_failed` for an event above the limit. */
+  readonly push: (bytes: Uint8Array) => SseEvent[];
+  /** What the stream ended with, where its last blank line is missing. */
+  readonly end: () => SseEvent[];
+}
+
+/** Above any event that providers send: the largest hold an image. */
+const DEFAULT_MAX_EVENT_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Reads an event stream whose bytes are cut anywhere: inside of a character, a line end or an event. Comments and events
+ * without data are left out; `id` and `retry` are of no use here.
+ * Source: WHATWG HTML, server-sent events, 9.2.6; the last event counts without its blank line too, which some
+ * providers forget.
+ */
+export function createSseReader({ maxEventBytes = DEFAULT_MAX_EVENT_BYTES } = {}): SseReader {
+  const decoder = new TextDecoder();
+  // The line that has not ended. Pieces are joined once it has: a line of many pieces is not scanned again for each.
+  let pieces: string[] = [];
+  let event = '';
+  let data: string | undefined;
+  let held = 0;
+  let hadReturn = false;
+
+  function readLine(line: string, events: SseEvent[]): void {
+    if (line === '') {
+      if (data !== undefined) events.push({ event, data });
+      event = '';
+      data = undefined;
+      held = 0;
+      return;
+    }
+    if (line.startsWith('data:')) {
+      const value = line.slice(line.charCodeAt(5) === 32 ? 6 : 5);
+      data = data === undefined ? value : `${data}\n${value}`;
+    } else if (line.startsWith('event:')) {
+      event = line.slice(line.charCodeAt(6) === 32 ? 7 : 6);
+    } else if (line === 'data') {
+      data = data === undefined ? '' : `${data}\n`;
+    }
+  }
+
+  function readText(chunk: string, events: SseEvent[]): void {
+    // The line feed of a CR LF that was cut between two chunks.
+    let from = hadReturn && chunk.charCodeAt(0) === 10 ? 1 : 0;
+    if (chunk !== '') hadReturn = false;
+    const hasReturns = chunk.includes('\r');
+    while (from < chunk.length) {
+      const end = hasReturns ? lineEnd(chunk, from) : chunk.indexOf('\n', from);
+      if (end === -1) {
+        pieces.push(from === 0 ? chunk : chunk.slice(from));
+        return;
+      }
+      let line = chunk.slice(from, end);
+      if (pieces.length > 0) {
+        line = pieces.join('') + line;
+        pieces = [];
+      }
+      readLine(line, events);
+      from = end + 1;
+      if (chunk.charCodeAt(end) !== 13) continue;
+      if (from === chunk.length) hadReturn = true;
+      else if (chunk.charCodeAt(from) === 10) from += 1;
+    }
+  }
+
+  return {
+    push(bytes) {
+      const events: SseEvent[] = [];
+      held += bytes.length;
+      readText(decoder.decode(bytes, { stream: true }), events);
+      if (held > maxEventBytes && events.length === 0) {
+        throw new GatewayError('provider_failed', `the provider sent an event above ${maxEventBytes} bytes`);
+      }
+      return events;
+    },
+    end() {
+      const events: SseEvent[] = [];
+      readText(decoder.decode(), events);
+      if (pieces.length > 0) readLine(pieces.join(''), events);
+      pieces = [];
+      readLine('', events);
+      return events;
+    },
+  };
+}
+
+function lineEnd(text: string, from: number): number {
+  for (let i = from; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 10 || code === 13) return i;
+  }
+  return -1;
+}
+
+/** The text of one event. Shape: `data` is one line. */
+export function sseEvent(data: string, event?: string): string {
+  return event === undefined ? `data: ${data}\n\n` : `event: ${event}\ndata: ${data}\n\n`;
+}

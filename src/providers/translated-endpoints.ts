@@ -1,0 +1,18 @@
+import type { EndpointName, ProviderSchema } from '../ir/index.ts';
+
+/** Endpoints whose requests and answers are translated, by the schema of the provider. Those that pass unchanged are in its facts. */
+const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
+  OpenAI: [],
+  AzureOpenAI: [],
+  Anthropic: ['chat_completions'],
+  Cohere: [],
+  AWSBedrock: [],
+  AWSAnthropic: [],
+  GCPVertexAI: [],
+  GCPAnthropic: [],
+};
+
+/** Whether requests to an endpoint can go to a provider of this schema by translation. */
+export function translates(endpoint: EndpointName, schema: ProviderSchema): boolean {
+  return TRANSLATED[schema].includes(endpoint);
+}

@@ -1,0 +1,68 @@
+/** The registry of conversions, for the processor alone: what each provider's folder can do, and how it is put together. */
+import { API_ENDPOINTS, type ApiFamily, type EndpointName, type ProviderSchema } from '../ir/index.ts';
+import { GatewayError } from '../lib/errors.ts';
+import { anthropicMessages } from './anthropic/messages-provider.ts';
+import type { JsonObject, ProviderError } from './conversation.ts';
+import type { ClientDialect, ProviderDialect, WholeConversion } from './dialect.ts';
+import { encodeJson } from './exchange.ts';
+import { chatClient } from './openai/chat-client.ts';
+import { writeOpenAiError } from './openai/errors.ts';
+import { translateConversation } from './translate-conversation.ts';
+import { translateWhole } from './translate-whole.ts';
+import type { Attempt, Translation } from './translation.ts';
+
+/** What can be translated to providers of one schema. */
+interface Conversions {
+  /** The API that conversations are held in. */
+  readonly dialect?: ProviderDialect;
+  /** Endpoints that hold no conversation, by the model that is asked for. */
+  readonly whole?: Readonly<Partial<Record<EndpointName, (model: string) => WholeConversion>>>;
+  /** Endpoints whose bodies need something else: these come before all others. */
+  readonly direct?: Readonly<Partial<Record<EndpointName, (attempt: Attempt) => Translation>>>;
+}
+
+const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
+  OpenAI: {},
+  AzureOpenAI: {},
+  Anthropic: { dialect: anthropicMessages },
+  Cohere: {},
+  AWSBedrock: {},
+  AWSAnthropic: {},
+  GCPVertexAI: {},
+  GCPAnthropic: {},
+};
+
+/** Endpoints that hold a conversation, as clients speak them. */
+const CLIENTS: Readonly<Partial<Record<EndpointName, ClientDialect>>> = {
+  chat_completions: chatClient,
+};
+
+const ERROR_WRITERS: Readonly<Record<ApiFamily, (error: ProviderError) => JsonObject>> = {
+  openai: writeOpenAiError,
+  anthropic: ({ message }) => ({ type: 'error', error: { type: 'api_error', message } }),
+  cohere: ({ message }) => ({ message }),
+};
+
+function errorWriter(endpoint: EndpointName): (error: ProviderError) => JsonObject {
+  const family = API_ENDPOINTS.find(({ name }) => name === endpoint)?.api ?? 'openai';
+  return ERROR_WRITERS[family];
+}
+
+/** One attempt's conversion. Errors: GatewayError `not_found` for a pair that is not translated. */
+export function createTranslation(attempt: Attempt): Translation {
+  const { endpoint, provider } = attempt;
+  const { dialect, whole, direct } = PROVIDERS[provider.schema];
+  const own = direct?.[endpoint];
+  if (own !== undefined) return own(attempt);
+  const conversionOf = whole?.[endpoint];
+  if (conversionOf !== undefined) return translateWhole(attempt, conversionOf, errorWriter(endpoint));
+  const client = CLIENTS[endpoint];
+  if (client !== undefined && dialect !== undefined) return translateConversation(attempt, client, dialect);
+  throw new GatewayError('not_found', `${provider.schema} does not serve this API`);
+}
+
+/** A failure of a translation as the client's API tells failures. */
+export function clientError(endpoint: EndpointName, error: GatewayError): { status: number; body: Uint8Array } {
+  const { httpStatus: status, message, code } = error;
+  return { status, body: encodeJson(errorWriter(endpoint)({ status, message, code })) };
+}
