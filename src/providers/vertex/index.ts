@@ -1,9 +1,47 @@
-import type { ProviderFacts } from '../facts.ts';
+import type { ProviderFacts, TranslatedPath } from '../facts.ts';
 
 const publicHosts = ['aiplatform.googleapis.com', '*.aiplatform.googleapis.com', '*-aiplatform.googleapis.com'];
+const MODELS = '/v1/projects/{project}/locations/{region}/publishers';
 
-/** Gemini on Vertex AI: no client speaks `generateContent`, so every request needs translation. */
-export const vertex: ProviderFacts = { schema: 'GCPVertexAI', paths: {}, publicHosts };
+const GENERATE: TranslatedPath = {
+  path: `${MODELS}/google/models/{model}:generateContent`,
+  stream: `${MODELS}/google/models/{model}:streamGenerateContent?alt=sse`,
+};
+const RAW_PREDICT: TranslatedPath = {
+  path: `${MODELS}/anthropic/models/{model}:rawPredict`,
+  stream: `${MODELS}/anthropic/models/{model}:streamRawPredict`,
+};
+
+/**
+ * Gemini on Vertex AI: no client speaks `generateContent`, so every request needs translation.
+ * Source: Vertex AI REST reference, publishers.models.
+ */
+export const vertex: ProviderFacts = {
+  schema: 'GCPVertexAI',
+  paths: {},
+  translated: {
+    chat_completions: GENERATE,
+    responses: GENERATE,
+    messages: GENERATE,
+    completions: GENERATE,
+    embeddings: { path: `${MODELS}/google/models/{model}:predict` },
+    images_generations: { path: `${MODELS}/google/models/{model}:predict` },
+    messages_count_tokens: { path: `${MODELS}/google/models/{model}:countTokens` },
+    responses_input_tokens: { path: `${MODELS}/google/models/{model}:countTokens` },
+  },
+  publicHosts,
+};
 
 /** Anthropic's models on Vertex AI: their bodies need changes that the data path alone does not make. */
-export const gcpAnthropic: ProviderFacts = { schema: 'GCPAnthropic', paths: {}, publicHosts };
+export const gcpAnthropic: ProviderFacts = {
+  schema: 'GCPAnthropic',
+  paths: {},
+  translated: {
+    chat_completions: RAW_PREDICT,
+    responses: RAW_PREDICT,
+    messages: RAW_PREDICT,
+    // The model stands in the body.
+    messages_count_tokens: { path: `${MODELS}/anthropic/models/count-tokens:rawPredict` },
+  },
+  publicHosts,
+};
