@@ -2,7 +2,7 @@
  * Strict fakes of providers. In: HTTP requests and a test's settings. Out: what the provider would answer, and a record
  * of every request. They refuse what the provider refuses, and must not know anything of Headgate or of Envoy.
  */
-export { ANTHROPIC_KEY, type AnthropicOptions, startAnthropic } from './anthropic.ts';
+export { ANTHROPIC_KEY, type AnthropicOptions, startAnthropic } from './anthropic/index.ts';
 export { AZURE_KEY, type AzureOptions, startAzure } from './azure.ts';
 export { AWS_CREDENTIALS, type AwsCredentials, type BedrockOptions, startBedrock } from './bedrock/index.ts';
 export { type Identity, type TestCa, testCa } from './certs.ts';
