@@ -8,7 +8,7 @@ const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
   Cohere: [],
   AWSBedrock: [],
   AWSAnthropic: [],
-  GCPVertexAI: [],
+  GCPVertexAI: ['chat_completions'],
   GCPAnthropic: [],
 };
 

@@ -10,6 +10,7 @@ import { writeOpenAiError } from './openai/errors.ts';
 import { translateConversation } from './translate-conversation.ts';
 import { translateWhole } from './translate-whole.ts';
 import type { Attempt, Translation } from './translation.ts';
+import { gemini } from './vertex/gemini.ts';
 
 /** What can be translated to providers of one schema. */
 interface Conversions {
@@ -28,7 +29,7 @@ const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
   Cohere: {},
   AWSBedrock: {},
   AWSAnthropic: {},
-  GCPVertexAI: {},
+  GCPVertexAI: { dialect: gemini },
   GCPAnthropic: {},
 };
 
