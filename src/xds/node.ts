@@ -31,6 +31,11 @@ export function supportsTtl({ userAgentName, clientFeatures }: NodeInfo, variant
   return userAgentName === 'envoy' || clientFeatures.some((feature) => features.includes(feature));
 }
 
+/** Whether a node asks for no clusters on an aggregated stream while one of those that it has is warming. */
+export function pausesClusters({ userAgentName }: NodeInfo): boolean {
+  return userAgentName === 'envoy';
+}
+
 /** Decodes a Node message. Errors: GatewayError `invalid_input`. */
 export function decodeNode(bytes: Buffer, start: number, end: number): NodeInfo {
   const texts = { id: '', cluster: '', agent: '', agentVersion: '' };

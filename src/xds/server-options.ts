@@ -24,6 +24,11 @@ export interface XdsServerOptions {
   readonly onNodeChange?: (event: NodeEvent) => void;
   /** How long a client that does not answer holds up what depends on its answer. Default 5 s. */
   readonly ackTimeoutMs?: number;
+  /**
+   * How long an Envoy that comes back may take until it asks for its clusters, which it does when none is warming. Until
+   * then it gets no routes. Default 40 s: it gives up waiting for endpoints after 15 s, and for secrets 15 s later.
+   */
+  readonly warmingMs?: number;
   /** How long clusters, endpoints and secrets stay after a snapshot dropped them (linger.ts). Default 0. */
   readonly lingerMs?: number;
   /** Whether what proxies reject is kept from all proxies of the key (accepted.ts). Default no. */
@@ -113,6 +118,7 @@ const MIB = 1024 * 1024;
 
 export const DEFAULTS = {
   ackTimeoutMs: 5000,
+  warmingMs: 40_000,
   lingerMs: 0,
   settleMs: 250,
   maxReceiveBytes: 256 * MIB,

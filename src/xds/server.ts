@@ -8,7 +8,7 @@ import type { Call, CallHandler } from './grpc.ts';
 import { createGrpcServer } from './grpc-server.ts';
 import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
-import { type NodeInfo, supportsTtl } from './node.ts';
+import { type NodeInfo, pausesClusters, supportsTtl } from './node.ts';
 import { createNodes, inOrder, type NodeRecord, newRecord, nodeResources, nodeStatus } from './nodes.ts';
 import { pollSnapshot } from './poll.ts';
 import { createRollouts } from './rollout.ts';
@@ -133,6 +133,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const { record, isNew } = nodes.attach(node, connection.stream);
     connection.record = record;
     connection.stream.withTtl = supportsTtl(node, connection.stream.variant);
+    connection.stream.pausesClusters = pausesClusters(node);
     const key = options.resolve(node);
     if (isNew || key !== record.key) moveNode(record, key);
     if (isNew) options.onNodeChange?.({ kind: 'connected', node, ...(key === undefined ? {} : { key }) });

@@ -28,6 +28,7 @@ export function createShared(
     subscriptions: createSubscriptions(),
     responses: createResponses(diffs, options.limits?.maxSharedBytes ?? DEFAULTS.maxSharedBytes),
     ackTimeoutMs: options.ackTimeoutMs ?? DEFAULTS.ackTimeoutMs,
+    warmingMs: options.warmingMs ?? DEFAULTS.warmingMs,
     onFailure,
     heldBefore(stream) {
       const record = recordOf(stream);

@@ -7,6 +7,7 @@
 import { heldNames, stillAwaits } from './awaited.ts';
 import { type Diffs, emptyType, type Known } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
+import { NO_NAMES } from './names.ts';
 import { giveUp, markBeats, shortestTtl, waitingSince } from './patience.ts';
 import { abandonProbes, takeProbe } from './probes.ts';
 import { type Held, runsWhatItHad, usersHaveCome } from './removals.ts';
@@ -16,7 +17,7 @@ import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } 
 import { type Subscription, type Subscriptions, subscribedPart } from './subscription.ts';
 import type { Transport } from './transport.ts';
 import { carry, createTypeState, forgetRejected, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
-import { isSupply, isWarmedBy, outlivesItsUsers, usesSupply } from './types.ts';
+import { isSupply, isWarmedBy, outlivesItsUsers, TYPE, usesSupply } from './types.ts';
 
 /** What all streams of a server share. */
 export interface StreamShared {
@@ -25,6 +26,8 @@ export interface StreamShared {
   readonly diffs: Diffs;
   /** How long a silent client holds up what depends on its answer. */
   readonly ackTimeoutMs: number;
+  /** How long an Envoy that comes back may take until it asks for its clusters. */
+  readonly warmingMs: number;
   /** A response was accepted, or a part of one that was rejected. */
   onAccepted(stream: XdsStream, sent: Outstanding): void;
   onAck(stream: XdsStream, typeUrl: string, version: string): void;
@@ -59,6 +62,7 @@ export class XdsStream {
   private heldBack = false;
   // The client holds something from an earlier stream, and may not have asked yet for all that names it.
   private arriving = false;
+  private returned = false;
   private readonly openedAt = performance.now();
   private waits = { forSupply: false, atAll: false };
   private pumping = false;
@@ -66,6 +70,8 @@ export class XdsStream {
   private beatTimer: NodeJS.Timeout | undefined;
   /** The client knows what a time to live is. */
   withTtl = false;
+  /** The client asks for no clusters on this stream while one that it has is warming, as Envoy does on ADS. */
+  pausesClusters = false;
 
   constructor(id: number, variant: Variant, fixedType: string | undefined, transport: Transport, shared: StreamShared) {
     this.id = id;
@@ -91,6 +97,7 @@ export class XdsStream {
 
   /** The client says that it comes back with something from an earlier stream. */
   arrive(): void {
+    this.returned = true;
     if (performance.now() - this.openedAt < this.shared.ackTimeoutMs) this.arriving = true;
   }
 
@@ -116,7 +123,21 @@ export class XdsStream {
 
   /** The client may be waiting for what it had asked for on an earlier stream, though it has it already. */
   mayBeWarming(typeUrl: string): boolean {
+    if (typeUrl === TYPE.endpoints && this.hidesClusters) return true;
     return isWarmedBy(typeUrl) && this.heldBefore()?.unsettled === true;
+  }
+
+  /**
+   * The client came back while one of its clusters was warming. It asks for clusters when that one is warm or given up;
+   * until then nobody knows which it has, and nothing may be sent that names one.
+   */
+  private get hidesClusters(): boolean {
+    if (!this.returned || !this.pausesClusters || this.fixedType !== undefined) return false;
+    return !this.asksFor(TYPE.cluster) && performance.now() - this.openedAt < this.shared.warmingMs;
+  }
+
+  private lacksClusters(goal: Snapshot | undefined): boolean {
+    return this.hidesClusters && (goal?.types.get(TYPE.cluster)?.resources.size ?? 0) > 0;
   }
 
   close(): void {
@@ -150,8 +171,20 @@ export class XdsStream {
     for (const sibling of this.shared.siblings(this)) sibling.pumpAlone();
   }
 
+  /**
+   * In SotW an Envoy waits for all that it has ever asked for, up to 30 s for endpoints and secrets that are gone, unless
+   * its clusters come first: it takes them unasked, and drops what it is warming in vain.
+   */
+  private offerHiddenClusters(goal: Snapshot): void {
+    if (this.variant !== 'sotw' || !this.lacksClusters(goal)) return;
+    const state = this.state(TYPE.cluster);
+    state.subscription = this.shared.subscriptions.sotw(undefined, NO_NAMES).next;
+    state.owed = true;
+  }
+
   private advance(goal: Snapshot): void {
     this.heldBack = false;
+    this.offerHiddenClusters(goal);
     let waiting = this.offerAll();
     if (!waiting && (this.serving !== goal || this.arriving) && this.mayRemove(goal)) {
       // Everything that stopped using what is removed is accepted: now the removals.
@@ -188,7 +221,7 @@ export class XdsStream {
    * changed cluster is not acknowledged before its assignment came behind it. Returns whether any answer is missing.
    */
   private offerAll(): boolean {
-    let supplyWaits = this.siblings().some((sibling) => sibling.waits.forSupply);
+    let supplyWaits = this.lacksClusters(this.goal) || this.siblings().some((sibling) => sibling.waits.forSupply);
     let waiting = false;
     let ownSupplyWaits = false;
     // Sending may add states (of awaited types): not to this walk.
@@ -333,19 +366,19 @@ export class XdsStream {
       return;
     }
     if (this.timer !== undefined) return;
-    const since = waitingSince(this.states);
-    if (this.arriving) since.push(this.openedAt);
-    const oldest = since.length === 0 ? performance.now() : Math.min(...since);
-    const left = oldest + this.shared.ackTimeoutMs - performance.now();
+    const { ackTimeoutMs, warmingMs } = this.shared;
+    const due = waitingSince(this.states).map((since) => since + ackTimeoutMs);
+    if (this.arriving) due.push(this.openedAt + (this.hidesClusters ? warmingMs : ackTimeoutMs));
+    const left = Math.min(...due) - performance.now();
     // What is over time already waits for a client that does not read.
-    this.timer = setTimeout(() => this.giveUpWaiting(), left > 0 ? left : this.shared.ackTimeoutMs);
+    this.timer = setTimeout(() => this.giveUpWaiting(), left > 0 && Number.isFinite(left) ? left : ackTimeoutMs);
     this.timer.unref();
   }
 
   private giveUpWaiting(): void {
     this.timer = undefined;
     const limit = performance.now() - this.shared.ackTimeoutMs + 1;
-    if (this.openedAt <= limit) this.arriving = false;
+    if (this.openedAt <= limit && !this.hidesClusters) this.arriving = false;
     const silent = giveUp(this.states, limit, this.transport.idle);
     if (silent.length > 0) this.shared.onSilence(this, silent);
     this.pumpAlone();
@@ -362,7 +395,11 @@ export class XdsStream {
 
   /** The ledger entries of this stream. */
   status(): TypeStatus[] {
-    return streamStatus(this.view());
+    const types = streamStatus(this.view());
+    if (!this.lacksClusters(this.goal)) return types;
+    const wanted = this.goal?.types.get(TYPE.cluster)?.version ?? '';
+    const { id: streamId, variant } = this;
+    return [{ streamId, variant, typeUrl: TYPE.cluster, wanted, rejected: [], synced: false }, ...types];
   }
 
   /** The same, resource by resource. */

@@ -22,6 +22,8 @@ export interface DriveOptions {
   readonly changes: number;
   readonly clients: number;
   readonly seed: number;
+  /** Whether the second server knows what the first one served. Default yes. */
+  readonly withState?: boolean;
 }
 
 export interface Drive {
@@ -66,7 +68,8 @@ export async function startDrivenFleet(options: DriveOptions): Promise<DrivenFle
     const delta = Math.floor(i / options.gateways) % 2 === 0;
     return { id: `envoy-${i}`, delta, gateway: `default/${names[i % options.gateways]}` };
   });
-  const fleet = await startFleet(yaml(), members).catch(async (error: unknown) => {
+  const { withState = true } = options;
+  const fleet = await startFleet(yaml(), members, { withState }).catch(async (error: unknown) => {
     await providers.close();
     throw error;
   });

@@ -44,12 +44,20 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-/** Starts the control plane with a state directory, then the Envoys a few at a time, and waits until all are in sync. */
-export async function startFleet(yaml: string, wanted: readonly MemberOptions[]): Promise<Fleet> {
+/**
+ * Starts the control plane, with a state directory unless told otherwise, then the Envoys a few at a time, and waits until
+ * all are in sync.
+ */
+export async function startFleet(
+  yaml: string,
+  wanted: readonly MemberOptions[],
+  { withState = true }: { readonly withState?: boolean } = {},
+): Promise<Fleet> {
   const first = await sourceOf(yaml);
   let source = first;
   const directory = join(tempDir('fleet'), 'state');
-  let plane = await startPlane(source, 0, await createStateStore(directory, silentLogger));
+  const state = async () => (withState ? createStateStore(directory, silentLogger) : undefined);
+  let plane = await startPlane(source, 0, await state());
   const { port } = plane.xds;
   const members: Member[] = [];
   const stop = async (): Promise<void> => {
@@ -95,7 +103,7 @@ export async function startFleet(yaml: string, wanted: readonly MemberOptions[])
     kill: () => plane.stop(),
     async restart(next) {
       source = await sourceOf(next);
-      plane = await startPlane(source, port, await createStateStore(directory, silentLogger));
+      plane = await startPlane(source, port, await state());
     },
     rejections: () => rejections(members, plane),
     status: () => clientStatus(port),

@@ -89,6 +89,7 @@ class SimulatedProxy {
       subscriptions: createSubscriptions(),
       responses: createResponses(diffs, 1_000_000),
       ackTimeoutMs: 3_600_000,
+      warmingMs: 3_600_000,
       onAck: () => undefined,
       onAccepted: () => undefined,
       onReturn: () => undefined,

@@ -33,6 +33,7 @@ describe('xds: a stream that fails while nobody asks', () => {
         subscriptions: createSubscriptions(),
         responses: createResponses(diffs, 1_000_000),
         ackTimeoutMs: 20,
+        warmingMs: 20,
         onAck: ignore,
         onAccepted: ignore,
         onReturn: ignore,
