@@ -1,13 +1,25 @@
 import type { EndpointName, ProviderSchema } from '../ir/index.ts';
 
+/** Path of a translated endpoint at the provider, with the places of `ProviderFacts.paths`. */
+export interface TranslatedPath {
+  readonly path: string;
+  /** For requests that ask for a stream, where that is another one. */
+  readonly stream?: string;
+}
+
 /** What is known of providers that speak one schema, as data. */
 export interface ProviderFacts {
   readonly schema: ProviderSchema;
   /**
    * Endpoints whose requests and answers pass unchanged, and the path each has there. `{prefix}` is the path prefix,
-   * `{model}` the model that is asked for (percent-encoded), `{version}` the version of the schema.
+   * `{model}` the model that is asked for (percent-encoded), `{version}` the version of the schema, `{project}` and
+   * `{region}` those of the provider.
    */
   readonly paths: Readonly<Partial<Record<EndpointName, string>>>;
+  /** Where requests go that are translated (translated-endpoints.ts says which are). */
+  readonly translated?: Readonly<Partial<Record<EndpointName, TranslatedPath>>>;
+  /** Media type of its streams. Absent: `text/event-stream`. */
+  readonly streamType?: string;
   /** Value of `{prefix}` where none is configured. */
   readonly defaultPrefix?: string;
   /** Value of `{version}` where none is configured, by endpoint. */

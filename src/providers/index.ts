@@ -10,8 +10,9 @@ import { anthropic } from './anthropic/index.ts';
 import { azure } from './azure/index.ts';
 import { awsAnthropic, bedrock } from './bedrock/index.ts';
 import { cohere } from './cohere/index.ts';
-import type { ProviderFacts } from './facts.ts';
+import type { ProviderFacts, TranslatedPath } from './facts.ts';
 import { openai } from './openai/index.ts';
+import { translates } from './translated-endpoints.ts';
 import { gcpAnthropic, vertex } from './vertex/index.ts';
 
 export { bedrockRegion } from './bedrock/region.ts';
@@ -27,6 +28,8 @@ const FACTS: Readonly<Record<ProviderSchema, ProviderFacts>> = {
   GCPVertexAI: vertex,
   GCPAnthropic: gcpAnthropic,
 };
+
+export const PROVIDER_SCHEMAS = Object.keys(FACTS) as readonly ProviderSchema[];
 
 /** The facts of a schema. */
 export function providerFacts(schema: ProviderSchema): ProviderFacts {
@@ -54,11 +57,32 @@ export function alwaysNeedsTranslation(schema: ProviderSchema): boolean {
  * endpoint needs translation.
  */
 export function nativePath(endpoint: EndpointName, provider: ProviderIr): string | undefined {
-  const { paths, defaultPrefix = '', defaultVersion } = FACTS[provider.schema];
-  const template = paths[endpoint];
-  if (template === undefined) return undefined;
+  const template = FACTS[provider.schema].paths[endpoint];
+  return template === undefined ? undefined : fillPath(template, endpoint, provider);
+}
+
+/**
+ * Path and query of an endpoint at a provider that serves it by translation; `stream` where streams have another one.
+ * Shape: as `nativePath`. Errors: undefined where the endpoint passes unchanged, or not at all.
+ */
+export function translatedPath(endpoint: EndpointName, provider: ProviderIr): TranslatedPath | undefined {
+  const template = FACTS[provider.schema].translated?.[endpoint];
+  if (template === undefined || servesNatively(endpoint, provider.schema)) return undefined;
+  if (!translates(endpoint, provider.schema)) return undefined;
+  const { path, stream } = template;
+  return {
+    path: fillPath(path, endpoint, provider),
+    ...(stream !== undefined && { stream: fillPath(stream, endpoint, provider) }),
+  };
+}
+
+function fillPath(template: string, endpoint: EndpointName, provider: ProviderIr): string {
+  const { defaultPrefix = '', defaultVersion } = FACTS[provider.schema];
   const prefix = (provider.prefix ?? defaultPrefix).replace(/^\/+|\/+$/g, '');
-  const path = template.replace('/{prefix}', () => (prefix === '' ? '' : `/${prefix}`));
+  const path = template
+    .replace('/{prefix}', () => (prefix === '' ? '' : `/${prefix}`))
+    .replace('{project}', () => encodeURIComponent(provider.project ?? '-'))
+    .replace('{region}', () => encodeURIComponent(provider.region ?? '-'));
   if (!path.includes('{version}')) return path;
   const version = provider.version || defaultVersion?.(endpoint);
   if (version === undefined) throw new InvariantError(`${provider.schema} has no default version for ${endpoint}`);

@@ -6,6 +6,7 @@ import type { JsonObject, ProviderError } from './conversation.ts';
 import type { ClientDialect, ProviderDialect, WholeConversion } from './dialect.ts';
 import { encodeJson } from './exchange.ts';
 import { chatClient } from './openai/chat-client.ts';
+import { chatProvider } from './openai/chat-provider.ts';
 import { writeOpenAiError } from './openai/errors.ts';
 import { translateConversation } from './translate-conversation.ts';
 import { translateWhole } from './translate-whole.ts';
@@ -23,8 +24,8 @@ interface Conversions {
 }
 
 const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
-  OpenAI: {},
-  AzureOpenAI: {},
+  OpenAI: { dialect: chatProvider },
+  AzureOpenAI: { dialect: chatProvider },
   Anthropic: { dialect: anthropicMessages },
   Cohere: {},
   AWSBedrock: {},

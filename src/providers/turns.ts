@@ -7,24 +7,24 @@ export type Turn =
 
 /**
  * Messages as turns that alternate, without empty ones. The results of tools stand first in a turn: Anthropic and Bedrock
- * want them right behind the calls.
+ * want them right behind the calls. Shape: `keep` says which parts an API can be given; blank text never is.
  */
-export function joinTurns(messages: readonly Message[]): Turn[] {
-  const runs: Message[][] = [];
-  for (const message of messages) {
-    if (message.parts.length === 0) continue;
-    const last = runs.at(-1);
-    if (last?.[0]?.role === message.role) last.push(message);
-    else runs.push([message]);
+export function joinTurns(messages: readonly Message[], keep: (part: UserPart | AssistantPart) => boolean): Turn[] {
+  const turns: { role: Message['role']; parts: (UserPart | AssistantPart)[] }[] = [];
+  for (const { role, parts } of messages) {
+    const kept = parts.filter((part) => !isBlank(part) && keep(part));
+    const last = turns.at(-1);
+    if (last?.role === role) last.parts.push(...kept);
+    else if (kept.length > 0) turns.push({ role, parts: kept });
   }
-  return runs.map((run) =>
-    run[0]?.role === 'assistant'
-      ? { role: 'assistant', parts: run.flatMap((message) => (message.role === 'assistant' ? message.parts : [])) }
-      : { role: 'user', parts: resultsFirst(run.flatMap((message) => (message.role === 'user' ? message.parts : []))) },
-  );
+  return turns.map(({ role, parts }) => ({ role, parts: resultsFirst(parts) }) as Turn);
 }
 
-function resultsFirst(parts: readonly UserPart[]): readonly UserPart[] {
+function isBlank(part: UserPart | AssistantPart): boolean {
+  return (part.kind === 'text' || part.kind === 'refusal') && part.text.trim() === '';
+}
+
+function resultsFirst<Part extends UserPart | AssistantPart>(parts: readonly Part[]): readonly Part[] {
   const results = parts.filter(({ kind }) => kind === 'tool_result');
   if (results.length === 0 || results.length === parts.length) return parts;
   return [...results, ...parts.filter(({ kind }) => kind !== 'tool_result')];

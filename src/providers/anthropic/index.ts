@@ -1,5 +1,7 @@
 import type { ProviderFacts } from '../facts.ts';
 
+const MESSAGES = { path: '/{prefix}/messages' } as const;
+
 /** Anthropic's own API. Source: Anthropic API reference, Messages. */
 export const anthropic: ProviderFacts = {
   schema: 'Anthropic',
@@ -8,6 +10,7 @@ export const anthropic: ProviderFacts = {
     messages: '/{prefix}/messages',
     messages_count_tokens: '/{prefix}/messages/count_tokens',
   },
+  translated: { chat_completions: MESSAGES, responses: MESSAGES },
   credential: { header: 'x-api-key', prefix: '' },
   publicHosts: ['api.anthropic.com'],
 };

@@ -8,30 +8,20 @@ import type {
   ToolResultPart,
   UserPart,
 } from '../conversation.ts';
-import type { Unsupported } from '../dialect.ts';
 import { parseJsonObject, present } from '../json.ts';
 import type { Turn } from '../turns.ts';
 
 /** Turns as Anthropic's `messages`. Errors: GatewayError `invalid_input` for content that Claude cannot be given. */
-export function writeTurns(turns: readonly Turn[], unsupported: Unsupported): JsonObject[] {
-  const messages: JsonObject[] = [];
-  for (const { role, parts } of turns) {
-    const content: JsonObject[] = [];
-    for (const part of parts) {
-      const block = writePart(part, unsupported);
-      if (block !== undefined) content.push(block);
-    }
-    if (content.length > 0) messages.push({ role, content });
-  }
-  return messages;
+export function writeTurns(turns: readonly Turn[]): JsonObject[] {
+  return turns.map(({ role, parts }) => ({ role, content: parts.map(writePart) }));
 }
 
-function writePart(part: UserPart | AssistantPart, unsupported: Unsupported): JsonObject | undefined {
+function writePart(part: UserPart | AssistantPart): JsonObject {
   switch (part.kind) {
     case 'text':
       return writeText(part);
     case 'refusal':
-      return part.text === '' ? undefined : { type: 'text', text: part.text };
+      return { type: 'text', text: part.text };
     case 'tool_result':
       return writeToolResult(part);
     case 'tool_call': {
@@ -46,10 +36,7 @@ function writePart(part: UserPart | AssistantPart, unsupported: Unsupported): Js
       });
     }
     case 'reasoning':
-      // Without a signature the reasoning is another provider's, and Anthropic refuses it.
-      if (part.signature !== undefined) return { type: 'thinking', thinking: part.text, signature: part.signature };
-      unsupported.add('messages[].reasoning_content');
-      return undefined;
+      return present({ type: 'thinking', thinking: part.text, signature: part.signature });
     case 'redacted_reasoning':
       return { type: 'redacted_thinking', data: part.data };
     default:
@@ -57,13 +44,15 @@ function writePart(part: UserPart | AssistantPart, unsupported: Unsupported): Js
   }
 }
 
-/** A text block; none for an empty text, which the API refuses. */
-export function writeText({ text, cache }: TextPart): JsonObject | undefined {
-  return text === '' ? undefined : present({ type: 'text', text, cache_control: cacheControl(cache) });
+/** A text block. */
+export function writeText({ text, cache }: TextPart): JsonObject {
+  return present({ type: 'text', text, cache_control: cacheControl(cache) });
 }
 
 function writeToolResult(part: ToolResultPart): JsonObject {
-  const content = part.content.flatMap((item) => (item.kind === 'text' ? (writeText(item) ?? []) : writeMedia(item)));
+  // The API refuses blank text.
+  const kept = part.content.filter((item) => item.kind !== 'text' || item.text.trim() !== '');
+  const content = kept.map((item) => (item.kind === 'text' ? writeText(item) : writeMedia(item)));
   return present({
     type: 'tool_result',
     tool_use_id: part.id,

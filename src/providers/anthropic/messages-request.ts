@@ -1,4 +1,11 @@
-import type { ConversationRequest, JsonObject, JsonValue, ToolDefinition } from '../conversation.ts';
+import type {
+  AssistantPart,
+  ConversationRequest,
+  JsonObject,
+  JsonValue,
+  ToolDefinition,
+  UserPart,
+} from '../conversation.ts';
 import type { DialectContext, Unsupported } from '../dialect.ts';
 import { present } from '../json.ts';
 import { joinTurns } from '../turns.ts';
@@ -16,9 +23,10 @@ const OWN_FIELDS = new Set([
 export function writeMessagesRequest(request: ConversationRequest, context: DialectContext): JsonObject {
   const { model, unsupported } = context;
   const facts = claudeFacts(model);
-  const reasoning = writeReasoning(request, facts, unsupported);
-  const system = request.system.flatMap((part) => writeText(part) ?? []);
-  const messages = writeTurns(joinTurns(request.messages), unsupported);
+  const system = request.system.filter(({ text }) => text.trim() !== '').map(writeText);
+  const turns = joinTurns(request.messages, (part) => isSigned(part, unsupported));
+  const reasoning = writeReasoning(request, turns, facts, unsupported);
+  const messages = writeTurns(turns);
   const onlySystem = messages.length === 0;
   reportRest(request, unsupported);
   return present({
@@ -37,6 +45,13 @@ export function writeMessagesRequest(request: ConversationRequest, context: Dial
     ...ownFields(request.extra, unsupported),
     stream: request.stream ? true : undefined,
   });
+}
+
+/** Without a signature the reasoning is another provider's, and Claude refuses it. */
+export function isSigned(part: UserPart | AssistantPart, unsupported: Unsupported): boolean {
+  if (part.kind !== 'reasoning' || part.signature !== undefined) return true;
+  unsupported.add('messages[].reasoning_content');
+  return false;
 }
 
 function writeTools(

@@ -1,6 +1,7 @@
 import type { ConversationRequest, JsonObject } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
 import { present } from '../json.ts';
+import type { Turn } from '../turns.ts';
 import type { ClaudeFacts } from './model-facts.ts';
 
 /** What the API refuses below, and a fair start where a client asks for thinking without saying how much. */
@@ -9,10 +10,13 @@ const LEAST_BUDGET_TOKENS = 1024;
 /** `thinking`, `output_config.effort` and `max_tokens` of a request, as the model takes them. */
 export function writeReasoning(
   { reasoning, maxTokens }: ConversationRequest,
+  turns: readonly Turn[],
   facts: ClaudeFacts,
   unsupported: Unsupported,
 ): { readonly thinking?: JsonObject; readonly effort?: string; readonly maxTokens: number } {
-  const thinking = writeThinking(reasoning, facts, unsupported);
+  const asked = writeThinking(reasoning, facts, unsupported);
+  const thinking = asked?.type === 'enabled' && answersUnsigned(turns) ? undefined : asked;
+  if (thinking !== asked) unsupported.add('thinking');
   const budget = typeof thinking?.budget_tokens === 'number' ? thinking.budget_tokens : 0;
   const effort = writeEffort(reasoning?.effort, facts, unsupported);
   return {
@@ -20,6 +24,17 @@ export function writeReasoning(
     ...(effort === undefined ? {} : { effort }),
     maxTokens: maxTokens ?? Math.min(facts.maxOutputTokens, facts.defaultMaxTokens + budget),
   };
+}
+
+/**
+ * Whether the results of tools answer a turn whose reasoning the client has lost, as most clients of OpenAI's API do:
+ * with a budget, the API refuses to go on with such a turn.
+ */
+function answersUnsigned(turns: readonly Turn[]): boolean {
+  const [before, last] = turns.slice(-2);
+  if (last?.role !== 'user' || last.parts[0]?.kind !== 'tool_result') return false;
+  const first = before?.parts[0]?.kind;
+  return first !== 'reasoning' && first !== 'redacted_reasoning';
 }
 
 function writeThinking(

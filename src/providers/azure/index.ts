@@ -17,6 +17,7 @@ export const azure: ProviderFacts = {
     audio_transcriptions: '/openai/deployments/{model}/audio/transcriptions?api-version={version}',
     audio_translations: '/openai/deployments/{model}/audio/translations?api-version={version}',
   },
+  translated: { messages: { path: '/openai/deployments/{model}/chat/completions?api-version={version}' } },
   // The Responses API is younger than the last version that is not a preview.
   defaultVersion: (endpoint) => (endpoint.startsWith('responses') ? '2025-04-01-preview' : '2024-10-21'),
   credential: { header: 'api-key', prefix: '' },

@@ -93,18 +93,18 @@ function readAudio(part: JsonObject, at: string): MediaPart {
   return { kind: 'audio', source: { kind: 'base64', mediaType, data } };
 }
 
-const TYPES_BY_EXTENSION: Readonly<Record<string, string>> = {
-  pdf: 'application/pdf',
-  txt: 'text/plain',
-  md: 'text/markdown',
-  csv: 'text/csv',
-  html: 'text/html',
-  json: 'application/json',
-  doc: 'application/msword',
-  docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
-  xls: 'application/vnd.ms-excel',
-  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
-};
+const TYPES_BY_EXTENSION: ReadonlyMap<string, string> = new Map([
+  ['pdf', 'application/pdf'],
+  ['txt', 'text/plain'],
+  ['md', 'text/markdown'],
+  ['csv', 'text/csv'],
+  ['html', 'text/html'],
+  ['json', 'application/json'],
+  ['doc', 'application/msword'],
+  ['docx', 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
+  ['xls', 'application/vnd.ms-excel'],
+  ['xlsx', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'],
+]);
 
 /** A file of a chat request or of a Responses request: both name its data and its name alike. */
 export function fileMedia(file: JsonObject, path: string): MediaPart {
@@ -114,7 +114,7 @@ export function fileMedia(file: JsonObject, path: string): MediaPart {
   if (id !== undefined) return { kind: 'document', source: { kind: 'file', id }, ...named };
   const data = required(stringField(file, 'file_data', path), 'file_data', path);
   const extension = name?.split('.').at(-1)?.toLowerCase() ?? '';
-  const mediaType = TYPES_BY_EXTENSION[extension] ?? 'application/pdf';
+  const mediaType = TYPES_BY_EXTENSION.get(extension) ?? 'application/pdf';
   if (!data.startsWith('data:')) return { kind: 'document', source: { kind: 'base64', mediaType, data }, ...named };
   const source = mediaSource(data, `${path}.file_data`, mediaType);
   const isImage = source.kind === 'base64' && source.mediaType.startsWith('image/');

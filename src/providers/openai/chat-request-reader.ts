@@ -21,11 +21,11 @@ const KNOWN: ReadonlySet<string> = new Set([
 ]);
 
 /** Values that ask for nothing: what the API does where the field is absent. */
-const NEUTRAL: Readonly<Record<string, string>> = {
-  store: 'false',
-  verbosity: '"medium"',
-  modalities: '["text"]',
-};
+const NEUTRAL: ReadonlyMap<string, string> = new Map([
+  ['store', 'false'],
+  ['verbosity', '"medium"'],
+  ['modalities', '["text"]'],
+]);
 
 /**
  * A chat completions request in the common form.
@@ -59,11 +59,11 @@ export function readChatRequest(body: JsonObject, unsupported: Unsupported): Con
 export function extraFields(
   body: JsonObject,
   known: ReadonlySet<string>,
-  neutral: Readonly<Record<string, string>>,
+  neutral: ReadonlyMap<string, string>,
 ): JsonObject {
   const rest = Object.entries(body).filter(
     ([key, value]) =>
-      !known.has(key) && value !== null && (neutral[key] === undefined || neutral[key] !== JSON.stringify(value)),
+      !known.has(key) && value !== null && (!neutral.has(key) || neutral.get(key) !== JSON.stringify(value)),
   );
   return Object.fromEntries(rest);
 }
@@ -142,15 +142,15 @@ function readReasoningRequest(body: JsonObject): ReasoningRequest | undefined {
   return { ...(thinking !== undefined && readThinking(thinking)), ...(effort !== undefined && { effort }) };
 }
 
-const MODES: Readonly<Record<string, NonNullable<ReasoningRequest['mode']>>> = {
-  enabled: 'on',
-  disabled: 'off',
-  adaptive: 'adaptive',
-};
+const MODES: ReadonlyMap<string, NonNullable<ReasoningRequest['mode']>> = new Map([
+  ['enabled', 'on'],
+  ['disabled', 'off'],
+  ['adaptive', 'adaptive'],
+]);
 
 function readThinking(thinking: JsonObject): ReasoningRequest {
   const type = stringField(thinking, 'type', 'thinking');
-  const mode = type === undefined ? undefined : MODES[type];
+  const mode = type === undefined ? undefined : MODES.get(type);
   if (type !== undefined && mode === undefined) {
     throw invalidField('thinking.type', 'must be one of enabled, disabled, adaptive');
   }

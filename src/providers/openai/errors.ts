@@ -45,23 +45,23 @@ function codeOf(value: JsonValue | undefined): string | undefined {
   return textOf(value) ?? numberOf(value)?.toString();
 }
 
-const STATUSES: Readonly<Record<string, number>> = {
-  invalid_request_error: 400,
-  BadRequestError: 400,
-  authentication_error: 401,
-  permission_error: 403,
-  insufficient_quota: 429,
-  rate_limit_error: 429,
-  rate_limit_exceeded: 429,
-  service_unavailable_error: 503,
-  overloaded_error: 503,
-};
+const STATUSES: ReadonlyMap<string, number> = new Map([
+  ['invalid_request_error', 400],
+  ['BadRequestError', 400],
+  ['authentication_error', 401],
+  ['permission_error', 403],
+  ['insufficient_quota', 429],
+  ['rate_limit_error', 429],
+  ['rate_limit_exceeded', 429],
+  ['service_unavailable_error', 503],
+  ['overloaded_error', 503],
+]);
 
 /** A failure in the middle of a stream, which has no status of its own: it is taken from its code or its type. */
 export function readStreamError(event: JsonObject): ProviderError {
   const error = objectOf(event.error);
   const numeric = Number(codeOf(error.code) ?? Number.NaN);
-  const named = STATUSES[textOf(error.type) ?? ''] ?? STATUSES[textOf(error.code) ?? ''];
+  const named = STATUSES.get(textOf(error.type) ?? '') ?? STATUSES.get(textOf(error.code) ?? '');
   const status = numeric >= 400 && numeric <= 599 ? numeric : (named ?? 500);
   return readOpenAiError(status, event);
 }

@@ -19,6 +19,7 @@ export const openai: ProviderFacts = {
     audio_translations: '/{prefix}/audio/translations',
     tokenize: '/tokenize',
   },
+  translated: { messages: { path: '/{prefix}/chat/completions' } },
   credential: { header: 'authorization', prefix: 'Bearer ' },
   publicHosts: [
     'api.openai.com',

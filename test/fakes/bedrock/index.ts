@@ -12,7 +12,9 @@ import { promptText } from '../usage.ts';
 import { converseAnswer, converseStream } from './converse-reply.ts';
 import { requireConversation } from './converse-rules.ts';
 import { converseShape } from './converse-shape.ts';
+import { COUNT_TOKENS_SHAPE, countTokens } from './count-tokens.ts';
 import { errorType, memberRefusal, streamException } from './errors.ts';
+import { invoke } from './invoke.ts';
 
 /** AWS credentials that the fake knows. */
 export interface AwsCredentials {
@@ -48,6 +50,10 @@ type Operation = (request: RecordedRequest, settings: FakeSettings, model: strin
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   converse: (request, settings, model) => converse(request, settings, model, false),
   'converse-stream': (request, settings, model) => converse(request, settings, model, true),
+  invoke: (request, settings, model) => invoke(request, settings, model, false),
+  'invoke-with-response-stream': (request, settings, model) => invoke(request, settings, model, true),
+  'count-tokens': (request, settings, model) =>
+    countTokens(request, settings, model, requireShape(request, COUNT_TOKENS_SHAPE, settings)),
 };
 
 function bedrockProvider(options: BedrockOptions): Provider {

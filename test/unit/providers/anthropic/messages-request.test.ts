@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import { anthropicMessages } from '../../../../src/providers/anthropic/messages-provider.ts';
-import type { ConversationRequest, JsonObject } from '../../../../src/providers/conversation.ts';
+import type {
+  AssistantPart,
+  ConversationRequest,
+  JsonObject,
+  Message,
+} from '../../../../src/providers/conversation.ts';
 import { conversation, recording } from './support.ts';
 
 function write(more: Partial<ConversationRequest>, model?: string): { body: JsonObject; fields: string[] } {
@@ -92,7 +97,15 @@ describe('A conversation as a request of the Messages API', () => {
       ],
     });
     expect(fields).to.deep.equal(['messages[].reasoning_content']);
-    expect((body.messages as unknown[]).length).to.equal(2);
+    expect(body.messages).to.deep.equal([
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'a' },
+          { type: 'text', text: 'b' },
+        ],
+      },
+    ]);
   });
 
   it('asks a conversation of instructions alone as a message', () => {
@@ -213,6 +226,19 @@ describe('A conversation as a request of the Messages API', () => {
     expect(thinking({ mode: 'adaptive' }, 'claude-opus-4-5')).to.deep.equal([{ type: 'enabled', budget_tokens: 1024 }]);
     expect(thinking({ effort: 'none' }, 'claude-sonnet-5')).to.deep.equal([{ type: 'disabled' }]);
     expect(thinking({ effort: 'none' }, 'claude-fable-5')).to.deep.equal([undefined, 'thinking']);
+  });
+
+  it('does not ask for a budget of thinking behind a turn whose reasoning was lost', () => {
+    const call = { kind: 'tool_call', id: 'a', name: 'f', arguments: '{}' } as const;
+    const messages = (...parts: readonly AssistantPart[]): readonly Message[] => [
+      { role: 'assistant', parts },
+      { role: 'user', parts: [{ kind: 'tool_result', id: 'a', content: [], isError: false }] },
+    ];
+    const reasoning = { mode: 'on', budgetTokens: 2048 } as const;
+    const lost = write({ reasoning, messages: messages(call) });
+    expect([lost.body.thinking, ...lost.fields]).to.deep.equal([undefined, 'thinking']);
+    const kept = write({ reasoning, messages: messages({ kind: 'reasoning', text: 'a', signature: 'b' }, call) });
+    expect(kept.body.thinking).to.deep.equal({ type: 'enabled', budget_tokens: 2048 });
   });
 
   it('reports every setting that the API has no word for', () => {
