@@ -1,4 +1,6 @@
 /** The control plane as one piece: a source on one side, an xDS server on the other, and the state between them. */
+
+import { createTokens } from '../credentials/index.ts';
 import { type Capabilities, type CompileOptions, capabilitiesOf, NEWEST_ENVOY } from '../envoy/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { type Finding, hasErrors, sortFindings } from '../lib/findings.ts';
@@ -30,6 +32,9 @@ import {
 import { restoredView, savedState } from './saved-views.ts';
 import type { SavedState, StateStore } from './state-store.ts';
 
+/** How long the first tokens are waited for before proxies may connect: without them their backends are left out. */
+const FIRST_TOKENS_MS = 5000;
+
 /** A request that began under older routes may still want to fail over to what they named. */
 const LINGER_MS = 30_000;
 
@@ -46,6 +51,8 @@ export interface ControlPlaneOptions {
   readonly security?: Pick<XdsServerOptions, 'tls' | 'authorize'>;
   /** Present: changes go to a share of the proxies first. */
   readonly rollout?: RolloutOptions;
+  /** Of the process: where tokens of clouds come from. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Where what is served outlives the process. */
   readonly state?: StateStore;
   /** Called after each revision that is served. */
@@ -102,6 +109,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let inPart = false;
   let pending: readonly Finding[] = [];
 
+  const tokens = createTokens({
+    env: options.env ?? process.env,
+    logger: logger.child({ component: 'credentials' }),
+    onFetch: (result) => metrics.countTokenFetch(result),
+    onChange: takeTokens,
+  });
   const xds = createXdsServer({
     resolve: (node) => compiledFor(node.cluster, capabilitiesOfNode(node))?.key,
     logger: logger.child({ component: 'xds' }),
@@ -134,7 +147,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (known !== undefined) return { key, view: known };
     const gateway = served?.ir.gateways.find((candidate) => candidate.key === gatewayKey);
     if (served === undefined || gateway === undefined) return undefined;
-    const view = compileView(served, gateway, capabilities, options.compile);
+    const view = compileView(withTokens(served), gateway, capabilities, options.compile);
     views.set(key, view);
     publish(key, view);
     report();
@@ -159,13 +172,45 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     metrics.countSnapshot(view.gateway);
   }
 
+  function withTokens(revision: TranslatedRevision): TranslatedRevision {
+    if (revision.tokenSources.size === 0) return revision;
+    return { ...revision, secrets: new Map([...revision.secrets, ...tokens.values]) };
+  }
+
+  function compileViews(revision: TranslatedRevision): Map<string, CompiledView> {
+    const complete = withTokens(revision);
+    const compiled = new Map<string, CompiledView>();
+    for (const [key, view] of views) {
+      const gateway = revision.ir.gateways.find((candidate) => candidate.key === view.gateway);
+      if (gateway) compiled.set(key, compileView(complete, gateway, view.capabilities, options.compile, view.snapshot));
+    }
+    return compiled;
+  }
+
+  /** What is served, with tokens that have come or gone: mostly a secret is all that changes. */
+  function takeTokens(): void {
+    try {
+      for (const [key, view] of served ? compileViews(served) : []) {
+        views.set(key, view);
+        publish(key, view);
+      }
+      save();
+    } catch (caught) {
+      logBug(caught, 'new tokens cannot be compiled');
+    }
+    report();
+  }
+
   /** Takes a revision over. Nothing is kept of it when any step of it throws. */
   function serve(next: TranslatedRevision): void {
     const started = performance.now();
-    const compiled = new Map<string, CompiledView>();
-    for (const [key, view] of views) {
-      const gateway = next.ir.gateways.find((candidate) => candidate.key === view.gateway);
-      if (gateway) compiled.set(key, compileView(next, gateway, view.capabilities, options.compile, view.snapshot));
+    tokens.use(next.tokenSources);
+    let compiled: Map<string, CompiledView>;
+    try {
+      compiled = compileViews(next);
+    } catch (caught) {
+      tokens.use(served?.tokenSources ?? new Map());
+      throw caught;
     }
     for (const key of views.keys()) if (!compiled.has(key)) xds.deleteSnapshot(key);
     views.clear();
@@ -241,7 +286,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const all = [...(served?.findings ?? []), ...[...views.values()].flatMap((view) => view.findings), ...pending];
     const viewOf = (key: string): CompiledView | undefined => views.get(key);
     const rejected = [...standingRejections(xds.nodes(), viewOf), ...withheldFindings(xds.withheld(), viewOf)];
-    return sortFindings(withPlaces([...all, ...rejected], served?.objects ?? []));
+    return sortFindings(withPlaces([...all, ...tokens.findings(), ...rejected], served?.objects ?? []));
   }
 
   function report(): void {
@@ -266,6 +311,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     async start(address) {
       await restore();
       accept(await source.start());
+      await tokens.settled(FIRST_TOKENS_MS);
       return xds.listen(address);
     },
     listenHere: () => xds.listen({ host: '127.0.0.1', port: 0 }, { plaintext: true }),
@@ -306,6 +352,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     },
     async close(drainMs) {
       unsubscribe();
+      tokens.close();
       await source.close();
       await options.state?.close();
       await xds.drain(drainMs);

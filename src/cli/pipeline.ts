@@ -14,7 +14,7 @@ import { DEFAULT_POLICY_OPTIONS } from '../policy/index.ts';
 import { type ReadResult, readSources } from '../sources/index.ts';
 import { type CliIo, readStdin } from './io.ts';
 import { isMachineFormat, writeErrorDocument } from './output.ts';
-import { type TranslatedRevision, translateRevision } from './revisions.ts';
+import { type TranslatedRevision, translateRevision, withPlaceholders } from './revisions.ts';
 import { type PolicyFlags, policyOptionsOf, type SourceFlags } from './source-options.ts';
 
 /** A revision, or the findings for which there is none. */
@@ -49,7 +49,7 @@ export function compileFor(
   envoyVersion: string,
   options: CompileOptions = DEFAULT_COMPILE_OPTIONS,
 ): CompiledGateway {
-  return compileGateway(gateway, revision.secrets, capabilitiesOf(envoyVersion), options);
+  return compileGateway(gateway, withPlaceholders(revision), capabilitiesOf(envoyVersion), options);
 }
 
 /**

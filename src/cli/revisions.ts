@@ -5,7 +5,7 @@
 import { type Capabilities, type CompileOptions, compileGateway, type EnvoyResource } from '../envoy/index.ts';
 import { TYPES } from '../envoy/names.ts';
 import { encodeMessage, typeUrl } from '../envoy/schema/index.ts';
-import type { GatewayIr, Ir, SecretValues } from '../ir/index.ts';
+import type { GatewayIr, Ir, SecretValue, SecretValues, TokenSources } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
 import { type StatusCondition, type TranslateOptions, translate } from '../policy/index.ts';
 import type { LoadedObject, ObjectSet, Revision } from '../resources/index.ts';
@@ -18,6 +18,8 @@ export interface TranslatedRevision {
   readonly objects: readonly LoadedObject[];
   readonly ir: Ir;
   readonly secrets: SecretValues;
+  /** How those are had that have to be fetched. */
+  readonly tokenSources: TokenSources;
   readonly conditions: readonly StatusCondition[];
   /** Of the source and of policy. */
   readonly findings: readonly Finding[];
@@ -33,9 +35,22 @@ export interface CompiledView {
 }
 
 export function translateRevision(set: ObjectSet, options: TranslateOptions): TranslatedRevision {
-  const { ir, secrets, findings, conditions } = translate(set, options);
+  const { ir, secrets, tokenSources, findings, conditions } = translate(set, options);
   const { revision, objects } = set;
-  return { revision, objects, ir, secrets, conditions, findings: sortFindings([...set.findings, ...findings]) };
+  const all = sortFindings([...set.findings, ...findings]);
+  return { revision, objects, ir, secrets, tokenSources, conditions, findings: all };
+}
+
+const PLACEHOLDER = 'placeholder-of-a-token';
+
+/** The secrets of a revision as if all tokens had been fetched, for who compiles it without asking anybody. */
+export function withPlaceholders({ secrets, tokenSources }: TranslatedRevision): SecretValues {
+  const keys = { accessKeyId: PLACEHOLDER, secretAccessKey: PLACEHOLDER, sessionToken: PLACEHOLDER };
+  const tokens = [...tokenSources].map(([name, { kind }]): [string, SecretValue] => [
+    name,
+    kind.startsWith('aws') ? { kind: 'aws', ...keys } : { kind: 'generic', value: PLACEHOLDER },
+  ]);
+  return new Map([...secrets, ...tokens]);
 }
 
 export function compileView(

@@ -6,6 +6,8 @@ export interface Metrics {
   countSnapshot(gateway: string): void;
   countNack(gateway: string, type: string): void;
   countRefusal(): void;
+  /** A token of a cloud was fetched, or could not be. */
+  countTokenFetch(result: 'ok' | 'failed'): void;
   /** Prometheus text; `read` sets the gauges first. */
   expose(): Promise<string>;
 }
@@ -55,6 +57,12 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     help: 'Streams that were refused because the client certificate may not be that node or ask for that gateway.',
     registers,
   });
+  const tokens = new Counter({
+    name: 'credential_token_fetches_total',
+    help: 'Tokens of clouds that were asked for, by what became of it.',
+    labelNames: ['result'],
+    registers,
+  });
   const clients = new Gauge({ name: 'xds_clients', help: 'Connected proxies.', labelNames: ['state'], registers });
   const stale = new Gauge({
     name: 'config_stale_seconds',
@@ -88,6 +96,7 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     countSnapshot: (gateway) => snapshots.inc({ gateway }),
     countNack: (gateway, type) => nacks.inc({ gateway, type }),
     countRefusal: () => refusals.inc(),
+    countTokenFetch: (result) => tokens.inc({ result }),
     async expose() {
       const reading = read();
       clients.set({ state: 'served' }, reading.clients - reading.waiting);

@@ -1,0 +1,83 @@
+import { createHash, createHmac } from 'node:crypto';
+import type { AwsKeys, AwsTokenSource } from '../ir/index.ts';
+import { clientToken } from './oidc.ts';
+import { encodeForm, failure, refusal, send, type TokenRequest } from './request.ts';
+import type { FetchContext, Token } from './token.ts';
+
+const VERSION = '2011-06-15';
+const SESSION = 'headgate';
+
+/** Keys of a session in a role. Errors: GatewayError. Source: AWS Security Token Service API 2011-06-15. */
+export async function awsToken(source: AwsTokenSource, context: FetchContext): Promise<Token> {
+  const url = stsUrl(source.region, context);
+  const { roleArn: RoleArn } = source;
+  if (source.kind === 'aws-web-identity') {
+    const WebIdentityToken = await clientToken(source.subject, context);
+    const Action = 'AssumeRoleWithWebIdentity';
+    const form = { Action, Version: VERSION, RoleArn, RoleSessionName: SESSION, WebIdentityToken };
+    return assumeRole({ url, form }, context);
+  }
+  const { sessionName, externalId, durationSeconds, keys, region } = source;
+  const form = {
+    Action: 'AssumeRole',
+    Version: VERSION,
+    RoleArn,
+    RoleSessionName: sessionName ?? SESSION,
+    ExternalId: externalId,
+    DurationSeconds: durationSeconds?.toString(),
+  };
+  return assumeRole({ url, form, headers: signedHeaders(url, encodeForm(form), region, keys) }, context);
+}
+
+async function assumeRole(request: TokenRequest, context: FetchContext): Promise<Token> {
+  const { url, headers } = request;
+  // What is signed is answered in XML; so is everything else.
+  const answer = await send({ ...request, headers: { ...headers, accept: 'application/xml' } }, context);
+  if (answer.status !== 200) throw refusal(url, answer);
+  const field = (name: string): string => new RegExp(`<${name}>([^<]+)</${name}>`).exec(answer.text)?.[1] ?? '';
+  const [accessKeyId, secretAccessKey, sessionToken] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken'].map(field);
+  const expiresAtMs = Date.parse(field('Expiration'));
+  if (!accessKeyId || !secretAccessKey || !sessionToken || Number.isNaN(expiresAtMs)) {
+    throw failure(url, 'gave no keys');
+  }
+  return { secret: { kind: 'aws', accessKeyId, secretAccessKey, sessionToken }, expiresAtMs };
+}
+
+function stsUrl(region: string, { env }: FetchContext): string {
+  const named = env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL;
+  if (named) return `${named.replace(/\/$/, '')}/`;
+  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  return `https://sts.${region}.${suffix}/`;
+}
+
+/** Signature Version 4 of a form that is posted to STS. Source: AWS IAM, "Create a signed AWS API request". */
+function signedHeaders(url: string, body: string, region: string, keys: AwsKeys): Record<string, string> {
+  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+  const headers: Record<string, string> = {
+    'content-type': 'application/x-www-form-urlencoded',
+    host: new URL(url).host,
+    'x-amz-date': date,
+    ...(keys.sessionToken !== undefined && { 'x-amz-security-token': keys.sessionToken }),
+  };
+  const names = Object.keys(headers).join(';');
+  const lines = Object.entries(headers).map(([name, value]) => `${name}:${value}\n`);
+  const request = ['POST', '/', '', lines.join(''), names, sha256(body)].join('\n');
+  const scope = `${date.slice(0, 8)}/${region}/sts/aws4_request`;
+  const text = ['AWS4-HMAC-SHA256', date, scope, sha256(request)].join('\n');
+  const key = scope.split('/').reduce<string | Buffer>((last, part) => hmac(last, part), `AWS4${keys.secretAccessKey}`);
+  const signature = hmac(key, text).toString('hex');
+  const { host: _, ...sent } = headers;
+  const credential = `${keys.accessKeyId}/${scope}`;
+  return {
+    ...sent,
+    authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`,
+  };
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function hmac(key: string | Buffer, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest();
+}

@@ -1,0 +1,26 @@
+import type { AzureTokenSource } from '../ir/index.ts';
+import { clientToken } from './oidc.ts';
+import { requestJson } from './request.ts';
+import { bearerToken, type FetchContext, type Token } from './token.ts';
+
+const AUTHORITY = 'https://login.microsoftonline.com';
+const SCOPE = 'https://cognitiveservices.azure.com/.default';
+
+/**
+ * An access token of Entra ID for Azure's models. Errors: GatewayError.
+ * Source: Microsoft identity platform, client credentials grant with a secret or a federated credential.
+ */
+export async function azureToken(source: AzureTokenSource, context: FetchContext): Promise<Token> {
+  const { tenantId, clientId, proof } = source;
+  const authority = (context.env.AZURE_AUTHORITY_HOST || AUTHORITY).replace(/\/$/, '');
+  const url = `${authority}/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`;
+  const secret =
+    proof.kind === 'secret'
+      ? { client_secret: proof.clientSecret }
+      : {
+          client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+          client_assertion: await clientToken(proof.subject, context),
+        };
+  const form = { grant_type: 'client_credentials', client_id: clientId, scope: SCOPE, ...secret };
+  return bearerToken(await requestJson({ url, form }, context), url);
+}

@@ -1,0 +1,35 @@
+import type { SecretValue } from '../ir/index.ts';
+import { isRecord } from './json.ts';
+import { failure } from './request.ts';
+
+/** A token, and when it ends (ms since 1970). */
+export interface Token {
+  readonly secret: SecretValue;
+  readonly expiresAtMs: number;
+}
+
+/** What a fetch may use. */
+export interface FetchContext {
+  /** Names of places that differ from the usual ones, as the SDKs of the clouds know them. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signal: AbortSignal;
+}
+
+/** Where a token service does not say how long a token lasts. */
+const DEFAULT_LIFETIME_S = 300;
+
+/** The access token of an OAuth answer. Errors: GatewayError `provider_failed`. */
+export function bearerToken(answer: unknown, url: string): Token {
+  const fields = isRecord(answer) ? answer : {};
+  const value = fields.access_token ?? fields.id_token;
+  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw failure(url, 'gave no token');
+  // Azure may send the number as a text.
+  const seconds = Number(fields.expires_in ?? DEFAULT_LIFETIME_S);
+  const lifetime = Number.isFinite(seconds) && seconds > 0 ? seconds : DEFAULT_LIFETIME_S;
+  return { secret: { kind: 'generic', value }, expiresAtMs: Date.now() + lifetime * 1000 };
+}
+
+/** The text of a token that is exchanged for another one. */
+export function tokenText({ secret }: Token): string {
+  return secret.kind === 'generic' ? secret.value : '';
+}
