@@ -51,11 +51,18 @@ interface HttpAnswer {
 const TEXT = 'text/plain; charset=utf-8';
 
 async function answer(service: RateLimitService, request: IncomingMessage): Promise<HttpAnswer> {
-  const path = (request.url ?? '').split('?')[0] ?? '';
+  const [path = '', query = ''] = (request.url ?? '').split('?');
   if (path === '/json' && request.method === 'POST') return answerJson(service, await readBody(request));
+  if (path === '/limits') return answerBudgets(service, new URLSearchParams(query).get('max') ?? '100');
   if (path === '/metrics') return { status: 200, type: 'text/plain; version=0.0.4', body: service.metrics() };
   if (!HEALTH.has(path)) return { status: 404, type: TEXT, body: 'not found\n' };
   return service.isServing ? { status: 200, type: TEXT, body: 'OK' } : { status: 503, type: TEXT, body: 'draining' };
+}
+
+async function answerBudgets(service: RateLimitService, text: string): Promise<HttpAnswer> {
+  const max = /^\d{1,5}$/.test(text) ? Number(text) : undefined;
+  if (max === undefined) throw new GatewayError('invalid_input', 'max is a whole number');
+  return { status: 200, type: 'application/json', body: JSON.stringify(await service.budgets(max)) };
 }
 
 async function answerJson(service: RateLimitService, body: string): Promise<HttpAnswer> {

@@ -6,6 +6,7 @@
  */
 
 export type { LimitDescriptor, LimitsConfig } from '../ir/index.ts';
+export type { Budget, Budgets } from './budgets.ts';
 export { startServiceHttp } from './http.ts';
 export { type LimitsFile, parseLimitsFiles } from './limits-file.ts';
 export { createRateLimitService, type RateLimitService, type RateLimitServiceOptions } from './service.ts';

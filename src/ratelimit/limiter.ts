@@ -2,6 +2,7 @@
 import type { LimitsConfig } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { Asked } from './asked.ts';
+import { type Budgets, readBudgets } from './budgets.ts';
 import { createLookup, type FindLimit } from './find-limit.ts';
 import { compileLimits } from './limit-tree.ts';
 import { validateLimits } from './limits-config.ts';
@@ -9,6 +10,7 @@ import { responseMetadata } from './metadata.ts';
 import { planChanges } from './plan.ts';
 import { overallCode } from './quota.ts';
 import { takeReservation } from './reservation.ts';
+import { createReserved } from './reserved.ts';
 import { countHits, type Statistics } from './statistics.ts';
 import { type BucketCount, type Store, slidingUse } from './store/store.ts';
 import { CODE, type HeaderValue, type RateLimitRequest, type RateLimitResponse, type Status } from './wire.ts';
@@ -40,6 +42,8 @@ export interface Limiter {
   decide(request: RateLimitRequest): RateLimitResponse | Promise<RateLimitResponse>;
   /** Replaces all limits at once; requests that are under way keep theirs. Errors: GatewayError `invalid_input`. */
   replaceConfig(config: LimitsConfig): void;
+  /** The `max` buckets with the least left. Errors: what the store says. */
+  budgets(max: number): Promise<Budgets>;
 }
 
 /** The separator that no descriptor of a valid request can hold by accident: keys stay apart. */
@@ -49,6 +53,9 @@ const NO_LIMIT: Status = { code: CODE.ok, limit: undefined, remaining: 0, resetS
 
 export function createLimiter(options: LimiterOptions): Limiter {
   const { store, statistics, clock = () => Date.now() / 1000 } = options;
+  const keyPrefix = options.keyPrefix ?? '';
+  const separator = options.separator ?? UNIT_SEPARATOR;
+  const reserved = createReserved();
   let findLimit = load(options.config);
 
   function load(config: LimitsConfig): FindLimit {
@@ -61,8 +68,8 @@ export function createLimiter(options: LimiterOptions): Limiter {
     return createLookup({
       tree: compileLimits(config, statistics),
       statistics,
-      keyPrefix: options.keyPrefix ?? '',
-      separator: options.separator ?? UNIT_SEPARATOR,
+      keyPrefix,
+      separator,
     });
   }
 
@@ -97,6 +104,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
       const plan = planChanges(asked, now, statistics.service);
       const finish = (counts: readonly BucketCount[]): RateLimitResponse => {
         const statuses = asked.map((one, i) => statusOf(one, counts[plan.changeOf[i] ?? -1], now));
+        if (asked.some(({ reservedAt }) => reservedAt !== undefined)) reserved.note(asked, now);
         return respond(request, asked, statuses);
       };
       if (plan.changes.length === 0) return finish([]);
@@ -116,6 +124,7 @@ export function createLimiter(options: LimiterOptions): Limiter {
     replaceConfig(config) {
       findLimit = load(config);
     },
+    budgets: (max) => readBudgets({ store, findLimit, reserved, keyPrefix, separator, now: clock(), max }),
   };
 }
 

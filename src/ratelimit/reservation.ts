@@ -12,10 +12,10 @@
  * check still runs or the usage is larger, and only where a stream outlives its window: then the new window is charged
  * with the usage above the reservation, and the old one keeps the reservation.
  */
+import { RESERVED_AT_KEY } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { Descriptor, Entry } from './wire.ts';
 
-export const RESERVED_AT_KEY = 'headgate_reserved_at';
 /** How far the clocks of Envoys and this service may be apart. */
 export const SKEW_SECONDS = 2;
 

@@ -5,6 +5,7 @@ import { createHealth } from '../lib/http2/health.ts';
 import { createGrpcServer, type ServerTls } from '../lib/http2/server.ts';
 import type { Method } from '../lib/http2/streams.ts';
 import type { Logger } from '../telemetry/index.ts';
+import type { Budgets } from './budgets.ts';
 import { createLimiter, type LimiterOptions } from './limiter.ts';
 import { createStatistics } from './statistics.ts';
 import { decodeRequest, encodeResponse, type RateLimitRequest, type RateLimitResponse } from './wire.ts';
@@ -26,6 +27,8 @@ export interface RateLimitService {
   replaceTls(tls: ServerTls): void;
   /** Decides without gRPC. Errors: GatewayError. */
   decide(request: RateLimitRequest): Promise<RateLimitResponse>;
+  /** The `max` buckets with the least left. Errors: GatewayError of the store. */
+  budgets(max: number): Promise<Budgets>;
   /** Prometheus text. */
   metrics(): string;
   readonly isServing: boolean;
@@ -71,6 +74,7 @@ export function createRateLimitService(options: RateLimitServiceOptions): RateLi
     replaceConfig: (config) => limiter.replaceConfig(config),
     replaceTls: (next) => server.replaceTls(next),
     decide: async (request) => limiter.decide(request),
+    budgets: (max) => limiter.budgets(max),
     metrics: () => statistics.expose({ ratelimit_connections: server.connections, ...store.gauges() }),
     get isServing() {
       return health.isServing;

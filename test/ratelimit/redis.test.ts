@@ -102,6 +102,25 @@ describe('ratelimit: Redis', function () {
     expect(await redis.cli('get', key)).to.equal('10000');
   });
 
+  it('tells its buckets, of one Redis and of all nodes of a cluster', async () => {
+    const redis = await startRedis();
+    servers.push(redis);
+    const cluster = await startCluster();
+    servers.push(...cluster);
+    const urls = cluster.map(({ url }) => url);
+    for (const options of [{ urls: [redis.url] }, { urls, mode: 'cluster' as const }]) {
+      const service = await start({ options, limits: [hourly(100)] });
+      await service.decide(request({ value: 'a', hits: 60 }));
+      await service.decide(request({ value: 'b', hits: 90 }));
+      const { budgets, isPartial } = await service.budgets(10);
+      expect(budgets.map(({ entries, used, limit }) => ({ entries, used, limit }))).to.deep.equal([
+        { entries: [{ key: 'k', value: 'b' }], used: 90, limit: 100 },
+        { entries: [{ key: 'k', value: 'a' }], used: 60, limit: 100 },
+      ]);
+      expect(isPartial).to.equal(false);
+    }
+  });
+
   it('has the keys of envoyproxy/ratelimit, which expire', async () => {
     const redis = await startRedis();
     servers.push(redis);

@@ -90,6 +90,10 @@ export function guardStore({ store, local, logger, maxFailures = 3, retryMs = 20
         },
       );
     },
+    async list(prefix, max) {
+      if (isDown() && local) return local.list(prefix, max);
+      return store.list(prefix, max);
+    },
     gauges: () => ({
       ...store.gauges(),
       ratelimit_store_available: isDown() ? 0 : 1,

@@ -1,6 +1,6 @@
 /** Buckets in memory: one map a window, so that a window that is over goes as one, without a look at its buckets. */
 import { GatewayError } from '../../lib/errors.ts';
-import type { BucketChange, BucketCount, Store } from './store.ts';
+import type { BucketChange, BucketCount, Store, StoredBucket } from './store.ts';
 
 export interface MemoryStoreOptions {
   /** Buckets at most; what would be more is an error. Default 2,000,000. */
@@ -129,6 +129,18 @@ export function createMemoryStore({ maxBuckets = 2_000_000 }: MemoryStoreOptions
     },
     *windows() {
       for (const starts of lengths.values()) yield* starts.values();
+    },
+    list(prefix, max) {
+      const found: StoredBucket[] = [];
+      for (const starts of lengths.values()) {
+        for (const { start, counts } of starts.values()) {
+          for (const [key, count] of counts) {
+            if (found.length >= max) return found;
+            if (key.startsWith(prefix)) found.push({ key, start, count });
+          }
+        }
+      }
+      return found;
     },
     restore({ start, length, counts }, now) {
       if (start + 2 * length + GRACE <= now) return;

@@ -69,6 +69,13 @@ export function scriptCall(changes: readonly BucketChange[], jitter: number): Sc
   return { keys, args };
 }
 
+/** The bucket and window of a key; undefined where it is no key of a bucket. */
+export function readStoredKey(stored: string): { readonly key: string; readonly start: number } | undefined {
+  const [, sliding, fixed, start] = /^(?:\{s:(.*)\}|(.*?))(\d{1,12})$/s.exec(stored) ?? [];
+  const key = sliding ?? fixed;
+  return key === undefined || start === undefined ? undefined : { key, start: Number(start) };
+}
+
 /** Reads the answer of a call. Errors: undefined where it is not one. */
 export function readCounts(changes: readonly BucketChange[], answer: unknown): BucketCount[] | undefined {
   if (!Array.isArray(answer)) return undefined;

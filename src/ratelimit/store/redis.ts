@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { GatewayError } from '../../lib/errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
+import { listBuckets, type RedisNode } from './redis-list.ts';
 import { readCounts, SCRIPT, scriptCall } from './redis-script.ts';
 import type { BucketChange, BucketCount, Store } from './store.ts';
 
@@ -21,7 +22,9 @@ export interface RedisStoreOptions {
 }
 
 /** What is used of a client of either kind. */
-interface Client {
+interface Client extends RedisNode {
+  /** Of a cluster alone. */
+  nodes?(role: 'master'): RedisNode[];
   evalsha(sha: string, keys: number, ...args: string[]): Promise<unknown>;
   eval(script: string, keys: number, ...args: string[]): Promise<unknown>;
   on(event: 'error' | 'ready' | 'close', listener: (error: Error) => void): unknown;
@@ -127,6 +130,10 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<Stor
       mode === 'cluster'
         ? bounded(Promise.all(changes.map((change) => call([change])))).then((counts) => counts.flat())
         : enqueue(changes),
+    list: (prefix, max) =>
+      listBuckets(client.nodes?.('master') ?? [client], prefix, max).catch((caught: unknown) => {
+        throw GatewayError.from(caught, 'unavailable', 'Redis');
+      }),
     gauges: () => ({ ratelimit_redis_ready: client.status === 'ready' ? 1 : 0, ratelimit_redis_timeouts: timeouts }),
     close() {
       client.disconnect();

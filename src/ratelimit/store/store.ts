@@ -23,10 +23,20 @@ export interface BucketCount {
   readonly previousAfter: number;
 }
 
+/** A bucket of one window, as a store has it. */
+export interface StoredBucket {
+  /** Without the window. */
+  readonly key: string;
+  readonly start: number;
+  readonly count: number;
+}
+
 /** Several instances over one Redis are one store. */
 export interface Store {
   /** Applies all changes. Shape: one count a change, in their order. Errors: rejects with what stands in the way. */
   apply(changes: readonly BucketChange[], now: number): readonly BucketCount[] | Promise<readonly BucketCount[]>;
+  /** Buckets of every window whose keys begin with a prefix, at most `max` of them. Errors: as of `apply`. */
+  list(prefix: string, max: number): readonly StoredBucket[] | Promise<readonly StoredBucket[]>;
   /** Gauges: name to value. */
   gauges(): Readonly<Record<string, number>>;
   close(): Promise<void>;

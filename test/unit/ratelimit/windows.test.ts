@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { RateLimitPolicy } from '../../../src/ir/index.ts';
+import { RESERVED_AT_KEY } from '../../../src/ir/index.ts';
 import { createLimiter } from '../../../src/ratelimit/limiter.ts';
-import { RESERVED_AT_KEY } from '../../../src/ratelimit/reservation.ts';
 import { createStatistics } from '../../../src/ratelimit/statistics.ts';
 import { createMemoryStore } from '../../../src/ratelimit/store/memory.ts';
 import { slidingUse } from '../../../src/ratelimit/store/store.ts';
