@@ -1,0 +1,47 @@
+import { API_ENDPOINTS, type EndpointName, type ProviderIr } from '../ir/index.ts';
+import { GatewayError } from '../lib/errors.ts';
+import { createLru } from '../lib/lru.ts';
+import { ATTEMPT_ATTRIBUTE, headerAttribute, PROVIDER_ATTRIBUTE, READ_HEADERS } from '../providers/attempt-facts.ts';
+import type { Attempt } from '../providers/translation.ts';
+
+const ENDPOINTS: ReadonlySet<string> = new Set(API_ENDPOINTS.map(({ name }) => name));
+
+/** Providers by their text: a processor serves few, each many times. */
+const providers = createLru<ProviderIr>(1000);
+
+/** What Envoy tells of an attempt. Errors: GatewayError `unavailable` where it tells something else. */
+export function readAttempt(
+  attributes: ReadonlyMap<string, string>,
+): Pick<Attempt, 'endpoint' | 'provider' | 'unsupported'> {
+  const [endpoint = '', policy] = attributes.get(ATTEMPT_ATTRIBUTE)?.split(' ') ?? [];
+  const provider = attributes.get(PROVIDER_ATTRIBUTE);
+  if (!isEndpoint(endpoint) || provider === undefined) {
+    throw new GatewayError('unavailable', 'The gateway does not say what is to be translated.');
+  }
+  return {
+    endpoint,
+    provider: providers.take(provider, () => JSON.parse(provider) as ProviderIr),
+    unsupported: policy === 'refuse' ? 'refuse' : 'report',
+  };
+}
+
+function isEndpoint(name: string): name is EndpointName {
+  return ENDPOINTS.has(name);
+}
+
+/** Status and headers of an answer, as much as translations read of them. */
+export function readAnswerHead(attributes: ReadonlyMap<string, string>): {
+  status: number;
+  headers: ReadonlyMap<string, string>;
+} {
+  const headers = new Map<string, string>();
+  for (const name of READ_HEADERS) {
+    const value = attributes.get(headerAttribute(name));
+    if (value !== undefined) headers.set(name, value);
+  }
+  const status = Number(headers.get(':status'));
+  headers.delete(':status');
+  if (!Number.isInteger(status))
+    throw new GatewayError('unavailable', 'The gateway does not say the status of an answer.');
+  return { status, headers };
+}

@@ -1,0 +1,188 @@
+/** One attempt at a provider: its request, then the answer to it, as Envoy sends them. */
+import { randomBytes } from 'node:crypto';
+import type { EndpointName } from '../ir/index.ts';
+import { GatewayError } from '../lib/errors.ts';
+import type { Answers, Receiver } from '../lib/http2/streams.ts';
+import { TRANSLATED_NAMESPACE, UNSUPPORTED_KEY } from '../providers/attempt-facts.ts';
+import type { Attempt, TranslatedResponse, Translation } from '../providers/translation.ts';
+import { readAnswerHead, readAttempt } from './attempt.ts';
+import { apiOf, type ClientError, errorBody, errorEvent } from './client-errors.ts';
+import type { Statistics } from './statistics.ts';
+import { decodeProcessingRequest, encodeBodyAnswer, encodeImmediateAnswer, type ProcessingRequest } from './wire.ts';
+
+export interface ExchangeOptions {
+  readonly createTranslation: (attempt: Attempt) => Translation;
+  /** Exchanges at once; more get 503. */
+  readonly maxExchanges: number;
+  /** Largest answer that is translated as a whole. */
+  readonly maxAnswerBytes: number;
+  readonly statistics: Statistics;
+  /** What a translation threw that is no GatewayError. */
+  readonly onBug: (caught: unknown) => void;
+}
+
+const EMPTY = Buffer.alloc(0);
+const JSON_TYPE = 'application/json';
+const OVERLOADED: ClientError = { status: 503, message: 'The gateway is overloaded.', code: 'overloaded' };
+const BROKEN_ANSWER: ClientError = {
+  status: 502,
+  message: 'The answer of the provider cannot be read.',
+  code: 'provider_error',
+};
+
+interface Underway {
+  readonly endpoint: EndpointName;
+  readonly translation: Translation;
+  readonly isStream: boolean;
+  answer?: { readonly status: number; readonly response: TranslatedResponse };
+  answerBytes: number;
+  /** The client has been told that the answer failed: nothing more follows. */
+  hasFailed: boolean;
+}
+
+/** Begins an exchange. What it throws ends the call, and Envoy answers 503. */
+export function openExchange(answers: Answers, options: ExchangeOptions): Receiver {
+  const { statistics } = options;
+  let underway: Underway | undefined;
+  let isOpen = true;
+  statistics.open += 1;
+
+  function close(): void {
+    if (!isOpen) return;
+    isOpen = false;
+    underway = undefined;
+    statistics.open -= 1;
+  }
+
+  function message(bytes: Buffer): void {
+    const request = decodeProcessingRequest(bytes);
+    if (request.phase === 'request_body') onRequest(request);
+    else if (request.phase === 'response_body') onAnswer(request);
+    else throw new GatewayError('invalid_input', 'only bodies are translated');
+  }
+
+  function onRequest({ body, endOfStream, attributes }: ProcessingRequest): void {
+    if (!endOfStream || underway) throw new GatewayError('invalid_input', 'a request body has to come as a whole');
+    const { endpoint, provider, unsupported } = readAttempt(attributes);
+    if (statistics.open > options.maxExchanges) {
+      statistics.overloads += 1;
+      refuse(endpoint, OVERLOADED);
+      return;
+    }
+    try {
+      const translation = options.createTranslation({
+        endpoint,
+        provider,
+        unsupported,
+        requestId: newId(),
+        nowSeconds: Math.floor(Date.now() / 1000),
+      });
+      const translated = translation.request(body);
+      underway = { endpoint, translation, isStream: translated.stream, answerBytes: 0, hasFailed: false };
+      answers.send(
+        encodeBodyAnswer({
+          phase: 'request_body',
+          body: translated.body,
+          headers: translated.headers,
+          ...(translated.unsupported.length > 0 && {
+            metadata: {
+              namespace: TRANSLATED_NAMESPACE,
+              values: [[UNSUPPORTED_KEY, translated.unsupported.join(', ')]],
+            },
+          }),
+        }),
+      );
+      statistics.requests += 1;
+    } catch (caught) {
+      refuse(endpoint, told(caught));
+    }
+  }
+
+  /** Answers in place of the provider. */
+  function refuse(endpoint: EndpointName, error: ClientError): void {
+    statistics.refusals += 1;
+    answers.send(
+      encodeImmediateAnswer({
+        status: error.status,
+        body: errorBody(apiOf(endpoint), error),
+        headers: [['content-type', JSON_TYPE]],
+        details: `headgate_${error.code}`,
+      }),
+    );
+  }
+
+  function onAnswer({ body, endOfStream, attributes }: ProcessingRequest): void {
+    if (!underway) throw new GatewayError('invalid_input', 'an answer without a request');
+    const headers: [string, string][] = [];
+    let out: Uint8Array = EMPTY;
+    if (!underway.hasFailed) {
+      try {
+        out = translate(underway, body, endOfStream, attributes);
+        const contentType = underway.answer?.response.contentType ?? JSON_TYPE;
+        if (!underway.isStream && contentType !== JSON_TYPE) headers.push(['content-type', contentType]);
+      } catch (caught) {
+        out = failAnswer(underway, told(caught, BROKEN_ANSWER), headers);
+      }
+    }
+    answers.send(encodeBodyAnswer({ phase: 'response_body', body: out, headers }));
+    if (endOfStream) {
+      statistics.answers += 1;
+      answers.end();
+    }
+  }
+
+  function translate(
+    current: Underway,
+    body: Buffer,
+    endOfStream: boolean,
+    attributes: ReadonlyMap<string, string>,
+  ): Uint8Array {
+    if (!current.answer) {
+      const { status, headers } = readAnswerHead(attributes);
+      current.answer = { status, response: current.translation.response(status, headers) };
+    }
+    const { response } = current.answer;
+    current.answerBytes += body.length;
+    if (response.kind === 'whole' && current.answerBytes > options.maxAnswerBytes) {
+      throw new GatewayError('provider_failed', 'The answer of the provider is too large.');
+    }
+    const pushed = body.length > 0 ? response.push(body) : EMPTY;
+    if (!endOfStream) return pushed;
+    const rest = response.end();
+    if (rest.length === 0) return pushed;
+    return pushed.length === 0 ? rest : Buffer.concat([pushed, rest]);
+  }
+
+  /** The status can still be changed where the answer is not a stream: Envoy holds its headers (lua/gateway.lua). */
+  function failAnswer(current: Underway, error: ClientError, headers: [string, string][]): Uint8Array {
+    statistics.failures += 1;
+    current.hasFailed = true;
+    const status = current.answer?.status ?? 502;
+    const isGood = status < 400;
+    if (current.isStream && isGood) return errorEvent(current.endpoint, error);
+    if (isGood) headers.push([':status', String(error.status)], ['content-type', JSON_TYPE]);
+    return errorBody(apiOf(current.endpoint), isGood ? error : { ...error, status });
+  }
+
+  function told(caught: unknown, otherwise?: ClientError): ClientError {
+    if (caught instanceof GatewayError) {
+      const status = caught.code === 'cancelled' ? 400 : caught.httpStatus;
+      return { status, message: caught.message, code: caught.code };
+    }
+    options.onBug(caught);
+    return otherwise ?? { status: 500, message: 'The gateway failed to translate the request.', code: 'gateway_error' };
+  }
+
+  return {
+    message,
+    end() {
+      close();
+      answers.end();
+    },
+    gone: close,
+  };
+}
+
+function newId(): string {
+  return randomBytes(12).toString('hex');
+}

@@ -1,0 +1,95 @@
+import { chmod, rm } from 'node:fs/promises';
+import { createConnection } from 'node:net';
+import { GatewayError } from '../lib/errors.ts';
+import { createHealth } from '../lib/http2/health.ts';
+import { createGrpcServer, type GrpcAddress, type ServerTls } from '../lib/http2/server.ts';
+import type { Method } from '../lib/http2/streams.ts';
+import type { Attempt, Translation } from '../providers/translation.ts';
+import type { Logger } from '../telemetry/index.ts';
+import { openExchange } from './exchange.ts';
+import { createStatistics, exposeStatistics } from './statistics.ts';
+
+export interface ProcessorOptions {
+  readonly createTranslation: (attempt: Attempt) => Translation;
+  readonly logger: Logger;
+  readonly tls?: ServerTls;
+  /** Largest body. Default 64 MiB. */
+  readonly maxBodyBytes?: number;
+  /** Attempts at once, streams among them. Default 4,096. */
+  readonly maxExchanges?: number;
+}
+
+/** Shape: gRPC; `path` is that of a Unix socket. */
+export interface Processor {
+  /** Errors: GatewayError `port_in_use`, `unavailable`. */
+  listen<A extends GrpcAddress>(address: A): Promise<A>;
+  replaceTls(tls: ServerTls): void;
+  /** Prometheus text. */
+  metrics(): string;
+  readonly isServing: boolean;
+  /** Says NOT_SERVING, and lets attempts end within the time. */
+  close(drainMs: number): Promise<void>;
+}
+
+const METHOD = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
+/** What Envoy sends around a body. */
+const MESSAGE_OVERHEAD = 65_536;
+
+/** Creates a processor that does not listen yet. Errors: GatewayError `invalid_input` for TLS that cannot be used. */
+export function createProcessor(options: ProcessorOptions): Processor {
+  const { logger, tls, createTranslation, maxBodyBytes = 64 * 1024 * 1024, maxExchanges = 4096 } = options;
+  const statistics = createStatistics();
+  const health = createHealth();
+  let socket: string | undefined;
+  const onBug = (caught: unknown): void =>
+    logger.error(
+      { error: caught instanceof Error ? caught.stack : String(caught) },
+      'this is a bug: a translation failed',
+    );
+  const exchange = { createTranslation, maxExchanges, maxAnswerBytes: maxBodyBytes, statistics, onBug };
+  const process: Method = { kind: 'duplex', open: (answers) => openExchange(answers, exchange) };
+  const server = createGrpcServer({
+    methods: new Map<string, Method>([[METHOD, process], ...health.methods]),
+    ...(tls && { tls }),
+    maxMessageBytes: maxBodyBytes + MESSAGE_OVERHEAD,
+    // Above the limit of exchanges: an answer that says so is clearer than a refused stream.
+    maxStreams: maxExchanges + 1024,
+    onBug,
+  });
+  return {
+    async listen(address) {
+      if ('path' in address) {
+        await removeDeadSocket(address.path);
+        socket = address.path;
+      }
+      const bound = await server.listen(address);
+      // Only who runs the gateway may have prompts translated.
+      if (socket !== undefined) await chmod(socket, 0o600);
+      return bound;
+    },
+    replaceTls: (next) => server.replaceTls(next),
+    metrics: () => exposeStatistics(statistics),
+    get isServing() {
+      return health.isServing;
+    },
+    async close(drainMs) {
+      health.set(false);
+      health.close();
+      await server.close(drainMs);
+    },
+  };
+}
+
+/** A socket that nobody listens on is what a killed process left. Errors: GatewayError `port_in_use`. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const code = await new Promise<string | undefined>((resolve) => {
+    const probe = createConnection({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(undefined);
+    });
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'unknown'));
+  });
+  if (code === undefined) throw new GatewayError('port_in_use', `the address ${path} is in use`);
+  if (code === 'ECONNREFUSED') await rm(path, { force: true });
+}
