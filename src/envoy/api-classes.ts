@@ -1,29 +1,63 @@
-import { API_ENDPOINTS, type ApiEndpoint, type EndpointPrefixes, type ProviderIr } from '../ir/index.ts';
-import { nativePath } from '../providers/index.ts';
+import {
+  API_ENDPOINTS,
+  type ApiEndpoint,
+  type ApiFamily,
+  type EndpointPrefixes,
+  type ProviderIr,
+  type ProviderSchema,
+} from '../ir/index.ts';
+import { nativePath, PROVIDER_SCHEMAS, servesNatively, translatedPath } from '../providers/index.ts';
+import { translates } from '../providers/translated-endpoints.ts';
 
 /**
- * Classes of endpoints: those of one class are served by the same providers, so a route needs one answer for each
- * class. The class stands in the API header; its name begins with that of the family it belongs to.
+ * Classes of endpoints: those of one class are served by the same providers in the same way, so a route needs one answer
+ * for each class. The class stands in the API header; its name begins with that of the family it belongs to, and no name
+ * is the beginning of another one.
  */
 export interface ApiClass {
   readonly name: string;
+  readonly family: ApiFamily;
   readonly endpoints: readonly ApiEndpoint[];
 }
 
-export const API_CLASSES: readonly ApiClass[] = [
-  { name: 'openai', endpoints: API_ENDPOINTS.filter((e) => e.api === 'openai' && e.name !== 'tokenize') },
-  { name: 'openai-tokenize', endpoints: API_ENDPOINTS.filter((e) => e.name === 'tokenize') },
-  { name: 'anthropic', endpoints: API_ENDPOINTS.filter((e) => e.api === 'anthropic') },
-  { name: 'cohere', endpoints: API_ENDPOINTS.filter((e) => e.api === 'cohere') },
-];
+/** How a provider serves a class: as requests come, or by translation. */
+export type ServingMode = 'native' | 'translated';
+
+export const API_FAMILIES: readonly ApiFamily[] = ['openai', 'anthropic', 'cohere'];
+
+export const API_CLASSES: readonly ApiClass[] = API_FAMILIES.flatMap((family) => {
+  const byModes = new Map<string, ApiEndpoint[]>();
+  for (const endpoint of API_ENDPOINTS.filter(({ api }) => api === family)) {
+    const modes = PROVIDER_SCHEMAS.map((schema) => modeOf(endpoint, schema)).join();
+    byModes.set(modes, [...(byModes.get(modes) ?? []), endpoint]);
+  }
+  return [...byModes.values()].map((endpoints) => ({
+    name: `${family}/${endpoints[0]?.name ?? ''}/`,
+    family,
+    endpoints,
+  }));
+});
+
+function modeOf({ name }: ApiEndpoint, schema: ProviderSchema): ServingMode | 'none' {
+  if (servesNatively(name, schema)) return 'native';
+  return translates(name, schema) ? 'translated' : 'none';
+}
 
 export function classOf(endpoint: ApiEndpoint): string {
   return API_CLASSES.find((candidate) => candidate.endpoints.includes(endpoint))?.name ?? endpoint.api;
 }
 
-/** True where a provider takes requests of this class as they are. */
-export function servesClass(provider: ProviderIr, apiClass: ApiClass): boolean {
-  return apiClass.endpoints.some((endpoint) => nativePath(endpoint.name, provider) !== undefined);
+/** How a provider takes requests of this class; undefined: not at all. */
+export function servingMode(provider: ProviderIr, { endpoints }: ApiClass): ServingMode | undefined {
+  if (endpoints.some(({ name }) => nativePath(name, provider) !== undefined)) return 'native';
+  return endpoints.some(({ name }) => translatedPath(name, provider) !== undefined) ? 'translated' : undefined;
+}
+
+/** Families of which a provider serves something by translation. */
+export function translatedFamilies(provider: ProviderIr): ApiFamily[] {
+  return API_FAMILIES.filter((family) =>
+    API_CLASSES.some((one) => one.family === family && servingMode(provider, one) === 'translated'),
+  );
 }
 
 /** The path at which clients find an endpoint. */

@@ -97,11 +97,12 @@ function xdsCluster(options: BootstrapOptions): ConfigClusterV3Cluster {
       cluster_name: XDS_CLUSTER,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: address(host, port) } }] }],
     },
-    ...(options.tls && { transport_socket: tlsSocket(host, options.tls) }),
+    ...(options.tls && { transport_socket: controlTlsSocket(host, options.tls) }),
   };
 }
 
-function tlsSocket(host: string, tls: BootstrapTls): ConfigCoreV3TransportSocket {
+/** TLS to a service of the control plane, with files on the Envoy's host. */
+export function controlTlsSocket(host: string, tls: BootstrapTls): ConfigCoreV3TransportSocket {
   const isName = isIP(host) === 0;
   return {
     name: 'envoy.transport_sockets.tls',

@@ -34,6 +34,18 @@ const FEATURES = {
     extension: 'envoy.network.dns_resolver.getaddrinfo',
     what: 'the getaddrinfo resolver of names',
   },
+  /** Translation on an attempt, switched on by its route. */
+  ext_proc: {
+    since: '1.40.0',
+    extension: 'envoy.filters.http.ext_proc',
+    what: 'external processing of attempts',
+  },
+  /** Limits by the range of the client's address. */
+  address_match: {
+    since: '1.38.0',
+    extension: 'envoy.filters.http.ratelimit',
+    what: 'rate limits by ranges of addresses',
+  },
   forward_proxy: {
     since: '1.38.0',
     extension: 'envoy.transport_sockets.http_11_proxy',

@@ -7,10 +7,12 @@ import { emitCluster } from './clusters.ts';
 import { costProblem } from './cost-facts.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
 import { clusterName } from './inference-route.ts';
+import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
 import type { CompileOptions } from './options.ts';
 import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
+import { rateLimitCluster } from './rate-limit-cluster.ts';
 import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
 import { emitSecret } from './secrets.ts';
@@ -30,7 +32,7 @@ export function compileGateway(
   capabilities: Capabilities,
   options: CompileOptions,
 ): CompiledGateway {
-  const gateway = withoutPending(configured, secrets);
+  const [gateway, unlimited] = withoutService(withoutPending(configured, secrets), options);
   const rules = inferenceRules(gateway);
   const plain = plainBackends(gateway, rules);
   const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
@@ -39,7 +41,7 @@ export function compileGateway(
   const usable = backends.filter((backend) => backendNeeds(backend).every((need) => capabilities.features.has(need)));
   const withSentinel = capabilities.features.has('priority_group') ? backendsThatFailOver(rules) : new Set<string>();
   const resources: EnvoyResource[] = [];
-  const findings: Finding[] = rules.flatMap(costFindings);
+  const findings: Finding[] = [...unlimited, ...rules.flatMap(costFindings)];
   for (const usableBackend of usable) {
     const isPlain = plain.has(usableBackend.name);
     const backend = isPlain ? { ...usableBackend, name: plainClusterName(usableBackend.name) } : usableBackend;
@@ -50,13 +52,14 @@ export function compileGateway(
   for (const listener of gateway.listeners) {
     resources.push(emitListener(listener, gateway, capabilities));
     for (const chain of listener.chains) {
-      const routes = emitRoutes(chain, { gateway, backends: byName, plain, capabilities });
+      const routes = emitRoutes(chain, { gateway, backends: byName, plain, capabilities, options });
       resources.push(routes.resource);
       findings.push(...routes.findings);
     }
   }
   for (const secret of gateway.secrets) if (secret.kind !== 'aws') resources.push(emitSecret(secret, secrets));
   resources.push(...emitSigning(usable, secrets));
+  if (options.rateLimit && asksService(gateway)) resources.push(rateLimitCluster(options.rateLimit));
   if (usable.some((backend) => withSentinel.has(backend.name)))
     resources.push(sentinelListener(options.sentinelPort), sentinelSecret());
   return { resources: inOrder(resources), findings: sortFindings(findings) };

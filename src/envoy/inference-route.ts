@@ -2,7 +2,6 @@ import type { BackendIr, CredentialOverrideIr, InferenceBackendIr, InferenceRule
 import { sortedBy } from '../lib/compare.ts';
 import { protoDuration } from '../lib/units.ts';
 import { directAnswer, errorBody } from './answers.ts';
-import { API_CLASSES, type ApiClass, servesClass } from './api-classes.ts';
 import { backendNeeds } from './backend-needs.ts';
 import type { Capabilities, EnvoyFeature } from './capabilities.ts';
 import { changedHeaders } from './changed-headers.ts';
@@ -11,6 +10,7 @@ import { routeFactsMetadata } from './lua.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { byApi } from './match-tree.ts';
 import { BACKEND_HEADER, CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER } from './names.ts';
+import type { CompileOptions } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
 import { retryPolicy } from './retry.ts';
 import {
@@ -19,6 +19,7 @@ import {
   typedAny,
   type XdsTypeMatcherV3MatcherOnMatch,
 } from './schema/index.ts';
+import { type ServedClasses, servedClasses } from './serving.ts';
 import { REMOVED_EVERYWHERE, strippedHeaders } from './upstream-filters.ts';
 
 /** HTTP answers of minutes are the rule here: a stream may be silent for as long as its request may last. */
@@ -37,27 +38,23 @@ export interface InferenceContext {
   /** Names of the backends whose attempts need no script. */
   readonly plain: ReadonlySet<string>;
   readonly capabilities: Capabilities;
+  readonly options: Pick<CompileOptions, 'processor'>;
 }
 
 /** Where an inference route leads: for each API to the backends that speak it, or to a 501 that says why not. */
 export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: InferenceContext): InferenceTarget {
-  const { backends, capabilities } = context;
+  const { backends, capabilities, options } = context;
   const lacking = new Set<EnvoyFeature>();
   const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
-  const served = API_CLASSES.map((apiClass) => ({
-    apiClass,
-    refs: rule.backends.filter((ref) => serves(backends.get(ref.backend), apiClass)),
-  }));
-  for (const { apiClass, refs } of served) {
-    const family = served.find((other) => isFamilyOf(other.apiClass, apiClass));
-    if (family && family.refs.length === refs.length && family.refs.every((ref, i) => ref === refs[i])) continue;
+  for (const served of servedClasses(rule, backends, options)) {
+    const refs = served.serving.members.map(({ ref }) => ref);
     const missing = refs.length === 0 ? [] : lackingFeatures(refs, backends, capabilities);
     for (const feature of missing) lacking.add(feature);
     const emitted =
       refs.length === 0 || missing.length > 0
-        ? unsupportedRoute(route, apiClass, missing.length > 0)
+        ? unsupportedRoute(route, served, missing.length > 0)
         : servingRoute(route, rule, refs, context);
-    targets[apiClass.name] = routeAction(emitted);
+    targets[served.prefix] = routeAction(emitted);
   }
   return { onMatch: byApi(targets), lacking: [...lacking] };
 }
@@ -65,15 +62,6 @@ export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: 
 /** An action of a matcher tree: a whole route, with its metadata, headers and retries. */
 export function routeAction(route: ConfigRouteV3Route): XdsTypeMatcherV3MatcherOnMatch {
   return { action: { name: 'route', typed_config: typedAny('envoy.config.route.v3.Route', route) } };
-}
-
-/** The class whose prefix match covers `apiClass` too. */
-function isFamilyOf(candidate: ApiClass, apiClass: ApiClass): boolean {
-  return candidate !== apiClass && apiClass.name.startsWith(candidate.name);
-}
-
-function serves(backend: BackendIr | undefined, apiClass: ApiClass): boolean {
-  return backend?.provider !== undefined && servesClass(backend.provider, apiClass);
 }
 
 function lackingFeatures(
@@ -91,13 +79,12 @@ function lackingFeatures(
   return [...needed].filter((feature) => !capabilities.features.has(feature));
 }
 
-function unsupportedRoute(route: RouteIr, apiClass: ApiClass, envoyTooOld: boolean): ConfigRouteV3Route {
-  const api = apiClass.endpoints[0]?.api ?? 'openai';
+function unsupportedRoute(route: RouteIr, { prefix, family }: ServedClasses, envoyTooOld: boolean): ConfigRouteV3Route {
   const message = envoyTooOld
     ? 'This proxy cannot serve this route.'
     : 'No backend of this model speaks this API, and translation is not available.';
-  const type = api === 'anthropic' ? 'api_error' : 'server_error';
-  return directAnswer(`${route.name}/${apiClass.name}`, 501, errorBody(api, type, 'not_implemented', message));
+  const type = family === 'anthropic' ? 'api_error' : 'server_error';
+  return directAnswer(`${route.name}/${prefix}`, 501, errorBody(family, type, 'not_implemented', message));
 }
 
 function servingRoute(

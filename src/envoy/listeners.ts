@@ -1,6 +1,7 @@
 import type { FilterChainIr, GatewayIr, ListenerIr } from '../ir/index.ts';
 import { accessLog } from './access-log.ts';
 import type { Capabilities } from './capabilities.ts';
+import { limitFilters } from './limits.ts';
 import { localReplies } from './local-replies.ts';
 import { luaFilter } from './lua.ts';
 import { PATH_HEADER, ROUTER_FILTER } from './names.ts';
@@ -71,7 +72,7 @@ function connectionManager(chain: FilterChainIr, gateway: GatewayIr, capabilitie
   return typedAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: chain.tls ? 'https' : 'http',
     rds: { route_config_name: chain.routeConfigName, config_source: { ads: {}, resource_api_version: 'V3' } },
-    http_filters: httpFilters(chain, capabilities),
+    http_filters: httpFilters(chain, gateway, capabilities),
     access_log: [accessLog()],
     local_reply_config: localReplies(gateway),
     early_header_mutation_extensions: [pathHeader()],
@@ -113,11 +114,13 @@ function pathHeader(): ConfigCoreV3TypedExtensionConfig {
 /** In the order of the request: the script must see the body before anything that depends on the model's route. */
 function httpFilters(
   chain: FilterChainIr,
+  gateway: GatewayIr,
   capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const inference = chain.hosts.some((host) => host.routes.some((route) => route.match.inference));
   return [
     ...(inference && capabilities.features.has('lua_filter_context') ? [luaFilter()] : []),
+    ...limitFilters(chain, gateway),
     {
       name: ROUTER_FILTER,
       typed_config: typedAny('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),

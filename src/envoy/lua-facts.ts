@@ -8,6 +8,8 @@ export interface UnreadFacts {
   /** Name of the inference endpoint. */
   readonly endpoint: string;
   readonly api: string;
+  /** Class of endpoints it belongs to, which stands in the API header. */
+  readonly class: string;
   readonly stream_options?: boolean;
 }
 
@@ -22,6 +24,8 @@ export interface RouteFacts {
   readonly not_found?: boolean;
   /** Name, as users see it, of the one backend, where its attempts need no script. */
   readonly only?: string;
+  /** A request that asks for what a provider cannot do is refused where it is translated. */
+  readonly refuse_unsupported?: boolean;
   /** Streams are made to report their usage. */
   readonly force_usage?: boolean;
   readonly costs?: readonly { key: string; count?: string; lua?: string }[];
@@ -39,8 +43,20 @@ export interface RouteFacts {
    * has to begin with what the client sent.
    */
   readonly restore?: readonly string[];
+  readonly limits?: LimitFacts;
   /** What the route changes for a backend, by cluster. */
   readonly refs: Readonly<Record<string, RefFacts>>;
+}
+
+/** What is noted of a request on arrival for its limits, in the metadata namespace `headgate.limits`. */
+export interface LimitFacts {
+  /** For expressions that ask for the backend before one is chosen. */
+  readonly backend: string;
+  /** Lower case; `:path` is the path without its query. */
+  readonly headers: readonly string[];
+  /** Parameters, noted under their name behind a question mark. */
+  readonly query?: readonly string[];
+  readonly reserves?: readonly { key: string; by: 'max_tokens' | 'prompt'; count?: string; lua?: string }[];
 }
 
 export interface GroupMember {
@@ -76,6 +92,9 @@ export interface BackendFacts {
   readonly strip: readonly string[];
   /** Path of the provider by endpoint name; `{model}` stands for the URL-encoded model. */
   readonly paths: Readonly<Record<string, string>>;
+  /** Endpoints that are translated: where they go, and of what type streams are (`accept` tells the filters which one it is). */
+  readonly translated?: Readonly<Record<string, { readonly path: string; readonly stream?: string }>>;
+  readonly stream_type?: string;
   /** `:authority` of the provider; absent: as the client sent it. */
   readonly host?: string;
   /** Headers with credentials of the client that this backend gets, lower case. */

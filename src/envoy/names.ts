@@ -4,6 +4,8 @@
 export const METADATA_NAMESPACE = 'headgate';
 /** Dynamic metadata of the reference: costs and who served. */
 export const COST_NAMESPACE = 'io.envoy.ai_gateway';
+/** Dynamic metadata of what limits look at: as it was on arrival. */
+export const LIMITS_NAMESPACE = 'headgate.limits';
 /** Dynamic metadata from which a route takes the order of its backends. */
 export const ORDER_NAMESPACE = 'headgate.order';
 /** Set by the data path script once the body is read; stripped from what clients send and from what providers get. */
@@ -32,7 +34,19 @@ export const SENTINEL_HEADER = 'x-headgate-sentinel';
 export const BACKEND_HEADER = 'x-headgate-backend';
 export const TRIED_HEADER = 'x-headgate-tried';
 
+/** Tells the client what of its request the provider cannot do. */
+export const UNSUPPORTED_HEADER = 'x-headgate-unsupported';
+
+/** Cluster of the processor. No slash: it would stand in `:authority`. */
+export const PROCESSOR_CLUSTER = 'headgate_processor';
+/** Script of a cluster whose attempts need it only where they are translated. */
+export const TRANSLATED_LUA_FILTER = 'headgate/translate/script';
+
 export const LUA_FILTER = 'envoy.filters.http.lua';
+export const RATE_LIMIT_FILTER = 'envoy.filters.http.ratelimit';
+export const LOCAL_RATE_LIMIT_FILTER = 'envoy.filters.http.local_ratelimit';
+/** Envoy uses the name of a gRPC cluster as `:authority`, where a slash is no good. */
+export const RATE_LIMIT_CLUSTER = 'headgate_ratelimit';
 export const ROUTER_FILTER = 'envoy.filters.http.router';
 
 export const TYPES = {

@@ -1,12 +1,37 @@
+import type { BootstrapTls } from './bootstrap.ts';
+
+/** Where the processor is that translates, as Envoys see it. */
+export interface ProcessorTarget {
+  readonly address:
+    | { readonly kind: 'unix'; readonly path: string }
+    | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
+  /** Present: TLS. Files on the Envoy's host. */
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string };
+  /** It does not answer: backends that need it are left out until it does. */
+  readonly isDown?: boolean;
+}
+
 /** What is the same for all gateways of one control plane. */
 export interface CompileOptions {
   /** Loopback port of the sentinel listener (sentinel.ts). */
   readonly sentinelPort: number;
   /** Trust store on the Envoy's host, for backends that trust the system's authorities. */
   readonly systemCaPath: string;
+  /** Where Envoys find the rate limit service. Absent: there is none. */
+  readonly rateLimit?: RateLimitAddress;
+  /** Absent: nothing is translated. */
+  readonly processor?: ProcessorTarget;
+}
+
+/** A rate limit service as Envoys reach it. */
+export interface RateLimitAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly tls?: BootstrapTls;
 }
 
 export const DEFAULT_COMPILE_OPTIONS: CompileOptions = {
   sentinelPort: 18008,
   systemCaPath: '/etc/ssl/certs/ca-certificates.crt',
+  rateLimit: { host: '127.0.0.1', port: 18002 },
 };

@@ -6,7 +6,7 @@ import {
   type InferenceRuleIr,
 } from '../ir/index.ts';
 import { nativePath } from '../providers/index.ts';
-import { API_CLASSES, classOf, endpointPath, servesClass } from './api-classes.ts';
+import { API_CLASSES, classOf, endpointPath, servingMode } from './api-classes.ts';
 import { backendHost } from './upstream-filters.ts';
 
 /** All rules of AIGatewayRoutes that a gateway serves, each once. */
@@ -23,7 +23,7 @@ export function inferenceRules(gateway: GatewayIr): InferenceRuleIr[] {
 }
 
 /**
- * Names of the backends whose attempts need no script: every rule that uses one has it alone, once and unchanged, the
+ * Names of the backends whose attempts need no script (unless they are translated): every rule that uses one has it alone, once and unchanged, the
  * client's path is the provider's, and the only credential is the configured one. Their routes do the little that is left.
  */
 export function plainBackends(gateway: GatewayIr, rules = inferenceRules(gateway)): ReadonlySet<string> {
@@ -60,7 +60,9 @@ function isPlainBackend(backend: BackendIr, prefixes: EndpointPrefixes): boolean
   const host = backendHost(backend);
   // Envoy takes the name of the endpoint; a name that is more than that is the script's to set.
   if (host !== undefined && backend.endpoints.some((endpoint) => endpoint.hostname !== host)) return false;
-  const classes = API_CLASSES.filter((apiClass) => servesClass(provider, apiClass)).map(({ name }) => name);
+  const classes = API_CLASSES.filter((apiClass) => servingMode(provider, apiClass) === 'native').map(
+    ({ name }) => name,
+  );
   return API_ENDPOINTS.filter((endpoint) => classes.includes(classOf(endpoint))).every(
     (endpoint) => nativePath(endpoint.name, provider) === endpointPath(endpoint, prefixes),
   );

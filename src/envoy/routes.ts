@@ -4,6 +4,7 @@ import {
   type BackendIr,
   type EndpointPrefixes,
   type FilterChainIr,
+  type ForwardIr,
   type GatewayIr,
   type HostIr,
   type MatchIr,
@@ -17,11 +18,13 @@ import { classOf, endpointPath } from './api-classes.ts';
 import { type Capabilities, describeFeature, type EnvoyFeature } from './capabilities.ts';
 import { forwardRoute, INVALID_BACKEND, redirectRoute } from './forward-route.ts';
 import { inferenceTarget, routeAction } from './inference-route.ts';
+import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import { hasHeader, headerInput } from './match-predicates.ts';
 import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
 import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, MODEL_HEADER, PATH_HEADER } from './names.ts';
+import type { CompileOptions } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {
   ConfigRouteV3RouteConfiguration,
@@ -36,6 +39,7 @@ export interface RouteContext {
   /** Names of the backends whose attempts need no script. */
   readonly plain: ReadonlySet<string>;
   readonly capabilities: Capabilities;
+  readonly options: Pick<CompileOptions, 'processor'>;
 }
 
 /** The route configuration of a filter chain, and what this Envoy cannot serve of it. */
@@ -145,7 +149,8 @@ function unreadRoute(endpoint: ApiEndpoint, { capabilities }: RouteContext): Xds
       route: { cluster: INVALID_BACKEND },
       metadata: routeFactsMetadata({
         endpoint: endpoint.name,
-        api: classOf(endpoint),
+        api: endpoint.api,
+        class: classOf(endpoint),
         ...(endpoint.streamOptions && { stream_options: true }),
       }),
     });
@@ -165,7 +170,7 @@ function routeTarget(route: RouteIr, context: RouteContext, findings: Finding[])
       return onMatch;
     }
     case 'forward':
-      return routeAction(forwardRoute(route, action.forward));
+      return limitedForward(route, action.forward, context, findings);
     case 'redirect':
       return routeAction(redirectRoute(route, action.redirect));
     case 'respond':
@@ -177,6 +182,20 @@ function routeTarget(route: RouteIr, context: RouteContext, findings: Finding[])
         ),
       );
   }
+}
+
+/** An Envoy that cannot tell who a limit is for does not serve its route. */
+function limitedForward(
+  route: RouteIr,
+  forward: ForwardIr,
+  { capabilities }: RouteContext,
+  findings: Finding[],
+): XdsTypeMatcherV3MatcherOnMatch {
+  const lacking = limitNeeds(route).filter((need) => !capabilities.features.has(need));
+  if (lacking.length === 0) return routeAction({ ...forwardRoute(route, forward), ...limitsOfRoute(route) });
+  findings.push(...lacking.map((feature) => lackingFinding(route, feature, capabilities)));
+  const body = errorBody('openai', 'server_error', 'not_implemented', 'This proxy cannot serve this route.');
+  return routeAction(directAnswer(route.name, 501, body));
 }
 
 function lackingFinding(route: RouteIr, feature: EnvoyFeature, capabilities: Capabilities): Finding {

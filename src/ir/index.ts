@@ -22,6 +22,7 @@ export {
   limitsOf,
   type NamedBucket,
   OPEN_QUOTA,
+  RESERVED_AT_KEY,
   unionOfLimits,
 } from './limits-of.ts';
 export type * from './route.ts';

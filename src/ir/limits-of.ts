@@ -9,6 +9,8 @@ export const LIMITS_DOMAIN = 'headgate';
 export const LIMIT_KEY = 'limit';
 /** Key of an entry that stands for a condition; its value is the place of the condition among the entries. */
 export const MATCH_KEY = 'match';
+/** Key of an entry that is no part of the bucket: when a reservation was made, as Unix time in seconds. */
+export const RESERVED_AT_KEY = 'headgate_reserved_at';
 /** A bucket that always has room: with it, a request is never refused for its quotas by the service alone. */
 export const OPEN_QUOTA = 'quota/open';
 

@@ -74,7 +74,8 @@ export interface LocalLimitIr {
   readonly name: string;
   readonly entries: readonly BucketEntryIr[];
   readonly amount: { readonly requests: number; readonly unit: LimitUnit };
-  readonly shadow: boolean;
+  /** What a request counts for. */
+  readonly hits: number;
 }
 
 /** What one backend may be used for; of a QuotaPolicy. */

@@ -1,4 +1,4 @@
-import type { FilterChainIr, GatewayIr, ListenerIr, RouteIr, SecretRef } from '../ir/index.ts';
+import type { ActionIr, FilterChainIr, GatewayIr, ListenerIr, RouteIr, SecretRef } from '../ir/index.ts';
 import { sortedBy } from '../lib/compare.ts';
 import { formatObjectId } from '../resources/index.ts';
 import { createUsedBackends, secretsOf } from './backends/used-backends.ts';
@@ -11,7 +11,8 @@ import { buildHosts } from './routes/hosts.ts';
 import type { HostRoute } from './routes/precedence.ts';
 import type { RouteSource } from './routes/routes.ts';
 import type { Shadows } from './routes/shadows.ts';
-import type { TrafficPolicyOf } from './traffic/traffic-policies.ts';
+import { type LimitedRule, routeLimits } from './traffic/route-limits.ts';
+import type { EffectivePolicy, TrafficPolicyOf } from './traffic/traffic-policies.ts';
 
 /** Everything that was read before gateways are put together. */
 export interface Parts {
@@ -33,12 +34,14 @@ export function buildGateway(gateway: GatewayState, parts: Parts, context: Conte
       .flatMap(({ route, hostnames }) =>
         route.rules.flatMap((rule) => {
           const policy = parts.policyOf(gateway, listener, route, rule);
+          const action = actionOf(route, rule.index, policy);
+          const limited = limitedAction(action, policy, { gateway, route, rule }, context);
           const object = rank.get(route) ?? 0;
           return rule.matches.flatMap(({ index, match }) => {
             const field = ['spec', 'rules', rule.index, 'matches', index];
             const origin = { object: formatObjectId(route.loaded.id), field };
             const name = `${route.name}/rule/${rule.index}/match/${index}`;
-            const ir: RouteIr = { name, origin, match, action: actionOf(route, rule.index, policy) };
+            const ir: RouteIr = { name, origin, match, ...limited };
             const order = [object, rule.index, index] as const;
             return hostnames.map((hostname) => ({ hostname, source: route, rule: rule.index, route: ir, order }));
           });
@@ -57,6 +60,22 @@ export function buildGateway(gateway: GatewayState, parts: Parts, context: Conte
     endpointPrefixes: context.options.endpointPrefixes,
     maxRequestBodyBytes: gateway.maxRequestBodyBytes,
   };
+}
+
+/** An action with its limits. What has limits that cannot be used is not served: nobody would count it. */
+function limitedAction(
+  action: ActionIr,
+  policy: EffectivePolicy | undefined,
+  where: Omit<LimitedRule, 'costs'>,
+  { report }: Context,
+): Pick<RouteIr, 'action' | 'limits'> {
+  if (action.kind !== 'inference' && action.kind !== 'forward') return { action };
+  const costs = action.kind === 'inference' ? action.rule.costs : [];
+  const limits = routeLimits(policy, { ...where, costs }, report);
+  if (limits === 'broken') {
+    return { action: { kind: 'respond', status: 500, message: 'the limits of this route are not valid' } };
+  }
+  return { action, ...(limits && { limits }) };
 }
 
 function buildListeners(

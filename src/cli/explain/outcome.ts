@@ -1,4 +1,4 @@
-import { API_CLASSES, classOf, servesClass } from '../../envoy/api-classes.ts';
+import { API_CLASSES, classOf, servingMode } from '../../envoy/api-classes.ts';
 import { clusterName } from '../../envoy/inference-route.ts';
 import { plainBackends, plainClusterName } from '../../envoy/plain-backends.ts';
 import type {
@@ -59,7 +59,7 @@ function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, 
     backend: gateway.backends.find(({ name }) => name === ref.backend),
   }));
   const serving = refs.filter(
-    ({ backend }) => apiClass && backend?.provider && servesClass(backend.provider, apiClass),
+    ({ backend }) => apiClass && backend?.provider && servingMode(backend.provider, apiClass) === 'native',
   );
   const skipped = refs
     .filter((entry) => !serving.includes(entry))

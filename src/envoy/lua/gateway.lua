@@ -785,7 +785,7 @@ local function listener_request(handle)
 
   headers = handle:headers() -- objects of the handle do not outlive a wait for the body
   headers:replace('x-ai-eg-model', model)
-  headers:replace('x-headgate-api', api)
+  headers:replace('x-headgate-api', unread.class)
   handle:clearRouteCache()
   local route = facts_of(handle:metadata())
   if not route then return end

@@ -26,7 +26,6 @@ const LATER: readonly (readonly string[])[] = [
   ['loadBalancer', 'slowStart'],
   ['loadBalancer', 'zoneAware'],
   ['proxyProtocol'],
-  ['rateLimit'],
   ['requestBuffer'],
   ['responseOverride'],
   ['routingType'],

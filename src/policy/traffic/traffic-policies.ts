@@ -10,6 +10,7 @@ import type { GatewayState } from '../gateways/gateways.ts';
 import type { ListenerState } from '../gateways/listeners.ts';
 import { keyOf } from '../objects.ts';
 import type { RouteSource, RuleSource } from '../routes/routes.ts';
+import { type PolicyLimits, readRateLimits } from './rate-limits.ts';
 import { warnLaterFields } from './traffic-later.ts';
 import { findTarget, type TargetObjects, targetsOf } from './traffic-targets.ts';
 
@@ -24,6 +25,14 @@ export interface EffectivePolicy {
   /** How far its target is from the rule: 0 the rule itself, 1 the route, 2 the listener, 3 the Gateway. */
   readonly distance: number;
   readonly spec: TrafficSpec;
+  readonly globalLimits?: LimitsOwner;
+  readonly localLimits?: LimitsOwner;
+}
+
+/** The policy that limits come from, which is not the most specific one where two are merged. */
+export interface LimitsOwner {
+  readonly policy: LoadedObject;
+  readonly limits: PolicyLimits;
 }
 
 /** Finds the policy of a rule: that of the rule, else of the route, else of the listener, else of the Gateway. */
@@ -40,9 +49,11 @@ type Near = { readonly policy: Policy; readonly distance: number };
 /** Attaches all BackendTrafficPolicies. An AIGatewayRoute is targeted as the HTTPRoute of its name. */
 export function readTrafficPolicies(objects: TargetObjects, context: Context, conditions: Conditions): TrafficPolicyOf {
   const owners = new Map<string, Policy>();
+  const limits = new Map<Policy, PolicyLimits>();
   for (const policy of context.index.all(backendTrafficPolicyKind)) {
     if (isValidOf(policy, backendTrafficPolicyKind)) {
       warnLaterFields(policy, context.report);
+      limits.set(policy, readRateLimits(policy, context.report));
       attachPolicy(policy, owners, objects, context, conditions);
     } else {
       conditions.add(policy, 'Accepted', false, 'Invalid', 'the policy does not match its schema');
@@ -57,20 +68,40 @@ export function readTrafficPolicies(objects: TargetObjects, context: Context, co
     });
     const ofRoute = found.find(({ distance }) => distance < 2);
     const ofGateway = found.find(({ distance }) => distance >= 2);
-    return combine(ofRoute, ofGateway);
+    return combine(ofRoute, ofGateway, limits);
   };
 }
 
-function combine(ofRoute: Near | undefined, ofGateway: Near | undefined): EffectivePolicy | undefined {
+function combine(
+  ofRoute: Near | undefined,
+  ofGateway: Near | undefined,
+  limits: ReadonlyMap<Policy, PolicyLimits>,
+): EffectivePolicy | undefined {
   const nearest = ofRoute ?? ofGateway;
   if (!nearest) return undefined;
   const { policy: loaded, distance } = nearest;
   const key = `${distance}:${keyOf(loaded)}`;
   if (!ofRoute || !ofGateway || loaded.object.spec.mergeType === undefined) {
-    return { key, loaded, distance, spec: loaded.object.spec };
+    return { key, loaded, distance, spec: loaded.object.spec, ...limitsOwners([loaded], limits) };
   }
   const spec = merge(ofGateway.policy.object.spec, loaded.object.spec) as TrafficSpec;
-  return { key: `${key}+${keyOf(ofGateway.policy)}`, loaded, distance, spec };
+  const owners = limitsOwners([loaded, ofGateway.policy], limits);
+  return { key: `${key}+${keyOf(ofGateway.policy)}`, loaded, distance, spec, ...owners };
+}
+
+/** Lists are replaced when policies are merged, so each list of rules is of one policy. */
+function limitsOwners(
+  policies: readonly Policy[],
+  limits: ReadonlyMap<Policy, PolicyLimits>,
+): Pick<EffectivePolicy, 'globalLimits' | 'localLimits'> {
+  const ownerOf = (kind: 'global' | 'local'): LimitsOwner | undefined => {
+    const policy = policies.find(({ object }) => object.spec.rateLimit?.[kind]?.rules !== undefined);
+    const own = policy && limits.get(policy);
+    return own && { policy, limits: own };
+  };
+  const globalLimits = ownerOf('global');
+  const localLimits = ownerOf('local');
+  return { ...(globalLimits && { globalLimits }), ...(localLimits && { localLimits }) };
 }
 
 /** JSON merge: objects field by field, everything else replaced. */

@@ -17,12 +17,12 @@ export type {
 } from '../common/connection.ts';
 export type { ActiveHealthCheck, HealthCheck, HealthCheckPayload, PassiveHealthCheck } from '../common/health-check.ts';
 export type { ConsistentHash, LoadBalancer, ZoneAware } from '../common/load-balancer.ts';
-export type { RateLimitSelector } from '../common/rate-limit-selector.ts';
+export type { RateLimitHeaderMatch, RateLimitSelector } from '../common/rate-limit-selector.ts';
 export type { Retry } from '../common/retry.ts';
 export type { Timeout } from '../common/timeout.ts';
 export { type Backend, type BackendEndpoint, type BackendTls, backendKind } from './backend.ts';
 export { type BackendTrafficPolicy, backendTrafficPolicyKind, type TargetSelector } from './backend-traffic-policy.ts';
-export type { RateLimit, RateLimitRule } from './rate-limit.ts';
+export type { RateLimit, RateLimitCostValue, RateLimitRule } from './rate-limit.ts';
 export type { ResponseOverride } from './response-override.ts';
 
 export const envoyGatewayKinds: readonly Kind[] = [backendKind, backendTrafficPolicyKind];

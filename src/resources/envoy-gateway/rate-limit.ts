@@ -20,6 +20,8 @@ export const RateLimitRule = object({
   clientSelectors: optional(list(RateLimitSelector, { maxItems: 8 })),
   cost: optional(object({ request: optional(RateLimitCostValue), response: optional(RateLimitCostValue) })),
   limit: object({
+    // Of a newer Envoy Gateway than the definitions at hand.
+    fromMetadata: optional(object({ key: text(), namespace: text() })),
     requests: LimitedRequests,
     unit: choice(['Second', 'Minute', 'Hour', 'Day', 'Month', 'Year']),
   }),

@@ -52,14 +52,14 @@ export const STRIP = [
 ];
 
 const ENDPOINTS: Readonly<Record<string, UnreadFacts>> = {
-  '/v1/chat/completions': { endpoint: 'chat', api: 'openai', stream_options: true },
-  '/v1/completions': { endpoint: 'completions', api: 'openai' },
-  '/v1/embeddings': { endpoint: 'embeddings', api: 'openai' },
-  '/v1/responses': { endpoint: 'responses', api: 'openai' },
-  '/v1/audio/speech': { endpoint: 'speech', api: 'openai' },
-  '/v1/audio/transcriptions': { endpoint: 'transcriptions', api: 'openai' },
-  '/anthropic/v1/messages': { endpoint: 'messages', api: 'anthropic' },
-  '/cohere/v2/rerank': { endpoint: 'rerank', api: 'openai' },
+  '/v1/chat/completions': { endpoint: 'chat', api: 'openai', class: 'openai', stream_options: true },
+  '/v1/completions': { endpoint: 'completions', api: 'openai', class: 'openai' },
+  '/v1/embeddings': { endpoint: 'embeddings', api: 'openai', class: 'openai' },
+  '/v1/responses': { endpoint: 'responses', api: 'openai', class: 'openai' },
+  '/v1/audio/speech': { endpoint: 'speech', api: 'openai', class: 'openai' },
+  '/v1/audio/transcriptions': { endpoint: 'transcriptions', api: 'openai', class: 'openai' },
+  '/anthropic/v1/messages': { endpoint: 'messages', api: 'anthropic', class: 'anthropic' },
+  '/cohere/v2/rerank': { endpoint: 'rerank', api: 'openai', class: 'openai' },
 };
 
 const PATHS = {

@@ -200,6 +200,7 @@ export function treeOf(routes: readonly RouteIr[]): unknown {
     gateway: gatewayOf(chain),
     backends: new Map(),
     plain: new Set<string>(),
+    options: {},
     capabilities: capabilitiesOf(NEWEST_ENVOY),
   };
   const { message } = emitRoutes(chain, context).resource;

@@ -1,0 +1,61 @@
+/** Where limits meet the rest of the configuration: filters of a chain, settings of a route, what an Envoy lacks. */
+import type { FilterChainIr, GatewayIr, RouteIr } from '../ir/index.ts';
+import type { Finding } from '../lib/findings.ts';
+import type { EnvoyFeature } from './capabilities.ts';
+import { localLimitFilter, routeLocalLimits } from './local-limit.ts';
+import type { CompileOptions } from './options.ts';
+import { rateLimitFilter, routeRateLimits } from './rate-limit.ts';
+import type { Any, ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter } from './schema/index.ts';
+
+/** Filters for the limits of a chain: behind the script, which finds the model's route and notes what limits look at. */
+export function limitFilters(
+  { hosts }: FilterChainIr,
+  gateway: GatewayIr,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  const limits = hosts.flatMap(({ routes }) => routes.flatMap((route) => route.limits ?? []));
+  return [
+    ...(limits.some(({ local }) => local.length > 0) ? [localLimitFilter()] : []),
+    ...(limits.some(({ global }) => global.length > 0) ? [rateLimitFilter(gateway)] : []),
+  ];
+}
+
+/** Whether the Envoys of a gateway ask the rate limit service. */
+export function asksService({ listeners }: GatewayIr): boolean {
+  return listeners.some(({ chains }) =>
+    chains.some(({ hosts }) => hosts.some(({ routes }) => routes.some(({ limits }) => limits?.global.length))),
+  );
+}
+
+/** The limits of a route, for its filters. */
+export function limitsOfRoute(route: RouteIr): { readonly typed_per_filter_config?: { readonly [name: string]: Any } } {
+  const config = { ...routeLocalLimits(route), ...routeRateLimits(route) };
+  return Object.keys(config).length === 0 ? {} : { typed_per_filter_config: config };
+}
+
+/** What the limits of a route need of an Envoy. */
+export function limitNeeds({ limits }: RouteIr): EnvoyFeature[] {
+  const all = [...(limits?.global ?? []), ...(limits?.local ?? [])];
+  const ranges = all.some(({ entries }) => entries.some(({ kind }) => kind === 'address_match'));
+  return ranges ? ['address_match'] : [];
+}
+
+/** Without a service, what only it can enforce is left out, and said. */
+export function withoutService(gateway: GatewayIr, { rateLimit }: CompileOptions): [GatewayIr, Finding[]] {
+  if (rateLimit !== undefined || !asksService(gateway)) return [gateway, []];
+  const message = 'no rate limit service is configured; its limits and quotas are not enforced';
+  const open: GatewayIr = {
+    ...gateway,
+    listeners: gateway.listeners.map((listener) => ({
+      ...listener,
+      chains: listener.chains.map((chain) => ({
+        ...chain,
+        hosts: chain.hosts.map((host) => ({ ...host, routes: host.routes.map(withoutGlobal) })),
+      })),
+    })),
+  };
+  return [open, [{ code: 'HG0504', level: 'error', message, object: gateway.origin.object }]];
+}
+
+function withoutGlobal(route: RouteIr): RouteIr {
+  return route.limits ? { ...route, limits: { ...route.limits, global: [] } } : route;
+}

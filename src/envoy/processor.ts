@@ -1,0 +1,167 @@
+import { isIP } from 'node:net';
+import type { ApiFamily } from '../ir/index.ts';
+import { protoDuration } from '../lib/units.ts';
+import {
+  ATTEMPT_ATTRIBUTE,
+  headerAttribute,
+  PROVIDER_ATTRIBUTE,
+  READ_HEADERS,
+  TRANSLATED_NAMESPACE,
+} from '../providers/attempt-facts.ts';
+import { PROCESSOR_CLUSTER, TRANSLATED_LUA_FILTER } from './names.ts';
+import type { ProcessorTarget } from './options.ts';
+import type { EnvoyResource } from './resource.ts';
+import {
+  type Any,
+  type ConfigClusterV3Cluster,
+  type ConfigCoreV3Address,
+  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  typedAny,
+} from './schema/index.ts';
+
+/**
+ * Translation of attempts by the processor. Its filters stand in the clusters of providers, switched off, and the route of
+ * a request that is to be translated switches on those of the client's API: a cluster has them once, and what a provider
+ * takes as it is never meets them.
+ *
+ * The processor gets bodies alone, the request's and the answer's: headers, path and status are seen to by the script,
+ * which runs before (docs/decisions.md). So `whole` holds the headers of the request until its body is translated.
+ */
+type Part = 'unary' | 'stream' | 'whole';
+
+function filterName(family: ApiFamily, part: Part): string {
+  return `headgate/translate/${family}/${part}`;
+}
+
+/** Longest that the processor may take for one message; translating 100 KB takes a few milliseconds. */
+const MESSAGE_TIMEOUT_MS = 5000;
+/** What a translated body may grow to; the gateway limits what clients send. */
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
+const UNARY_TYPE = 'application/json';
+
+export function translateFilters(
+  families: readonly ApiFamily[],
+  streamType: string,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  return families.flatMap((family) => [
+    processingFilter(filterName(family, 'unary'), 'BUFFERED', streamType),
+    processingFilter(filterName(family, 'stream'), 'STREAMED', UNARY_TYPE),
+    {
+      name: filterName(family, 'whole'),
+      disabled: true,
+      typed_config: typedAny('envoy.extensions.filters.http.buffer.v3.Buffer', { max_request_bytes: MAX_BODY_BYTES }),
+    },
+  ]);
+}
+
+/** The script says by `accept` whether a stream is asked for; a filter is passed over where the other one is meant. */
+function processingFilter(
+  name: string,
+  answers: 'BUFFERED' | 'STREAMED',
+  skippedType: string,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  const processing = typedAny('envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor', {
+    grpc_service: { envoy_grpc: { cluster_name: PROCESSOR_CLUSTER, authority: 'headgate' } },
+    processing_mode: {
+      request_header_mode: 'SKIP',
+      request_body_mode: 'BUFFERED',
+      response_header_mode: 'SKIP',
+      response_body_mode: answers,
+      request_trailer_mode: 'SKIP',
+      response_trailer_mode: 'SKIP',
+    },
+    request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE],
+    response_attributes: READ_HEADERS.map(headerAttribute),
+    message_timeout: protoDuration(MESSAGE_TIMEOUT_MS),
+    metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
+    status_on_error: { code: 'ServiceUnavailable' },
+  });
+  const skip = {
+    action: {
+      name: 'skip',
+      typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
+    },
+  };
+  return {
+    name,
+    disabled: true,
+    typed_config: typedAny('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
+      xds_matcher: {
+        matcher_tree: {
+          input: {
+            name: 'accept',
+            typed_config: typedAny('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', { header_name: 'accept' }),
+          },
+          exact_match_map: { map: { [skippedType]: skip } },
+        },
+      },
+      extension_config: { name: 'envoy.filters.http.ext_proc', typed_config: processing },
+    }),
+  };
+}
+
+/** What switches the filters of a client's API on, as part of a route. */
+export function translateSwitch(family: ApiFamily): { [name: string]: Any } {
+  const on = typedAny('envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute', { overrides: {} });
+  return {
+    [filterName(family, 'unary')]: on,
+    [filterName(family, 'stream')]: on,
+    [filterName(family, 'whole')]: typedAny('envoy.extensions.filters.http.buffer.v3.BufferPerRoute', {
+      buffer: { max_request_bytes: MAX_BODY_BYTES },
+    }),
+  };
+}
+
+/** The cluster of the processor. */
+export function processorCluster(target: ProcessorTarget): EnvoyResource {
+  const { address, tls } = target;
+  const host = address.kind === 'tcp' ? address.host : undefined;
+  const message: ConfigClusterV3Cluster = {
+    name: PROCESSOR_CLUSTER,
+    type: host !== undefined && isIP(host) === 0 ? 'STRICT_DNS' : 'STATIC',
+    connect_timeout: '1s',
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typedAny(
+        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        { explicit_http_config: { http2_protocol_options: {} } },
+      ),
+    },
+    circuit_breakers: { thresholds: [{ max_requests: 1_000_000, max_pending_requests: 1_000_000 }] },
+    load_assignment: {
+      cluster_name: PROCESSOR_CLUSTER,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: addressOf(address) } }] }],
+    },
+    ...(tls && host !== undefined && { transport_socket: tlsSocket(host, tls) }),
+  };
+  return { type: 'cluster', name: PROCESSOR_CLUSTER, message, requires: [] };
+}
+
+function addressOf(address: ProcessorTarget['address']): ConfigCoreV3Address {
+  if (address.kind === 'unix') return { pipe: { path: address.path } };
+  return { socket_address: { address: address.host, port_value: address.port } };
+}
+
+function tlsSocket(
+  host: string,
+  { ca, cert, key }: NonNullable<ProcessorTarget['tls']>,
+): NonNullable<ConfigClusterV3Cluster['transport_socket']> {
+  const isName = isIP(host) === 0;
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: typedAny('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
+      ...(isName && { sni: host }),
+      common_tls_context: {
+        tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
+        alpn_protocols: ['h2'],
+        ...(cert !== undefined &&
+          key !== undefined && {
+            tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
+          }),
+        validation_context: {
+          trusted_ca: { filename: ca },
+          match_typed_subject_alt_names: [{ san_type: isName ? 'DNS' : 'IP_ADDRESS', matcher: { exact: host } }],
+        },
+      },
+    }),
+  };
+}

@@ -1,0 +1,58 @@
+import type { CostIr, LimitIr, ReserveIr } from '../../ir/index.ts';
+import { compileCost } from '../../lib/cel.ts';
+import type { LoadedObject } from '../../resources/index.ts';
+import type { Report } from '../report.ts';
+
+/** On a BackendTrafficPolicy: what requests reserve of its limits, `max_tokens`, `prompt`, a number or an expression. */
+const RESERVE_ANNOTATION = 'headgate.dev/reserve';
+/** `sliding` on a policy with limits: windows that slide. */
+const WINDOW_ANNOTATION = 'headgate.dev/window';
+/** Dynamic metadata in which the data path leaves what requests cost. */
+export const COST_NAMESPACE = 'io.envoy.ai_gateway';
+
+/** What is reserved, before it is known what cost a route charges. */
+export type Reservation =
+  | { readonly kind: 'number'; readonly number: number }
+  | { readonly kind: 'estimate'; readonly by: 'max_tokens' | 'prompt'; readonly expression?: string };
+
+/** Errors: `isWhole` is false, with a finding, for an annotation that says nothing that can be reserved. */
+export function readReservation(
+  policy: LoadedObject,
+  report: Report,
+): { readonly reservation?: Reservation; readonly isWhole: boolean } {
+  const text = policy.object.metadata.annotations?.[RESERVE_ANNOTATION]?.trim();
+  if (text === undefined) return { isWhole: true };
+  if (text === 'max_tokens' || text === 'prompt') return { reservation: { kind: 'estimate', by: text }, isWhole: true };
+  if (/^\d{1,9}$/.test(text)) return { reservation: { kind: 'number', number: Number(text) }, isWhole: true };
+  const compiled = compileCost(text);
+  if (compiled.ok) return { reservation: { kind: 'estimate', by: 'max_tokens', expression: text }, isWhole: true };
+  report.error('HG0502', policy, ['metadata', 'annotations', RESERVE_ANNOTATION], compiled.message, {
+    hint: 'max_tokens, prompt, a number below 1000000000, or a cost expression over estimated counts',
+  });
+  return { isWhole: false };
+}
+
+/** The reservation of one rule, in the unit of what a route charges for it. */
+export function reserveOf(
+  reservation: Reservation,
+  response: NonNullable<LimitIr['response']>,
+  costs: readonly CostIr[],
+): ReserveIr {
+  if (reservation.kind === 'number') return reservation;
+  const { by, expression } = reservation;
+  if (expression !== undefined) return { kind: 'estimate', by, cost: { kind: 'cel', expression } };
+  const key = response.kind === 'metadata' && response.metadata.namespace === COST_NAMESPACE && response.metadata.key;
+  const cost = costs.find(({ metadataKey }) => metadataKey === key);
+  return { kind: 'estimate', by, cost: cost?.value ?? { kind: 'count', count: 'total' } };
+}
+
+/** Whether the windows of a policy's limits slide. */
+export function readWindow(policy: LoadedObject, report: Report): { readonly sliding?: true } {
+  const text = policy.object.metadata.annotations?.[WINDOW_ANNOTATION];
+  if (text === 'sliding') return { sliding: true };
+  if (text !== undefined && text !== 'fixed') {
+    const message = `${JSON.stringify(text)} is neither "fixed" nor "sliding"; windows are fixed`;
+    report.warning('HG0503', policy, ['metadata', 'annotations', WINDOW_ANNOTATION], message);
+  }
+  return {};
+}
