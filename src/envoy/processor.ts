@@ -8,7 +8,7 @@ import {
   READ_HEADERS,
   TRANSLATED_NAMESPACE,
 } from '../providers/attempt-facts.ts';
-import { PROCESSOR_CLUSTER, TRANSLATED_LUA_FILTER } from './names.ts';
+import { PROCESSOR_CLUSTER } from './names.ts';
 import type { ProcessorTarget } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
 import {
