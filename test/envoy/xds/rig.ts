@@ -113,6 +113,8 @@ export interface XdsRig {
   synced(): Promise<true>;
   /** Starts an Envoy that is ended with the rig. `change` may alter its bootstrap. */
   envoy(delta: boolean, change?: (bootstrap: Record<string, unknown>) => void): Promise<EnvoyProcess>;
+  /** Ends the server without a word; another one with these resources takes its port. */
+  restart(...resources: ResourceInput[]): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -121,15 +123,20 @@ export async function startRig(options: Partial<XdsServerOptions> = {}): Promise
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
   const warnings: string[] = [];
   const logger = createLogger({ level: 'warn', format: 'text', write: (line) => warnings.push(line) });
-  const server = createXdsServer({ resolve: (node) => node.cluster, logger, ackTimeoutMs: 2000, ...options });
+  const create = (): XdsServer =>
+    createXdsServer({ resolve: (node) => node.cluster, logger, ackTimeoutMs: 2000, ...options });
+  let server = create();
   const { port: xdsPort } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const publish = (...resources: ResourceInput[]): void => server.setSnapshot('ns/gw', createSnapshot(resources));
   const started: EnvoyProcess[] = [];
   return {
-    server,
+    get server() {
+      return server;
+    },
     xdsPort,
     upstreamPort: (upstream.address() as AddressInfo).port,
     warnings,
-    publish: (...resources) => server.setSnapshot('ns/gw', createSnapshot(resources)),
+    publish,
     synced: () =>
       until(() => server.nodes()[0]?.synced === true, {
         what: () => `Envoy to accept everything: ${JSON.stringify(server.nodes()[0]?.types, null, 1)}`,
@@ -140,6 +147,12 @@ export async function startRig(options: Partial<XdsServerOptions> = {}): Promise
       const envoy = await startEnvoy({ bootstrap });
       started.push(envoy);
       return envoy;
+    },
+    async restart(...resources) {
+      await server.close();
+      server = create();
+      publish(...resources);
+      await server.listen({ host: '127.0.0.1', port: xdsPort });
     },
     async close() {
       for (const envoy of started) await envoy.stop();
