@@ -16,8 +16,8 @@ export const ATTEMPT_KEY = 'attempt';
 export const PROVIDER_ATTRIBUTE = `xds.cluster_metadata.filter_metadata['${NAMESPACE}']['${PROVIDER_KEY}']`;
 export const ATTEMPT_ATTRIBUTE = `metadata.filter_metadata['${NAMESPACE}']['${ATTEMPT_KEY}']`;
 
-/** Headers of answers that translations read. */
-export const READ_HEADERS: readonly string[] = [':status', 'content-type'];
+/** Headers of answers that translations read: AWS tells the type of a failure and the id of an answer there alone. */
+export const READ_HEADERS: readonly string[] = [':status', 'content-type', 'x-amzn-errortype', 'x-amzn-requestid'];
 
 /** The attribute that holds a header of the answer. */
 export function headerAttribute(name: string): string {

@@ -6,7 +6,7 @@ const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
   AzureOpenAI: [],
   Anthropic: ['chat_completions'],
   Cohere: [],
-  AWSBedrock: [],
+  AWSBedrock: ['chat_completions'],
   AWSAnthropic: [],
   GCPVertexAI: ['chat_completions'],
   GCPAnthropic: [],

@@ -2,6 +2,7 @@
 import { API_ENDPOINTS, type ApiFamily, type EndpointName, type ProviderSchema } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { anthropicMessages } from './anthropic/messages-provider.ts';
+import { bedrockConverse } from './bedrock/converse-provider.ts';
 import type { JsonObject, ProviderError } from './conversation.ts';
 import type { ClientDialect, ProviderDialect, WholeConversion } from './dialect.ts';
 import { encodeJson } from './exchange.ts';
@@ -28,7 +29,7 @@ const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
   AzureOpenAI: { dialect: chatProvider },
   Anthropic: { dialect: anthropicMessages },
   Cohere: {},
-  AWSBedrock: {},
+  AWSBedrock: { dialect: bedrockConverse },
   AWSAnthropic: {},
   GCPVertexAI: { dialect: gemini },
   GCPAnthropic: {},
