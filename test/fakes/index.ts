@@ -14,3 +14,4 @@ export type { RecordedRequest } from './recorded.ts';
 export type { Script, Stop, ToolCall } from './script.ts';
 export type { FakeSettings, Fault, FaultPlan, Usage } from './settings.ts';
 export { countTokens } from './usage.ts';
+export { startVertex, VERTEX_LOCATION, VERTEX_PROJECT, VERTEX_TOKEN, type VertexOptions } from './vertex/index.ts';

@@ -5,3 +5,8 @@ import { createHash } from 'node:crypto';
 export function signatureOf(text: string): string {
   return Buffer.from(`fake-signature:${createHash('sha256').update(text).digest('hex')}`).toString('base64');
 }
+
+/** True when a fake gave out this signature, for whatever text. */
+export function isSignature(signature: string): boolean {
+  return /^fake-signature:[0-9a-f]{64}$/.test(Buffer.from(signature, 'base64').toString('utf8'));
+}
