@@ -9,6 +9,7 @@ import type {
 import type { DialectContext, Unsupported } from '../dialect.ts';
 import { present } from '../json.ts';
 import { joinTurns } from '../turns.ts';
+import { plainSignature } from '../vertex/signatures.ts';
 import { cacheControl, writeText, writeTurns } from './messages-content.ts';
 import { writeReasoning } from './messages-thinking.ts';
 import { type ClaudeFacts, claudeFacts } from './model-facts.ts';
@@ -47,9 +48,10 @@ export function writeMessagesRequest(request: ConversationRequest, context: Dial
   });
 }
 
-/** Without a signature the reasoning is another provider's, and Claude refuses it. */
+/** Without a signature, or with Gemini's, the reasoning is another provider's, and Claude refuses it. */
 export function isSigned(part: UserPart | AssistantPart, unsupported: Unsupported): boolean {
-  if (part.kind !== 'reasoning' || part.signature !== undefined) return true;
+  if (part.kind !== 'reasoning') return true;
+  if (part.signature !== undefined && plainSignature(part.signature) === undefined) return true;
   unsupported.add('messages[].reasoning_content');
   return false;
 }
@@ -148,6 +150,7 @@ function ownFields(extra: JsonObject, unsupported: Unsupported): JsonObject {
 
 /** What the API has no word for at all. Values that change nothing are not worth a word. */
 function reportRest(request: ConversationRequest, unsupported: Unsupported): void {
+  if (request.messages.some(({ name }) => name !== undefined)) unsupported.add('messages[].name');
   if (request.seed !== undefined) unsupported.add('seed');
   if (request.frequencyPenalty) unsupported.add('frequency_penalty');
   if (request.presencePenalty) unsupported.add('presence_penalty');

@@ -180,6 +180,7 @@ function ownFields(extra: JsonObject, unsupported: Unsupported): JsonObject {
 
 /** What Converse has no word for at all. Values that change nothing are not worth a word. */
 function reportRest(request: ConversationRequest, unsupported: Unsupported): void {
+  if (request.messages.some(({ name }) => name !== undefined)) unsupported.add('messages[].name');
   if (request.seed !== undefined) unsupported.add('seed');
   if (request.frequencyPenalty) unsupported.add('frequency_penalty');
   if (request.presencePenalty) unsupported.add('presence_penalty');

@@ -35,16 +35,21 @@ export function writeContents(request: ConversationRequest, context: DialectCont
   const scope = { facts: geminiModelFacts(context.model), unsupported, calls: callsOf(request) };
   if (request.messages.some(({ name }) => name !== undefined)) unsupported.add('messages[].name');
   if (hasCacheMarks(request)) unsupported.add('cache_control');
-  return joinTurns(request.messages, isSaid).flatMap((turn) => {
+  return joinTurns(request.messages, (part) => isSaid(part, unsupported)).flatMap((turn) => {
     const parts = turn.role === 'user' ? writeUser(turn.parts, scope) : writeAssistant(turn.parts, scope);
     return parts.length === 0 ? [] : [{ role: turn.role === 'user' ? 'user' : 'model', parts }];
   });
 }
 
 /** Reasoning without a signature of Gemini's says nothing to it (other providers' least of all) and stays behind. */
-function isSaid(part: UserPart | AssistantPart): boolean {
-  if (part.kind === 'reasoning') return plainSignature(part.signature) !== undefined;
-  return part.kind !== 'redacted_reasoning';
+function isSaid(part: UserPart | AssistantPart, unsupported: DialectContext['unsupported']): boolean {
+  const isOthers = part.kind === 'reasoning' ? plainSignature(part.signature) === undefined : isRedacted(part);
+  if (isOthers) unsupported.add('messages[].reasoning_content');
+  return !isOthers;
+}
+
+function isRedacted({ kind }: UserPart | AssistantPart): boolean {
+  return kind === 'redacted_reasoning';
 }
 
 function callsOf({ messages }: ConversationRequest): Scope['calls'] {

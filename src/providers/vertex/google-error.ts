@@ -21,7 +21,7 @@ export function readGoogleError(
 export function googleErrorOf(value: JsonValue | undefined): ProviderError | undefined {
   const holder = Array.isArray(value) ? value[0] : value;
   const error = objectOf(holder).error;
-  if (typeof error === 'string') return { status: 502, message: error };
+  if (typeof error === 'string') return { status: 502, message: error || 'the provider failed' };
   if (!isJsonObject(error)) return undefined;
   const code = numberOf(error.code);
   const type = textOf(error.status);
@@ -29,7 +29,7 @@ export function googleErrorOf(value: JsonValue | undefined): ProviderError | und
   const param = textOf(objectOf(listOf(detail(error, 'BadRequest')?.fieldViolations)[0]).field);
   return {
     status: code !== undefined && code >= 400 && code < 600 ? code : 502,
-    message: textOf(error.message) ?? type ?? 'the provider failed',
+    message: textOf(error.message) || type || 'the provider failed',
     ...(type === undefined ? {} : { type }),
     ...(reason === undefined ? {} : { code: reason }),
     ...(param === undefined ? {} : { param }),

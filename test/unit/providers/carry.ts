@@ -21,6 +21,13 @@ export interface Carried {
   readonly contentType: string;
   readonly text: string;
   readonly unsupported: readonly string[];
+  /** What the provider got; absent where the translation refused. */
+  readonly sent?: {
+    readonly path: string;
+    /** Those of the translation. */
+    readonly headers: readonly (readonly [name: string, value: string])[];
+    readonly body: Json;
+  };
 }
 
 /** Sends a request. Shape: `cut` is the size of the pieces in which the answer comes. Errors: what a bug throws. */
@@ -52,7 +59,8 @@ export async function carry(
   const paths = translatedPath(endpoint, provider);
   if (paths === undefined) throw new Error(`${endpoint} has no path at ${provider.schema}`);
   const path = (request.stream ? paths.stream : undefined) ?? paths.path;
-  const response = await fetch(`${fake.url}${path.replace('{model}', encodeURIComponent(String(body.model)))}`, {
+  const filled = path.replace('{model}', encodeURIComponent(String(body.model)));
+  const response = await fetch(`${fake.url}${filled}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...Object.fromEntries(request.headers), ...headers },
     body: request.body,
@@ -68,6 +76,7 @@ export async function carry(
     contentType: answer.contentType,
     text: Buffer.concat(out).toString(),
     unsupported: request.unsupported,
+    sent: { path: filled, headers: request.headers, body: JSON.parse(Buffer.from(request.body).toString()) as Json },
   };
 }
 
