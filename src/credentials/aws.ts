@@ -1,8 +1,9 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { AwsKeys, AwsTokenSource } from '../ir/index.ts';
+import { type FetchContext, localTime, serviceNow } from './fetch-context.ts';
 import { clientToken } from './oidc.ts';
 import { encodeForm, failure, refusal, send, type TokenRequest } from './request.ts';
-import type { FetchContext, Token } from './token.ts';
+import type { Token } from './token.ts';
 
 const VERSION = '2011-06-15';
 const SESSION = 'headgate';
@@ -26,7 +27,7 @@ export async function awsToken(source: AwsTokenSource, context: FetchContext): P
     ExternalId: externalId,
     DurationSeconds: durationSeconds?.toString(),
   };
-  return assumeRole({ url, form, headers: signedHeaders(url, encodeForm(form), region, keys) }, context);
+  return assumeRole({ url, form, headers: signedHeaders(url, encodeForm(form), region, keys, context) }, context);
 }
 
 async function assumeRole(request: TokenRequest, context: FetchContext): Promise<Token> {
@@ -40,19 +41,37 @@ async function assumeRole(request: TokenRequest, context: FetchContext): Promise
   if (!accessKeyId || !secretAccessKey || !sessionToken || Number.isNaN(expiresAtMs)) {
     throw failure(url, 'gave no keys');
   }
-  return { secret: { kind: 'aws', accessKeyId, secretAccessKey, sessionToken }, expiresAtMs };
+  return {
+    secret: { kind: 'aws', accessKeyId, secretAccessKey, sessionToken },
+    expiresAtMs: localTime(url, expiresAtMs, context),
+  };
 }
+
+/** Partitions whose names end differently, by the start of their regions. */
+const SUFFIXES: Readonly<Record<string, string>> = {
+  'cn-': 'amazonaws.com.cn',
+  'eusc-': 'amazonaws.eu',
+  'us-iso-': 'c2s.ic.gov',
+  'us-isob-': 'sc2s.sgov.gov',
+};
 
 function stsUrl(region: string, { env }: FetchContext): string {
   const named = env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL;
   if (named) return `${named.replace(/\/$/, '')}/`;
-  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
-  return `https://sts.${region}.${suffix}/`;
+  const [, suffix] = Object.entries(SUFFIXES).find(([start]) => region.startsWith(start)) ?? [];
+  const service = env.AWS_USE_FIPS_ENDPOINT === 'true' ? 'sts-fips' : 'sts';
+  return `https://${service}.${region}.${suffix ?? 'amazonaws.com'}/`;
 }
 
 /** Signature Version 4 of a form that is posted to STS. Source: AWS IAM, "Create a signed AWS API request". */
-function signedHeaders(url: string, body: string, region: string, keys: AwsKeys): Record<string, string> {
-  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+function signedHeaders(
+  url: string,
+  body: string,
+  region: string,
+  keys: AwsKeys,
+  context: FetchContext,
+): Record<string, string> {
+  const date = new Date(serviceNow(url, context)).toISOString().replace(/[-:]|\.\d+/g, '');
   const headers: Record<string, string> = {
     'content-type': 'application/x-www-form-urlencoded',
     host: new URL(url).host,

@@ -1,10 +1,17 @@
 import type { AzureTokenSource } from '../ir/index.ts';
+import type { FetchContext } from './fetch-context.ts';
 import { clientToken } from './oidc.ts';
 import { requestJson } from './request.ts';
-import { bearerToken, type FetchContext, type Token } from './token.ts';
+import { bearerToken, type Token } from './token.ts';
 
 const AUTHORITY = 'https://login.microsoftonline.com';
-const SCOPE = 'https://cognitiveservices.azure.com/.default';
+/** The models of a cloud are named as its authority is. Source: Azure, "Compare Azure Government and global Azure". */
+const RESOURCES: Readonly<Record<string, string>> = {
+  'login.microsoftonline.us': 'https://cognitiveservices.azure.us',
+  'login.chinacloudapi.cn': 'https://cognitiveservices.azure.cn',
+  'login.partner.microsoftonline.cn': 'https://cognitiveservices.azure.cn',
+};
+const RESOURCE = 'https://cognitiveservices.azure.com';
 
 /**
  * An access token of Entra ID for Azure's models. Errors: GatewayError.
@@ -21,6 +28,7 @@ export async function azureToken(source: AzureTokenSource, context: FetchContext
           client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
           client_assertion: await clientToken(proof.subject, context),
         };
-  const form = { grant_type: 'client_credentials', client_id: clientId, scope: SCOPE, ...secret };
+  const scope = `${RESOURCES[new URL(authority).host] ?? RESOURCE}/.default`;
+  const form = { grant_type: 'client_credentials', client_id: clientId, scope, ...secret };
   return bearerToken(await requestJson({ url, form }, context), url);
 }

@@ -1,8 +1,9 @@
 import type { TokenSource } from '../ir/index.ts';
 import { awsToken } from './aws.ts';
 import { azureToken } from './azure.ts';
+import type { FetchContext } from './fetch-context.ts';
 import { gcpToken } from './gcp.ts';
-import type { FetchContext, Token } from './token.ts';
+import type { Token } from './token.ts';
 
 /** Asks for a token. Errors: GatewayError, whose message holds no secret. */
 export async function fetchToken(source: TokenSource, context: FetchContext): Promise<Token> {

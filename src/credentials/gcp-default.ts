@@ -6,10 +6,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GatewayError } from '../lib/errors.ts';
+import type { FetchContext } from './fetch-context.ts';
 import { exchangeToken, impersonatedToken, serviceAccountToken } from './gcp-grants.ts';
 import { isRecord, parseJson } from './json.ts';
-import { refusal, requestJson, send } from './request.ts';
-import { bearerToken, type FetchContext, type Token, tokenText } from './token.ts';
+import { failure, refusal, requestJson, send } from './request.ts';
+import { bearerToken, type Token, tokenText } from './token.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -18,10 +19,19 @@ const TOKEN_URI = 'https://oauth2.googleapis.com/token';
 /** A token for who this process is. Errors: GatewayError. */
 export async function defaultToken(context: FetchContext): Promise<Token> {
   const named = context.env.GOOGLE_APPLICATION_CREDENTIALS;
-  const text = named ? await readNamed(named) : await readWellKnown(context);
+  const text = named ? await readNamed(named, context) : await readWellKnown(context);
   if (text === undefined) return metadataToken(context);
   const file = parseJson(text);
   if (!isRecord(file)) throw invalid('is not a JSON object');
+  if (file.type !== 'impersonated_service_account') return fileToken(file, context);
+  // Who acts as another account is itself one of the other kinds.
+  const source = isRecord(file.source_credentials) ? file.source_credentials : {};
+  const token = tokenText(await fileToken(source, context));
+  const delegates = Array.isArray(file.delegates) ? file.delegates.map(String) : undefined;
+  return impersonatedToken(urlOf(file, 'service_account_impersonation_url'), token, context, delegates);
+}
+
+async function fileToken(file: Json, context: FetchContext): Promise<Token> {
   switch (file.type) {
     case 'service_account':
       return serviceAccountToken(
@@ -30,7 +40,7 @@ export async function defaultToken(context: FetchContext): Promise<Token> {
           clientEmail: textOf(file, 'client_email'),
           privateKey: textOf(file, 'private_key'),
           ...(typeof file.private_key_id === 'string' && { privateKeyId: file.private_key_id }),
-          tokenUri: typeof file.token_uri === 'string' ? file.token_uri : TOKEN_URI,
+          tokenUri: tokenUri(file),
         },
         context,
       );
@@ -43,28 +53,37 @@ export async function defaultToken(context: FetchContext): Promise<Token> {
   }
 }
 
-async function readNamed(path: string): Promise<string> {
+async function readNamed(path: string, { signal }: FetchContext): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return await readFile(path, { encoding: 'utf8', signal });
   } catch {
     throw invalid('cannot be read (GOOGLE_APPLICATION_CREDENTIALS)');
   }
 }
 
-async function readWellKnown({ env }: FetchContext): Promise<string | undefined> {
+async function readWellKnown({ env, signal }: FetchContext): Promise<string | undefined> {
   const folder = env.CLOUDSDK_CONFIG || (env.HOME ? join(env.HOME, '.config', 'gcloud') : undefined);
   if (folder === undefined) return undefined;
-  return readFile(join(folder, 'application_default_credentials.json'), 'utf8').catch(() => undefined);
+  const path = join(folder, 'application_default_credentials.json');
+  return readFile(path, { encoding: 'utf8', signal }).catch(() => undefined);
 }
 
 async function metadataToken(context: FetchContext): Promise<Token> {
   const host = context.env.GCE_METADATA_HOST || 'metadata.google.internal';
   const url = `http://${host}/computeMetadata/v1/instance/service-accounts/default/token`;
-  return bearerToken(await requestJson({ url, headers: { 'metadata-flavor': 'Google' } }, context), url);
+  const answer = await send({ url, headers: { 'metadata-flavor': 'Google' } }, context);
+  if (answer.status !== 200) throw refusal(url, answer);
+  // Whoever else answers to this name is not the metadata server.
+  if (answer.headers.get('metadata-flavor') !== 'Google') throw failure(url, 'is not the metadata server');
+  return bearerToken(parseJson(answer.text), url);
+}
+
+function tokenUri(file: Json): string {
+  return typeof file.token_uri === 'string' ? urlOf(file, 'token_uri') : TOKEN_URI;
 }
 
 async function userToken(file: Json, context: FetchContext): Promise<Token> {
-  const url = typeof file.token_uri === 'string' ? file.token_uri : TOKEN_URI;
+  const url = tokenUri(file);
   const form = {
     grant_type: 'refresh_token',
     client_id: textOf(file, 'client_id'),
@@ -78,15 +97,15 @@ async function externalToken(file: Json, context: FetchContext): Promise<Token> 
   const source = isRecord(file.credential_source) ? file.credential_source : {};
   const federated = await exchangeToken(
     {
-      url: textOf(file, 'token_url'),
+      url: urlOf(file, 'token_url'),
       audience: textOf(file, 'audience'),
       token: await subjectToken(source, context),
       type: textOf(file, 'subject_token_type'),
     },
     context,
   );
-  const { service_account_impersonation_url: url } = file;
-  return typeof url === 'string' ? impersonatedToken(url, tokenText(federated), context) : federated;
+  if (file.service_account_impersonation_url === undefined) return federated;
+  return impersonatedToken(urlOf(file, 'service_account_impersonation_url'), tokenText(federated), context);
 }
 
 /** The token of somebody else that a file or an address gives, as text or under a field of a JSON object. */
@@ -100,11 +119,11 @@ async function subjectToken(source: Json, context: FetchContext): Promise<string
 
 async function subjectText({ file, url, headers }: Json, context: FetchContext): Promise<string> {
   if (typeof file === 'string') {
-    return readFile(file, 'utf8').catch(() => {
+    return readFile(file, { encoding: 'utf8', signal: context.signal }).catch(() => {
       throw invalid('names a token file that cannot be read');
     });
   }
-  if (typeof url !== 'string') throw invalid('has a credential_source that is not supported');
+  if (typeof url !== 'string' || !URL.canParse(url)) throw invalid('has a credential_source that is not supported');
   const answer = await send({ url, headers: isRecord(headers) ? (headers as Record<string, string>) : {} }, context);
   if (answer.status !== 200) throw refusal(url, answer);
   return answer.text;
@@ -114,6 +133,12 @@ function textOf(file: Json, field: string): string {
   const value = file[field];
   if (typeof value !== 'string' || value === '') throw invalid(`lacks ${field}`);
   return value;
+}
+
+function urlOf(file: Json, field: string): string {
+  const url = textOf(file, field);
+  if (!URL.canParse(url)) throw invalid(`has no address in ${field}`);
+  return url;
 }
 
 function invalid(what: string): GatewayError {

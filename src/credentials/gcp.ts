@@ -1,8 +1,9 @@
 import type { GcpTokenSource } from '../ir/index.ts';
+import type { FetchContext } from './fetch-context.ts';
 import { defaultToken } from './gcp-default.ts';
 import { exchangeToken, impersonatedToken, serviceAccountToken } from './gcp-grants.ts';
 import { clientToken } from './oidc.ts';
-import { type FetchContext, type Token, tokenText } from './token.ts';
+import { type Token, tokenText } from './token.ts';
 
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 
@@ -31,6 +32,7 @@ function stsUrl({ env }: FetchContext): string {
 
 function impersonationUrl(account: string, { env }: FetchContext): string {
   const base = env.CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS || 'https://iamcredentials.googleapis.com';
-  const name = encodeURIComponent(account);
+  // As Google's own libraries write it.
+  const name = encodeURIComponent(account).replaceAll('%40', '@');
   return `${base.replace(/\/$/, '')}/v1/projects/-/serviceAccounts/${name}:generateAccessToken`;
 }

@@ -3,4 +3,4 @@
  * policy). Out: secret values, the second input of `envoy`, renewed ahead of their end; findings and metrics where that
  * fails. Must not know objects, Envoy resources or who the secrets are sent to. A secret is never logged or printed.
  */
-export { createTokens } from './tokens.ts';
+export { createTokens, type TokenStatus } from './tokens.ts';

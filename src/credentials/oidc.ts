@@ -1,7 +1,8 @@
 import type { OidcClient } from '../ir/index.ts';
+import type { FetchContext } from './fetch-context.ts';
 import { isRecord, parseJson } from './json.ts';
 import { failure, refusal, requestJson, send } from './request.ts';
-import { bearerToken, type FetchContext, tokenText } from './token.ts';
+import { bearerToken, tokenText } from './token.ts';
 
 /**
  * A token of an identity provider for a client of its own (client credentials). Errors: GatewayError.

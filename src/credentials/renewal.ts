@@ -4,7 +4,8 @@
  */
 import type { TokenSource } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import type { FetchContext, Token } from './token.ts';
+import type { FetchContext } from './fetch-context.ts';
+import type { Token } from './token.ts';
 
 /** An answer of a token service takes this long at most. */
 const FETCH_TIMEOUT_MS = 15_000;
@@ -37,6 +38,7 @@ export interface Renewal {
 export function startRenewal({ source, fetch, env, onToken, onFailure }: RenewalOptions): Renewal {
   const stopped = new AbortController();
   let timer: NodeJS.Timeout | undefined;
+  const skews: FetchContext['skews'] = new Map();
   let failures = 0;
 
   function later(ms: number): void {
@@ -45,18 +47,29 @@ export function startRenewal({ source, fetch, env, onToken, onFailure }: Renewal
   }
 
   async function attempt(): Promise<void> {
-    try {
-      const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
-      const token = await fetch(source, { env, signal });
-      if (stopped.signal.aborted) return;
+    const token = await fetched();
+    if (stopped.signal.aborted) return;
+    if (token instanceof GatewayError) {
+      later(retryInMs(failures));
+      failures += 1;
+      onFailure(token);
+    } else {
       failures = 0;
       later(renewInMs(token.expiresAtMs - Date.now()));
       onToken(token);
+    }
+  }
+
+  async function fetched(): Promise<Token | GatewayError> {
+    try {
+      const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
+      const token = await fetch(source, { env, signal, skews });
+      if (token.expiresAtMs > Date.now()) return token;
+      return new GatewayError('provider_failed', 'the token had ended already when it came');
     } catch (caught) {
-      if (stopped.signal.aborted) return;
-      later(retryInMs(failures));
-      failures += 1;
-      onFailure(GatewayError.from(caught, 'provider_failed'));
+      if (caught instanceof GatewayError) return caught;
+      // What other errors say may hold a part of what went in.
+      return new GatewayError('provider_failed', `the token cannot be asked for: ${nameOf(caught)}`, { cause: caught });
     }
   }
 
@@ -67,6 +80,12 @@ export function startRenewal({ source, fetch, env, onToken, onFailure }: Renewal
       stopped.abort();
     },
   };
+}
+
+function nameOf(caught: unknown): string {
+  const code = caught instanceof Error ? (caught as NodeJS.ErrnoException).code : undefined;
+  if (typeof code === 'string') return code;
+  return caught instanceof Error ? caught.name : 'an unknown failure';
 }
 
 /** How long after it came a token is renewed. */

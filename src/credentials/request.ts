@@ -1,10 +1,12 @@
 /** Requests to token services. What they answer may hold anything, so only codes of known shape get into an error. */
 import { GatewayError } from '../lib/errors.ts';
+import type { FetchContext } from './fetch-context.ts';
 import { isRecord, parseJson } from './json.ts';
-import type { FetchContext } from './token.ts';
 
 /** Longer answers are no token. */
 const MAX_BYTES = 1024 * 1024;
+/** Clocks that differ by less agree: `date` has whole seconds, and an answer takes its time. */
+const AGREEING_MS = 20_000;
 
 export interface TokenRequest {
   readonly url: string;
@@ -18,10 +20,11 @@ export interface TokenRequest {
 export interface TokenAnswer {
   readonly status: number;
   readonly text: string;
+  readonly headers: Headers;
 }
 
 /** Sends a request and reads its answer. Errors: GatewayError `provider_failed`, `timeout`. */
-export async function send(request: TokenRequest, { signal }: FetchContext): Promise<TokenAnswer> {
+export async function send(request: TokenRequest, { signal, skews }: FetchContext): Promise<TokenAnswer> {
   const { url, headers, json } = request;
   const body = bodyOf(request);
   try {
@@ -38,7 +41,8 @@ export async function send(request: TokenRequest, { signal }: FetchContext): Pro
       redirect: 'error',
       signal,
     });
-    return { status: response.status, text: await readText(response, url) };
+    noteClock(url, response.headers, skews);
+    return { status: response.status, text: await readText(response, url), headers: response.headers };
   } catch (caught) {
     throw requestError(caught, url);
   }
@@ -73,6 +77,12 @@ export function failure(url: string, what: string): GatewayError {
 function bodyOf({ form, json }: TokenRequest): string | undefined {
   if (form) return encodeForm(form);
   return json === undefined ? undefined : JSON.stringify(json);
+}
+
+function noteClock(url: string, headers: Headers, skews: FetchContext['skews']): void {
+  const skew = Date.parse(headers.get('date') ?? '') - Date.now();
+  if (Number.isNaN(skew)) return;
+  skews.set(new URL(url).host, Math.abs(skew) < AGREEING_MS ? 0 : skew);
 }
 
 async function readText(response: Response, url: string): Promise<string> {

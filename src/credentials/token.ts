@@ -8,12 +8,8 @@ export interface Token {
   readonly expiresAtMs: number;
 }
 
-/** What a fetch may use. */
-export interface FetchContext {
-  /** Names of places that differ from the usual ones, as the SDKs of the clouds know them. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly signal: AbortSignal;
-}
+/** What a header can carry. */
+export const HEADER_TEXT = /^[\x21-\x7e]+$/;
 
 /** Where a token service does not say how long a token lasts. */
 const DEFAULT_LIFETIME_S = 300;
@@ -22,7 +18,7 @@ const DEFAULT_LIFETIME_S = 300;
 export function bearerToken(answer: unknown, url: string): Token {
   const fields = isRecord(answer) ? answer : {};
   const value = fields.access_token ?? fields.id_token;
-  if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw failure(url, 'gave no token');
+  if (typeof value !== 'string' || !HEADER_TEXT.test(value)) throw failure(url, 'gave no token');
   // Azure may send the number as a text.
   const seconds = Number(fields.expires_in ?? DEFAULT_LIFETIME_S);
   const lifetime = Number.isFinite(seconds) && seconds > 0 ? seconds : DEFAULT_LIFETIME_S;

@@ -3,9 +3,11 @@ import type { GatewayError } from '../lib/errors.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
 import { canonicalJson, contentHash } from '../lib/hash.ts';
 import type { Logger } from '../telemetry/index.ts';
+import { describeSource } from './describe-source.ts';
+import type { FetchContext } from './fetch-context.ts';
 import { fetchToken } from './fetch-token.ts';
 import { type FetchToken, type Renewal, startRenewal } from './renewal.ts';
-import type { FetchContext, Token } from './token.ts';
+import type { Token } from './token.ts';
 
 /** Tokens that come together are told together. */
 const SETTLE_MS = 20;
@@ -21,6 +23,20 @@ export interface TokensOptions {
   readonly fetch?: FetchToken;
 }
 
+/** How one token is doing, without the token. Times are ISO 8601. */
+export interface TokenStatus {
+  /** The policy that it is for: `BackendSecurityPolicy/NAMESPACE/NAME`. */
+  readonly object: string;
+  /** How it is had, and as whom. */
+  readonly source: string;
+  /** `valid`: in use. `waiting`: it is asked for. `missing`: that failed, and the backends of the policy are left out. */
+  readonly state: 'valid' | 'waiting' | 'missing';
+  readonly fetchedAt?: string;
+  readonly expiresAt?: string;
+  /** Of the last attempt, until one succeeds. */
+  readonly failure?: { readonly at: string; readonly message: string };
+}
+
 /** The tokens of what is served. */
 export interface Tokens {
   /** Takes over what is served: those that are new are fetched, those that nothing names any more are dropped. */
@@ -29,24 +45,29 @@ export interface Tokens {
   readonly values: SecretValues;
   /** Shape: HG0405. */
   findings(): Finding[];
+  /** In order of their policies. */
+  status(): TokenStatus[];
   /** Each was fetched once or failed once; false where that takes too long. */
   settled(timeoutMs: number): Promise<boolean>;
   close(): void;
 }
 
-interface Entry {
+/** What has come of a fetch so far. */
+interface Outcome {
+  token?: Token & { readonly fetchedAtMs: number };
+  failure?: { readonly error: GatewayError; readonly atMs: number };
+}
+
+/** Its token may be of an earlier source until the first of this one comes. */
+interface Entry extends Outcome {
   /** Of the source that fills it. */
   hash: string;
-  /** May be of an earlier source until the first of this one comes. */
-  token?: Token;
-  failure?: GatewayError;
+  source: TokenSource;
 }
 
 /** One fetch for all secrets that are had alike. */
-interface Shared {
+interface Shared extends Outcome {
   readonly renewal: Renewal;
-  token?: Token;
-  failure?: GatewayError;
 }
 
 export function createTokens(options: TokensOptions): Tokens {
@@ -90,26 +111,31 @@ export function createTokens(options: TokensOptions): Tokens {
       source,
       fetch,
       env,
-      onToken(token) {
+      onToken(fetched) {
         const one = shared.get(hash);
         if (one === undefined) return;
+        const token = { ...fetched, fetchedAtMs: Date.now() };
         delete one.failure;
         one.token = token;
-        for (const [secret, entry] of entriesOf(hash)) {
+        for (const [name, entry] of entriesOf(hash)) {
           delete entry.failure;
           entry.token = token;
-          logger.info({ secret, ends: new Date(token.expiresAtMs).toISOString() }, 'a token was fetched');
+          logger.info(
+            { object: objectOf(name), ends: new Date(token.expiresAtMs).toISOString() },
+            'a token was fetched',
+          );
         }
         onFetch?.('ok');
         changeSoon();
       },
-      onFailure(failure) {
+      onFailure(error) {
         const one = shared.get(hash);
         if (one === undefined) return;
+        const failure = { error, atMs: Date.now() };
         one.failure = failure;
-        for (const [secret, entry] of entriesOf(hash)) {
+        for (const [name, entry] of entriesOf(hash)) {
           entry.failure = failure;
-          logger.warn({ secret, reason: failure.message }, 'a token cannot be fetched');
+          logger.warn({ object: objectOf(name), reason: error.message }, 'a token cannot be fetched');
         }
         onFetch?.('failed');
         changeSoon();
@@ -125,10 +151,10 @@ export function createTokens(options: TokensOptions): Tokens {
       const hash = hashes.get(name) ?? '';
       const one = shared.get(hash) ?? begin(hash, source);
       shared.set(hash, one);
-      const entry = entries.get(name) ?? { hash };
+      const entry = entries.get(name) ?? { hash, source };
       entries.set(name, entry);
       if (entry.hash !== hash) delete entry.failure;
-      entry.hash = hash;
+      Object.assign(entry, { hash, source });
       if (one.token) entry.token = one.token;
       if (one.failure) entry.failure = one.failure;
     }
@@ -147,7 +173,11 @@ export function createTokens(options: TokensOptions): Tokens {
       return values;
     },
     findings: () =>
-      sortFindings([...entries].flatMap(([name, { failure }]) => (failure ? [finding(name, failure, values)] : []))),
+      sortFindings(
+        [...entries].flatMap(([name, { failure }]) => (failure ? [finding(name, failure.error, values)] : [])),
+      ),
+    status: () =>
+      [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, entry]) => statusOf(name, entry, values.has(name))),
     settled(timeoutMs) {
       if (isSettled() && changed === undefined) return Promise.resolve(true);
       return new Promise((resolve) => {
@@ -167,11 +197,22 @@ export function createTokens(options: TokensOptions): Tokens {
       clearTimeout(ending);
       entries.clear();
       shared.clear();
+      for (const wake of waiting) wake();
     },
   };
 }
 
-/** The name of a secret begins with the object that it is for. */
+function statusOf(name: string, { source, token, failure }: Entry, isThere: boolean): TokenStatus {
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return {
+    object: objectOf(name),
+    source: describeSource(source),
+    state: isThere ? 'valid' : failure ? 'missing' : 'waiting',
+    ...(token && { fetchedAt: iso(token.fetchedAtMs), expiresAt: iso(token.expiresAtMs) }),
+    ...(failure && { failure: { at: iso(failure.atMs), message: failure.error.message } }),
+  };
+}
+
 function finding(name: string, failure: GatewayError, values: SecretValues): Finding {
   const isThere = values.has(name);
   return {
@@ -180,6 +221,11 @@ function finding(name: string, failure: GatewayError, values: SecretValues): Fin
     message: isThere
       ? `the token cannot be renewed; the one before is used until it ends: ${failure.message}`
       : `there is no token, and the backends of the policy are left out: ${failure.message}`,
-    object: name.split('/').slice(0, 3).join('/'),
+    object: objectOf(name),
   };
+}
+
+/** The name of a secret begins with the object that it is for. */
+function objectOf(name: string): string {
+  return name.split('/').slice(0, 3).join('/');
 }
