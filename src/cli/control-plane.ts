@@ -2,6 +2,7 @@
 
 import { createTokens } from '../credentials/index.ts';
 import { type Capabilities, type CompileOptions, capabilitiesOf, NEWEST_ENVOY } from '../envoy/index.ts';
+import { type LimitsConfig, limitsOf } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { type Finding, hasErrors, sortFindings } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
@@ -19,6 +20,7 @@ import {
 } from '../xds/index.ts';
 import { withPlaces } from './finding-places.ts';
 import { createFindingReporter } from './finding-reporter.ts';
+import { createLimitsFeed } from './limits-feed.ts';
 import { standingRejections, withheldFindings } from './rejections.ts';
 import {
   type CompiledView,
@@ -55,6 +57,8 @@ export interface ControlPlaneOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Where what is served outlives the process. */
   readonly state?: StateStore;
+  /** Gets the limits that Envoys may use, before they get them. Errors: the revision is refused. */
+  readonly onLimits?: (limits: LimitsConfig) => void;
   /** Called after each revision that is served. */
   readonly onServed?: (served: TranslatedRevision) => void;
 }
@@ -131,6 +135,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onNack: (event) => noteRejection(event),
   });
 
+  const limits = createLimitsFeed({
+    apply: (all) => options.onLimits?.(all),
+    isSettled: () =>
+      xds.nodes().every(({ synced }) => synced) && xds.withheld().length === 0 && xds.rollouts().length === 0,
+  });
+
   function compiledFor(gateway: string, capabilities: Capabilities): { key: string; view: CompiledView } | undefined {
     try {
       return viewFor(gateway, capabilities);
@@ -156,11 +166,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   /** A part of a source, or what comes from the disk itself, is not worth to be kept. */
   function save(): void {
-    options.state?.save(() => (served && !inPart ? savedState(served, views, xds.saved()) : undefined));
+    options.state?.save(() => (served && !inPart ? savedState(served, views, xds.saved(), limits.limits) : undefined));
   }
 
   async function restore(): Promise<void> {
     restored = await options.state?.load();
+    if (restored?.limits) limits.use(restored.limits);
     for (const view of restored?.views ?? []) {
       views.set(view.key, restoredView(view));
       xds.restore(view);
@@ -208,6 +219,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     let compiled: Map<string, CompiledView>;
     try {
       compiled = compileViews(next);
+      limits.use(limitsOf(next.ir));
     } catch (caught) {
       tokens.use(served?.tokenSources ?? new Map());
       throw caught;
@@ -352,6 +364,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     },
     async close(drainMs) {
       unsubscribe();
+      limits.close();
       tokens.close();
       await source.close();
       await options.state?.close();

@@ -2,6 +2,7 @@
 import { type Capabilities, capabilitiesOf, type EnvoyResource } from '../envoy/index.ts';
 import { TYPES } from '../envoy/names.ts';
 import { decodeMessage, typeUrl } from '../envoy/schema/index.ts';
+import type { LimitsConfig } from '../ir/index.ts';
 import type { SavedSnapshot, Snapshot } from '../xds/index.ts';
 import { type CompiledView, countServed, type TranslatedRevision } from './revisions.ts';
 import type { SavedState, SavedView } from './state-store.ts';
@@ -11,11 +12,13 @@ export function savedState(
   served: TranslatedRevision,
   views: ReadonlyMap<string, CompiledView>,
   snapshots: readonly SavedSnapshot[],
+  limits: LimitsConfig,
 ): SavedState {
   return {
     revision: served.revision,
     counts: countServed(served.ir),
     savedAt: new Date().toISOString(),
+    limits,
     views: snapshots.flatMap((saved): SavedView[] => {
       const view = views.get(saved.key);
       if (view === undefined) return [];

@@ -1,8 +1,9 @@
 /** The control plane with its admin API, as `serve` and `run` start it. */
 import { createAdminServer } from '../admin/index.ts';
 import { configDump } from '../envoy/config-dump.ts';
-import { DEFAULT_COMPILE_OPTIONS } from '../envoy/index.ts';
+import { type CompileOptions, DEFAULT_COMPILE_OPTIONS, type RateLimitAddress } from '../envoy/index.ts';
 import { API_VERSION } from '../envoy/schema/index.ts';
+import type { LimitsConfig } from '../ir/index.ts';
 import type { Finding } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
 import type { Source } from '../sources/index.ts';
@@ -30,6 +31,9 @@ export interface ServerOptions {
   readonly rollout?: RolloutOptions;
   /** Proxies of this host connect without TLS, whatever others need. */
   readonly withLocalProxies?: boolean;
+  /** The rate limit service as Envoys reach it; absent: limits are not enforced, which is a finding. */
+  readonly rateLimit?: RateLimitAddress;
+  readonly onLimits?: (limits: LimitsConfig) => void;
   readonly onServed?: (served: TranslatedRevision) => void;
 }
 
@@ -66,13 +70,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     source: options.source,
     logger,
     policy: options.policy,
-    compile: { ...DEFAULT_COMPILE_OPTIONS, sentinelPort: options.sentinelPort },
+    compile: compileOptions(options),
     allowMassRemoval: options.allowMassRemoval,
     strict: options.strict,
     metrics,
     security: { ...(tls && { tls }), ...(authorize && { authorize }) },
     ...(state && { state }),
     ...(options.rollout && { rollout: options.rollout }),
+    ...(options.onLimits && { onLimits: options.onLimits }),
     ...(options.onServed && { onServed: options.onServed }),
   });
   security.onRules?.(controlPlane.reauthorize);
@@ -114,6 +119,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       security.close();
     },
   };
+}
+
+function compileOptions({ sentinelPort, rateLimit }: ServerOptions): CompileOptions {
+  const { rateLimit: _assumed, ...rest } = DEFAULT_COMPILE_OPTIONS;
+  return { ...rest, sentinelPort, ...(rateLimit && { rateLimit }) };
 }
 
 function sourceState(controlPlane: ControlPlane): { ok: boolean; message: string } {

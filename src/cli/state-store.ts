@@ -1,5 +1,6 @@
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LimitsConfig } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { contentHash } from '../lib/hash.ts';
 import type { Revision } from '../resources/index.ts';
@@ -14,6 +15,8 @@ export interface SavedState {
   /** ISO 8601. */
   readonly savedAt: string;
   readonly views: readonly SavedView[];
+  /** That the rate limit service has to know. */
+  readonly limits?: LimitsConfig;
 }
 
 export interface SavedView extends SavedSnapshot {

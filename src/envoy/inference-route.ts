@@ -6,12 +6,14 @@ import { backendNeeds } from './backend-needs.ts';
 import type { Capabilities, EnvoyFeature } from './capabilities.ts';
 import { changedHeaders } from './changed-headers.ts';
 import { costFacts } from './cost-facts.ts';
+import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { byApi } from './match-tree.ts';
 import { BACKEND_HEADER, CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER } from './names.ts';
 import type { CompileOptions } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
+import { limitFacts } from './rate-limit.ts';
 import { retryPolicy } from './retry.ts';
 import {
   type ConfigRouteV3Route,
@@ -48,7 +50,7 @@ export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: 
   const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
   for (const served of servedClasses(rule, backends, options)) {
     const refs = served.serving.members.map(({ ref }) => ref);
-    const missing = refs.length === 0 ? [] : lackingFeatures(refs, backends, capabilities);
+    const missing = refs.length === 0 ? [] : lackingFeatures(route, refs, backends, capabilities);
     for (const feature of missing) lacking.add(feature);
     const emitted =
       refs.length === 0 || missing.length > 0
@@ -65,6 +67,7 @@ export function routeAction(route: ConfigRouteV3Route): XdsTypeMatcherV3MatcherO
 }
 
 function lackingFeatures(
+  route: RouteIr,
   refs: readonly InferenceBackendIr[],
   backends: ReadonlyMap<string, BackendIr>,
   capabilities: Capabilities,
@@ -76,6 +79,7 @@ function lackingFeatures(
     const backend = backends.get(ref.backend);
     for (const feature of backend ? backendNeeds(backend) : []) needed.add(feature);
   }
+  for (const feature of limitNeeds(route)) needed.add(feature);
   return [...needed].filter((feature) => !capabilities.features.has(feature));
 }
 
@@ -98,6 +102,7 @@ function servingRoute(
   const idleMs =
     rule.requestTimeoutMs === 0 ? UNBOUNDED_IDLE_TIMEOUT_MS : Math.max(MIN_IDLE_TIMEOUT_MS, rule.requestTimeoutMs);
   const retry = retryPolicy(rule.retry, refs.length, rule.streamIdleTimeoutMs);
+  const limits = limitFacts(route, rule, used[0]?.displayName ?? '');
   return {
     name: route.name,
     match: { prefix: '/' },
@@ -111,7 +116,9 @@ function servingRoute(
     metadata: routeFactsMetadata({
       ...routeFacts(rule, refs, backends),
       ...(alone && { only: alone.displayName, refs: {} }),
+      ...(limits && { limits }),
     }),
+    ...limitsOfRoute(route),
     ...(alone && {
       request_headers_to_remove: strippedHeaders(alone).filter((name) => !REMOVED_EVERYWHERE.includes(name)),
       // Tells the script whether the backend has answered or Envoy; the script puts the name in its place.

@@ -1,6 +1,6 @@
 /** Texts of CEL that Envoy evaluates for limits: what a request has noted on arrival, and what it cost. */
-import type { BucketEntryIr, HitsIr, LimitIr, MetadataKeyIr } from '../ir/index.ts';
-import { LIMITS_NAMESPACE } from './names.ts';
+import type { BucketEntryIr, HitsIr, MetadataKeyIr } from '../ir/index.ts';
+import { COST_NAMESPACE, LIMITS_NAMESPACE } from './names.ts';
 
 /** A string literal. It may stand in a format, where `%` and brackets have a meaning. */
 function text(value: string): string {
@@ -44,23 +44,41 @@ export function conditionText(entry: NotedCondition, value: string): string {
   return `{true: ${text(value)}}[${entry.invert ? `!(${holds})` : `(${holds})`}]`;
 }
 
-/** What a request counts for on arrival. Without the metadata Envoy counts it as one. */
-export function arrivalFormat(metadata: MetadataKeyIr): string {
-  return `%CEL(uint(${notedValue(metadata)}))%`;
+/** Envoy leaves out a descriptor with more hits than this. */
+export const MAX_HITS = 1_000_000_000;
+
+function hits(value: string): string {
+  return `uint(${value} < ${MAX_HITS}.0 ? ${value} : ${MAX_HITS}.0)`;
 }
 
-/** What was reserved: a number, or what the script has noted under a key. */
-export function reservedText(reserve: NonNullable<LimitIr['reserve']>, key: string): string {
-  return reserve.kind === 'number' ? `uint(${reserve.number})` : `uint(${NOTED}[${text(key)}])`;
+/** What a request counts for on arrival. Without the metadata Envoy counts it as one. */
+export function arrivalFormat(metadata: MetadataKeyIr): string {
+  return `%CEL(${hits(notedValue(metadata))})%`;
+}
+
+/** What the script has noted under a key as reserved or known: 0 where it has noted nothing. */
+export function notedHits(key: string): string {
+  const noted = { namespace: LIMITS_NAMESPACE, key };
+  return `(${has(noted)} ? ${hits(notedValue(noted))} : uint(0))`;
+}
+
+/** Where the script notes what is known of a cost while its stream runs. */
+export function knownKey({ namespace, key }: MetadataKeyIr): string | undefined {
+  return namespace === COST_NAMESPACE ? `known/${key}` : undefined;
 }
 
 /**
  * What is charged at the end. Without a known cost, an answer that failed costs nothing, and any other one (an aborted
- * stream, one without usage) what was reserved. Guarded: what yields nothing would count as one.
+ * stream, one without usage) what was reserved or is known, whichever is more. Guarded: what yields nothing would count
+ * as one.
  */
-export function settlingFormat(response: Extract<HitsIr, { kind: 'metadata' }>, reserved: string | undefined): string {
-  const { metadata } = response;
+export function settlingFormat(
+  { metadata }: Extract<HitsIr, { kind: 'metadata' }>,
+  estimates: readonly string[],
+): string {
+  const estimate =
+    estimates.length === 0 ? 'uint(0)' : estimates.reduce((one, other) => `(${one} > ${other} ? ${one} : ${other})`);
   const unknown =
-    reserved === undefined ? 'uint(0)' : `(has(response.code) && response.code >= 400 ? uint(0) : ${reserved})`;
-  return `%CEL(${has(metadata)} ? uint(${notedValue(metadata)}) : ${unknown})%`;
+    estimates.length === 0 ? estimate : `(has(response.code) && response.code >= 400 ? uint(0) : ${estimate})`;
+  return `%CEL(${has(metadata)} ? ${hits(notedValue(metadata))} : ${unknown})%`;
 }

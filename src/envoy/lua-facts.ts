@@ -48,7 +48,7 @@ export interface RouteFacts {
   readonly refs: Readonly<Record<string, RefFacts>>;
 }
 
-/** What is noted of a request on arrival for its limits, in the metadata namespace `headgate.limits`. */
+/** What is noted of a request for its limits, in the metadata namespace `headgate.limits`. */
 export interface LimitFacts {
   /** For expressions that ask for the backend before one is chosen. */
   readonly backend: string;
@@ -56,7 +56,22 @@ export interface LimitFacts {
   readonly headers: readonly string[];
   /** Parameters, noted under their name behind a question mark. */
   readonly query?: readonly string[];
-  readonly reserves?: readonly { key: string; by: 'max_tokens' | 'prompt'; count?: string; lua?: string }[];
+  readonly reserves?: readonly ReserveFacts[];
+  /**
+   * Keys of costs that are charged at the end. What is known of them meanwhile is noted under `known/KEY`: it counts for a
+   * stream that never ends properly.
+   */
+  readonly charged?: readonly string[];
+}
+
+/** A reservation, noted under `key`: a number, or a cost of estimated counts. */
+export interface ReserveFacts {
+  readonly key: string;
+  readonly number?: number;
+  readonly count?: string;
+  readonly lua?: string;
+  /** Tokens of output that count for a request that names no maximum; absent: no output counts. */
+  readonly output?: number;
 }
 
 export interface GroupMember {

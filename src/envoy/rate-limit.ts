@@ -1,18 +1,21 @@
 /** Limits that the rate limit service keeps for all Envoys: its filter, its cluster, and what a route asks it. */
 import {
   type BucketEntryIr,
-  type CostIr,
   type GatewayIr,
+  type HitsIr,
+  type InferenceRuleIr,
   LIMITS_DOMAIN,
   type LimitIr,
+  type MetadataKeyIr,
   RESERVED_AT_KEY,
+  type ReserveIr,
   type RouteIr,
 } from '../ir/index.ts';
 import { costFacts } from './cost-facts.ts';
-import { arrivalFormat, notedKey, reservedText, settlingFormat } from './limit-cel.ts';
+import { arrivalFormat, knownKey, notedHits, notedKey, settlingFormat } from './limit-cel.ts';
 import { type DescriptorSource, descriptorActions, notedEntry } from './limit-descriptors.ts';
-import type { LimitFacts } from './lua-facts.ts';
-import { RATE_LIMIT_CLUSTER, RATE_LIMIT_FILTER } from './names.ts';
+import type { LimitFacts, ReserveFacts } from './lua-facts.ts';
+import { COST_NAMESPACE, RATE_LIMIT_CLUSTER, RATE_LIMIT_FILTER } from './names.ts';
 import {
   type Any,
   type ConfigRouteV3RateLimit,
@@ -65,6 +68,10 @@ function reserveKey(index: number): string {
   return `reserve/${index}`;
 }
 
+/**
+ * A request that another limit refuses has its entries of the end all the same: what it reserved is given back then, and
+ * an answer of 429 costs nothing.
+ */
 function emitLimit(limit: LimitIr, source: DescriptorSource, key: string): ConfigRouteV3RateLimit[] {
   const { request, response, reserve, override } = limit;
   const common = {
@@ -80,14 +87,15 @@ function emitLimit(limit: LimitIr, source: DescriptorSource, key: string): Confi
     hits_addend: request.kind === 'number' ? { number: request.number } : { format: arrivalFormat(request.metadata) },
   };
   if (!response) return [arrival];
-  const reserved = reserve && reservedText(reserve, key);
   const charge: ConfigRouteV3RateLimit = {
     ...atEnd,
     hits_addend:
-      response.kind === 'number' ? { number: response.number } : { format: settlingFormat(response, reserved) },
+      response.kind === 'number'
+        ? { number: response.number }
+        : { format: settlingFormat(response, estimatesOf(response, source, reserve && key)) },
   };
-  if (reserved === undefined) return [arrival, charge];
-  const format = `%CEL(${reserved})%`;
+  if (!reserve) return [arrival, charge];
+  const format = `%CEL(${notedHits(key)})%`;
   // A question for room says nothing beside what is reserved.
   const asks = request.kind === 'number' && request.number === 0 ? [] : [arrival];
   return [
@@ -98,34 +106,49 @@ function emitLimit(limit: LimitIr, source: DescriptorSource, key: string): Confi
   ];
 }
 
-/** What the script has to note on arrival for the limits of a route. */
-export function limitFacts(route: RouteIr, backend: string): LimitFacts | undefined {
+/** Texts of what counts where the cost is not known at the end. */
+function estimatesOf(
+  { metadata }: Extract<HitsIr, { kind: 'metadata' }>,
+  source: DescriptorSource,
+  reserved: string | undefined,
+): string[] {
+  const known = source === 'noted' ? knownKey(metadata) : undefined;
+  return [reserved, known].flatMap((key) => (key === undefined ? [] : [notedHits(key)]));
+}
+
+/** What the script has to note for the limits of a route. `backend`: the one that is asked first. */
+export function limitFacts(route: RouteIr, rule: InferenceRuleIr, backend: string): LimitFacts | undefined {
   const limits = route.limits?.global ?? [];
   const noted = limits.filter((limit) => sourceOf(limit, route) === 'noted');
   if (noted.length === 0) return undefined;
-  const keys = new Set(noted.flatMap(({ entries }) => entries.flatMap(notedKeys)));
-  const all = [...keys].sort();
-  const reserves = limits.flatMap(({ reserve }, index) =>
-    reserve?.kind === 'estimate' ? estimateFacts(reserve.cost, reserve.by, reserveKey(index)) : [],
-  );
+  const all = [...new Set(noted.flatMap(({ entries }) => entries.flatMap(notedKeys)))].sort();
+  const query = all.filter((key) => key.startsWith('?')).map((key) => key.slice(1));
+  const reserves = limits.flatMap(({ reserve }, index) => (reserve ? reserveFacts(reserve, reserveKey(index)) : []));
+  const charged = rule.costs
+    .map(({ metadataKey }) => metadataKey)
+    .filter((key) => noted.some(({ response }) => response?.kind === 'metadata' && isCost(response.metadata, key)));
   return {
     backend,
     headers: all.filter((key) => !key.startsWith('?')),
-    ...(all.some((key) => key.startsWith('?')) && {
-      query: all.filter((key) => key.startsWith('?')).map((key) => key.slice(1)),
-    }),
+    ...(query.length > 0 && { query }),
     ...(reserves.length > 0 && { reserves }),
+    ...(charged.length > 0 && { charged }),
   };
+}
+
+function isCost({ namespace, key }: MetadataKeyIr, costKey: string): boolean {
+  return namespace === COST_NAMESPACE && key === costKey;
 }
 
 function notedKeys(entry: BucketEntryIr): string[] {
   return entry.kind === 'address' || entry.kind === 'address_match' ? [] : [notedKey(entry)];
 }
 
-function estimateFacts(
-  cost: CostIr['value'],
-  by: 'max_tokens' | 'prompt',
-  key: string,
-): NonNullable<LimitFacts['reserves']> {
-  return costFacts({ metadataKey: key, value: cost }).map((facts) => ({ ...facts, by }));
+function reserveFacts(reserve: ReserveIr, key: string): ReserveFacts[] {
+  if (reserve.kind === 'number') return [{ key, number: reserve.number }];
+  const { cost, output } = reserve;
+  return costFacts({ metadataKey: key, value: cost }).map((facts) => ({
+    ...facts,
+    ...(output !== undefined && { output }),
+  }));
 }

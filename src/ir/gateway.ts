@@ -1,6 +1,7 @@
 import type { BackendIr } from './backend.ts';
 import type { EndpointPrefixes } from './endpoints.ts';
-import type { OriginIr, RouteIr } from './route.ts';
+import type { OriginIr } from './origin.ts';
+import type { RouteIr } from './route.ts';
 import type { SecretRef } from './secret.ts';
 
 /** All gateways of a revision, in order of key. */

@@ -4,6 +4,7 @@
  * objects nor Envoy resources; durations are milliseconds, sizes bytes, and no secret value stands in it.
  */
 export type * from './backend.ts';
+export type * from './cost.ts';
 export {
   API_ENDPOINTS,
   type ApiEndpoint,
@@ -25,6 +26,7 @@ export {
   RESERVED_AT_KEY,
   unionOfLimits,
 } from './limits-of.ts';
+export type * from './origin.ts';
 export type * from './route.ts';
 export type * from './secret.ts';
 export type * from './token-source.ts';

@@ -42,18 +42,35 @@ export function limitsOf(ir: Ir): LimitsConfig {
 }
 
 /**
- * The limits of two revisions at once, for while some Envoys have the one and some the other: buckets of both, those that
- * both have as `next` has them.
+ * The limits of two revisions at once, for while some Envoys have the one and some the other: all descriptors of both;
+ * where both limit the same descriptor, `next` says how much.
  */
 export function unionOfLimits(previous: LimitsConfig, next: LimitsConfig): LimitsConfig {
-  const domains = new Map(next.domains.map((domain) => [domain.domain, domain]));
-  for (const old of previous.domains) {
-    const own = domains.get(old.domain);
-    const known = new Set((own?.descriptors ?? []).map(({ key, value = '' }) => `${key}\0${value}`));
-    const kept = (old.descriptors ?? []).filter(({ key, value = '' }) => !known.has(`${key}\0${value}`));
-    domains.set(old.domain, { ...old, ...own, descriptors: [...(own?.descriptors ?? []), ...kept] });
+  const domains = new Map(previous.domains.map((domain) => [domain.domain, domain]));
+  for (const domain of next.domains) {
+    const old = domains.get(domain.domain);
+    const descriptors = unionOfDescriptors(old?.descriptors ?? [], domain.descriptors ?? []);
+    domains.set(domain.domain, { ...old, ...domain, descriptors });
   }
   return { domains: [...domains.values()] };
+}
+
+function unionOfDescriptors(previous: readonly LimitDescriptor[], next: readonly LimitDescriptor[]): LimitDescriptor[] {
+  const id = ({ key, value = '' }: LimitDescriptor): string => JSON.stringify([key, value]);
+  const union = new Map(next.map((descriptor) => [id(descriptor), descriptor]));
+  for (const old of previous) {
+    const now = union.get(id(old));
+    if (now === undefined) {
+      union.set(id(old), old);
+      continue;
+    }
+    const children = unionOfDescriptors(old.descriptors ?? [], now.descriptors ?? []);
+    // A branch that limits nothing itself any more goes on limiting what it did.
+    const own = now.rate_limit === undefined ? { ...old, ...now } : now;
+    const { descriptors: _descriptors, ...leaf } = own;
+    union.set(id(old), children.length === 0 ? leaf : { ...leaf, descriptors: children });
+  }
+  return [...union.values()];
 }
 
 /** What the descriptor entry of a condition or of a client is called; the value of a client's is not known here. */

@@ -1,4 +1,5 @@
-import type { CostIr, OriginIr } from './route.ts';
+import type { CostIr } from './cost.ts';
+import type { OriginIr } from './origin.ts';
 
 export type LimitUnit = 'second' | 'minute' | 'hour' | 'day' | 'month' | 'year';
 
@@ -66,8 +67,11 @@ export interface LimitIr extends BucketIr {
 /** An estimate of what a request will cost, in the unit of the cost that is charged at its end. */
 export type ReserveIr =
   | { readonly kind: 'number'; readonly number: number }
-  /** `cost` computed with estimated counts: the prompt's by its size and, for `max_tokens`, the output's as the request limits it. */
-  | { readonly kind: 'estimate'; readonly by: 'max_tokens' | 'prompt'; readonly cost: CostIr['value'] };
+  /**
+   * `cost` computed with estimated counts: the prompt's by its size and, with `output`, the answer's as the request limits
+   * it, or `output` tokens where it does not.
+   */
+  | { readonly kind: 'estimate'; readonly cost: CostIr['value']; readonly output?: number };
 
 /** A rule that each Envoy enforces by itself: a token bucket. */
 export interface LocalLimitIr {

@@ -1,12 +1,6 @@
-import type { FieldPath } from '../lib/findings.ts';
+import type { CostIr } from './cost.ts';
 import type { LimitIr, LocalLimitIr } from './limits.ts';
-
-/** The object and field that something compiled comes from: the way back from Envoy to the YAML. */
-export interface OriginIr {
-  /** `Kind/namespace/name`. */
-  readonly object: string;
-  readonly field: FieldPath;
-}
+import type { OriginIr } from './origin.ts';
 
 /** One way to reach one action. Routes of a host stand in order of precedence: the first that matches serves. */
 export interface RouteIr {
@@ -107,17 +101,6 @@ export interface RetryIr {
   readonly perTryTimeoutMs?: number;
   readonly backOff?: { readonly baseIntervalMs: number; readonly maxIntervalMs: number };
 }
-
-/** One `llmRequestCosts` entry. */
-export interface CostIr {
-  readonly metadataKey: string;
-  readonly value:
-    | { readonly kind: 'count'; readonly count: TokenCount }
-    /** Checked by `policy`; `expression` type-checks as a cost. */
-    | { readonly kind: 'cel'; readonly expression: string };
-}
-
-export type TokenCount = 'input' | 'output' | 'total' | 'cached' | 'cache_creation' | 'reasoning';
 
 /** A rule of an HTTPRoute. */
 export interface ForwardIr {

@@ -3,6 +3,12 @@ import { emitBootstrap } from '../../src/envoy/bootstrap.ts';
 import { DEFAULT_COMPILE_OPTIONS } from '../../src/envoy/index.ts';
 import { formatFinding } from '../../src/lib/findings.ts';
 import { DEFAULT_POLICY_OPTIONS, type TranslateOptions } from '../../src/policy/index.ts';
+import {
+  createMemoryStore,
+  createRateLimitService,
+  type RateLimitService,
+  type Store,
+} from '../../src/ratelimit/index.ts';
 import { createStaticSource, type ReadResult, readSources, type StaticSource } from '../../src/sources/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
 import { type EnvoyProcess, startEnvoy } from './envoy.ts';
@@ -17,6 +23,10 @@ export interface GatewayOptions {
   readonly concurrency?: number;
   readonly envoyVersion?: string;
   readonly policy?: Partial<TranslateOptions>;
+  /** Where limits are kept; default in memory. */
+  readonly store?: Store;
+  /** A rate limit service that is there already, instead of one for this gateway. */
+  readonly rateLimit?: { readonly service: RateLimitService; readonly port: number };
 }
 
 /** A control plane and a real Envoy that serves what it compiles. */
@@ -24,6 +34,8 @@ export interface TestGateway {
   readonly envoy: EnvoyProcess;
   readonly controlPlane: ControlPlane;
   readonly source: StaticSource;
+  /** The rate limit service, which always knows the limits of what is served. */
+  readonly limits: RateLimitService;
   /** Findings of what is served, as the CLI prints them. */
   readonly findings: () => string[];
   /** Puts other YAML in place. It is compiled when this returns; Envoy gets it at once. */
@@ -38,11 +50,17 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const first = await read(options.yaml);
   if (!first.ok) throw new Error(first.findings.map(formatFinding).join('\n'));
   const source = createStaticSource(first.set);
+  const { service: limits, port: limitsPort } = options.rateLimit ?? (await startLimits(options.store));
   const controlPlane = createControlPlane({
     source,
+    onLimits: limits.replaceConfig,
     logger: silentLogger,
     policy: { ...DEFAULT_POLICY_OPTIONS, ...options.policy },
-    compile: { ...DEFAULT_COMPILE_OPTIONS, sentinelPort: await freePort() },
+    compile: {
+      ...DEFAULT_COMPILE_OPTIONS,
+      sentinelPort: await freePort(),
+      rateLimit: { host: '127.0.0.1', port: limitsPort },
+    },
     allowMassRemoval: true,
     metrics: createMetrics({ version: 'test', envoyApi: 'test' }, () => ({
       clients: 0,
@@ -65,13 +83,14 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   }).catch(async (error: unknown) => {
     const findings = controlPlane.status().findings.map(formatFinding);
     // What still listens would keep the test run from ending.
-    await controlPlane.close(0);
+    await Promise.all([controlPlane.close(0), limits.close(0)]);
     throw new Error(['Envoy did not start', ...findings].join('\n'), { cause: error });
   });
   return {
     envoy,
     controlPlane,
     source,
+    limits,
     findings: () => controlPlane.status().findings.map(formatFinding),
     async apply(yaml) {
       const result = await read(yaml);
@@ -81,6 +100,13 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     async stop() {
       await envoy.stop();
       await controlPlane.close(0);
+      if (!options.rateLimit) await limits.close(0);
     },
   };
+}
+
+async function startLimits(store: Store = createMemoryStore()): Promise<{ service: RateLimitService; port: number }> {
+  const service = createRateLimitService({ store, config: { domains: [] }, logger: silentLogger });
+  const { port } = await service.listen({ host: '127.0.0.1', port: 0 });
+  return { service, port };
 }

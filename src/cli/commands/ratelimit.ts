@@ -1,28 +1,26 @@
-import { readFile } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
-import type { Logger } from '../../telemetry/index.ts';
 import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
+import {
+  addBucketOptions,
+  type BucketFlags,
+  checkBucketFlags,
+  collect,
+  openStore,
+  readBytes,
+} from '../rate-limit-options.ts';
 import { addressOption, parseAddress, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
 
-interface RateLimitFlags {
+interface RateLimitFlags extends BucketFlags {
   readonly address: Address;
   readonly adminAddress?: Address;
   readonly config?: readonly string[];
   readonly mergeDomains?: boolean;
-  readonly redis?: readonly string[];
-  readonly redisMode: 'single' | 'sentinel' | 'cluster';
-  readonly redisMaster?: string;
-  readonly redisPasswordFile?: string;
-  readonly redisCa?: string;
-  readonly redisTimeout: number;
-  readonly failureMode: 'open' | 'closed' | 'local';
   readonly keyPrefix: string;
-  readonly stateFile?: string;
   readonly shadow?: boolean;
   readonly quota?: boolean;
   readonly dynamicMetadata?: boolean;
@@ -42,37 +40,14 @@ Examples:
   headgate ratelimit --config limits/ --address 0.0.0.0:8081 --redis redis://redis:6379 --failure-mode closed
   headgate ratelimit --config limits.yaml --redis rediss://a:6379 --redis rediss://b:6379 --redis-mode cluster`;
 
-const collect = (value: string, all: readonly string[] = []): string[] => [...all, value];
-
 export function registerRateLimit(program: Command, io: CliIo): void {
-  program
-    .command('ratelimit')
+  addBucketOptions(program.command('ratelimit'))
     .description('Serve rate limits alone, to Envoys or in the place of envoyproxy/ratelimit')
     .addOption(addressOption('--address', 'where Envoys connect (gRPC)', '127.0.0.1:18002'))
     .addOption(new Option('--admin-address <address>', 'HTTP: /healthz, /metrics, /json').argParser(parseAddress))
     .option('--config <file>', 'limits (repeatable; a directory: its YAML files)', collect)
     .option('--merge-domains', 'a domain of several files is their sum, not a mistake')
-    .option(
-      '--redis <url>',
-      'keep buckets in Redis: redis:// or rediss:// (repeatable: sentinels, cluster nodes)',
-      collect,
-    )
-    .addOption(new Option('--redis-mode <mode>').choices(['single', 'sentinel', 'cluster']).default('single'))
-    .option('--redis-master <name>', 'what sentinels call the master')
-    .option('--redis-password-file <file>', 'a file with the password of Redis')
-    .option('--redis-ca <file>', 'authorities of the certificate of Redis')
-    .addOption(
-      new Option('--redis-timeout <duration>', 'an answer of Redis that takes longer is a failure')
-        .argParser(parseDuration)
-        .default(50, '50ms'),
-    )
-    .addOption(
-      new Option('--failure-mode <mode>', 'without Redis: let pass, refuse, or go on counting alone')
-        .choices(['open', 'closed', 'local'])
-        .default('local'),
-    )
     .option('--key-prefix <text>', 'in front of every key', '')
-    .option('--state-file <file>', 'without Redis: keep buckets over a restart')
     .option('--shadow', 'decide and count, but refuse nothing')
     .option('--quota', 'every limit is in quota mode')
     .option('--dynamic-metadata', 'answers say what passed, for routing')
@@ -96,6 +71,8 @@ async function runRateLimit(flags: RateLimitFlags & LogFlags, io: CliIo): Promis
   const { createRateLimitService, startServiceHttp } = await import('../../ratelimit/index.ts');
   const { openLimitsFiles } = await import('../limits-files.ts');
   const logger = await createCliLogger(io, flags);
+  // Buckets live long: by default the heap may grow to three times what lives before it is collected.
+  setFlagsFromString('--heap-growing-percent=50');
   const { config = [], mergeDomains = false, failureMode, redis } = flags;
   const limits = await openLimitsFiles({ paths: config, mergeDomains, logger });
   const tls = await readTls(flags);
@@ -131,47 +108,17 @@ async function runRateLimit(flags: RateLimitFlags & LogFlags, io: CliIo): Promis
 }
 
 /** Errors: GatewayError `usage`. */
-function checkFlags({ config, redis, stateFile, tlsCert, tlsKey, tlsClientCa, redisMode }: RateLimitFlags): void {
+function checkFlags(flags: RateLimitFlags): void {
+  const { config, tlsCert, tlsKey, tlsClientCa } = flags;
   const usage = (message: string): GatewayError => new GatewayError('usage', message);
   if (!config) throw usage('name the limits: --config FILE');
-  if (redis && stateFile !== undefined) throw usage('--state-file is for buckets in memory, not for --redis');
-  if (redis && redis.length > 1 && redisMode === 'single') {
-    throw usage('several --redis need --redis-mode sentinel or cluster');
-  }
+  checkBucketFlags(flags);
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
   if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
-}
-
-async function openStore(flags: RateLimitFlags, logger: Logger) {
-  const { createMemoryStore, createRedisStore, guardStore, persistStore } = await import('../../ratelimit/index.ts');
-  const { redis, stateFile: path, failureMode, redisMode, redisMaster, redisPasswordFile, redisCa } = flags;
-  // Buckets live long: by default the heap may grow to three times what lives before it is collected.
-  setFlagsFromString('--heap-growing-percent=50');
-  if (!redis) {
-    const memory = createMemoryStore();
-    return path === undefined ? memory : persistStore(memory, { path, logger });
-  }
-  const password = redisPasswordFile === undefined ? undefined : (await readBytes(redisPasswordFile)).toString().trim();
-  const store = await createRedisStore({
-    urls: redis,
-    mode: redisMode,
-    timeoutMs: flags.redisTimeout,
-    logger,
-    ...(redisMaster === undefined ? {} : { masterName: redisMaster }),
-    ...(password === undefined ? {} : { password }),
-    ...(redisCa === undefined ? {} : { ca: await readBytes(redisCa) }),
-  });
-  return guardStore({ store, logger, ...(failureMode === 'local' ? { local: createMemoryStore() } : {}) });
 }
 
 async function readTls({ tlsCert, tlsKey, tlsClientCa }: RateLimitFlags) {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;
   const [cert, key] = [await readBytes(tlsCert), await readBytes(tlsKey)];
   return { cert, key, ...(tlsClientCa === undefined ? {} : { clientCa: await readBytes(tlsClientCa) }) };
-}
-
-function readBytes(path: string): Promise<Buffer> {
-  return readFile(path).catch((caught: unknown) => {
-    throw GatewayError.from(caught, 'invalid_input', `${path} cannot be read`);
-  });
 }

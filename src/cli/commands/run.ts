@@ -7,6 +7,7 @@ import type { Logger } from '../../telemetry/index.ts';
 import { type Address, formatAddress } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
+import { addBucketOptions, type BucketFlags, checkBucketFlags, startOwnService } from '../rate-limit-options.ts';
 import type { RunningServer } from '../server.ts';
 import {
   acceptedSet,
@@ -20,7 +21,8 @@ import {
 import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { pathFrom } from '../source-options.ts';
 
-interface RunFlags extends ServerFlags, LogFlags {
+interface RunFlags extends ServerFlags, BucketFlags, LogFlags {
+  readonly ratelimitAddress: Address;
   /** False with `--no-envoy`. */
   readonly envoy: boolean;
   readonly envoyFromPath?: boolean;
@@ -31,10 +33,11 @@ interface RunFlags extends ServerFlags, LogFlags {
 const QUICKSTART = fileURLToPath(new URL('../../../examples/quickstart', import.meta.url));
 
 export function registerRun(program: Command, io: CliIo): void {
-  addServerOptions(program.command('run'))
+  addBucketOptions(addServerOptions(program.command('run')))
     .description('Run a gateway here: the control plane and Envoy together')
     .option('--no-envoy', 'leave Envoy to the user')
     .option('--envoy-from-path', 'take the Envoy on the PATH')
+    .addOption(addressOption('--ratelimit-address', 'the rate limit service (gRPC)', '127.0.0.1:18002'))
     .addOption(addressOption('--envoy-admin-address', "Envoy's own admin", '127.0.0.1:18009'))
     .addHelpText(
       'after',
@@ -54,6 +57,7 @@ Examples:
 
 async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Promise<void> {
   checkServerFlags(flags);
+  checkBucketFlags(flags);
   const logger = await createCliLogger(io, flags);
   const terminated = untilTerminated();
   const abort = new AbortController();
@@ -71,7 +75,15 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
   let reconcile: (() => void) | undefined;
   try {
     const options = await serverOptions(flags, source, logger);
-    const server = await startServer({ ...options, withLocalProxies: flags.envoy, onServed: () => reconcile?.() });
+    const limits = await startOwnService(flags, flags.ratelimitAddress, logger);
+    closers.unshift(() => limits.service.close(0));
+    const server = await startServer({
+      ...options,
+      withLocalProxies: flags.envoy,
+      rateLimit: limits.address,
+      onLimits: limits.service.replaceConfig,
+      onServed: () => reconcile?.(),
+    });
     closers.unshift(() => server.close(flags.drainTimeout));
     reloadOnHangup(source, logger);
     const failed = new Promise<never>((_resolve, reject) => {

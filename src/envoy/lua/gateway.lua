@@ -22,10 +22,12 @@ local COST_NS = 'io.envoy.ai_gateway'
 local ORDER_NS = 'headgate.order'
 local CREDENTIALS_NS = 'headgate.credentials' -- apart, so that no log of the rest shows them
 local ORIGINALS_NS = 'headgate.originals' -- headers of the client that an attempt may change
+local LIMITS_NS = 'headgate.limits' -- what the rate limits of a route look at
 local MAX_DEPTH = 512
 local MAX_COOLDOWN_MS = 300000
 local MAX_ANSWER_BYTES = 33554432
 local MAX_EVENT_BYTES = 1048576
+local MAX_TOKENS = 1e9
 
 math.randomseed((os.time() * 1000 + tonumber(match(tostring({}), '0x(%x+)') or '0', 16)) % 2147483647)
 
@@ -273,6 +275,29 @@ end
 -- filter context for each request, and a text is copied much faster than a Struct.
 local known, known_count = {}, 0
 
+local function load_costs(costs)
+  for i = 1, costs and #costs or 0 do
+    local cost = costs[i]
+    if cost.lua then cost.compute = assert(loadstring(cost.lua, cost.key))() end
+  end
+end
+
+-- The costs of a route that its limits charge, with the key under which what is known of them is noted; or nil.
+local function charged_costs(facts)
+  local keys = facts.limits.charged
+  if not keys then return nil end
+  local charged = {}
+  for i = 1, #keys do
+    for j = 1, #facts.costs do
+      local cost = facts.costs[j]
+      if cost.key == keys[i] then
+        charged[#charged + 1] = { key = 'known/' .. cost.key, count = cost.count, compute = cost.compute }
+      end
+    end
+  end
+  return charged
+end
+
 local function facts_of(map)
   local version = map:get('version')
   if not version then return nil end
@@ -281,9 +306,10 @@ local function facts_of(map)
   if known_count >= 4096 then known, known_count = {}, 0 end
   facts = decode(map:get('facts'), 1)
   facts.version = version
-  for i = 1, facts.costs and #facts.costs or 0 do
-    local cost = facts.costs[i]
-    if cost.lua then cost.compute = assert(loadstring(cost.lua, cost.key))() end
+  load_costs(facts.costs)
+  if facts.limits then
+    load_costs(facts.limits.reserves)
+    facts.limits.charged = charged_costs(facts)
   end
   known[version] = facts
   known_count = known_count + 1
@@ -309,6 +335,9 @@ end
 
 -- ------------------------------------------------------------------------------------------------- what a request asks
 
+-- What bounds the length of an answer.
+local SIZES = { max_tokens = 'max_output', max_completion_tokens = 'max_output', max_output_tokens = 'max_output', n = 'answers', best_of = 'answers' }
+
 -- Model and shape of a JSON body: {model, model_start, model_end, close, stream, ...}, or nil and what is wrong.
 local function read_json(s)
   allow_compiling()
@@ -329,6 +358,8 @@ local function read_json(s)
       asked.stream = sub(s, m[3], m[4]) == 'true'
     elseif key == 'stream_options' then
       asked.options_start, asked.options_end = m[3], m[4]
+    elseif SIZES[key] then
+      asked[SIZES[key]] = tonumber(match(sub(s, m[3], m[4]), '^%d+$'))
     end
   end
   return asked
@@ -678,11 +709,22 @@ local function read_lines(text, usage)
   end
 end
 
+local function count_events(text)
+  local events, p = 0, find(text, 'data:', 1, true)
+  while p do
+    events = events + 1
+    p = find(text, 'data:', p + 5, true)
+  end
+  return events
+end
+
 -- Token counts of a stream while it passes by. A line that has not ended waits for its rest; one that is longer than any
 -- event with usage is passed over.
-local function watch_stream(handle, usage)
+-- `progress` is told now and then, each time that a tenth more has come.
+local function watch_stream(handle, usage, progress)
   local held, held_size, is_skipping = {}, 0, false
-  usage.looked = 0
+  local next_progress = 1
+  usage.looked, usage.events = 0, 0
   for chunk in handle:bodyChunks() do
     local length = chunk:length()
     if length > 0 then
@@ -696,6 +738,13 @@ local function watch_stream(handle, usage)
         if is_skipping then lines = sub(lines, (find(lines, '[\r\n]'))) end
         read_lines(lines, usage)
         held, held_size, is_skipping = {}, 0, false
+        if progress then
+          usage.events = usage.events + count_events(lines)
+          if usage.events >= next_progress then
+            progress()
+            next_progress = usage.events * 1.1 + 1
+          end
+        end
       end
       if ends < length and not is_skipping then
         held[#held + 1] = sub(text, ends + 1)
@@ -738,6 +787,100 @@ local function settle_usage(usage)
   if creation > 0 then told.cache_creation = creation end
   if reasoning > 0 then told.reasoning = reasoning end
   return counts, told
+end
+
+-- -------------------------------------------------------------------------------------------------------------- limits
+
+-- Endpoints whose answers tell tokens without using any.
+local FREE = { tokenize = true, messages_count_tokens = true, responses_input_tokens = true }
+-- Endpoints whose answers are texts of a model.
+local GENERATING = { chat_completions = true, completions = true, responses = true, messages = true }
+local FILE_TOKENS = 1000
+local FILE_STARTS = { ';base64,', '"data":"' }
+
+-- Tokens of a prompt by its size: one for four bytes, and so many for each file inside of it.
+local function prompt_tokens(text)
+  local size, files = #text, 0
+  for i = 1, #FILE_STARTS do
+    local _, at = find(text, FILE_STARTS[i], 1, true)
+    while at do
+      local stop = find(text, '"', at + 1, true) or #text
+      size, files = size - (stop - at), files + 1
+      _, at = find(text, FILE_STARTS[i], stop, true)
+    end
+  end
+  return math.ceil(size / 4) + files * FILE_TOKENS
+end
+
+local function estimated_counts(input, output)
+  return { input = input, output = output, total = input + output, cached = 0, cache_creation = 0, reasoning = 0 }
+end
+
+-- A cost of counts, or nil and why there is none.
+local function cost_of(cost, counts, model, backend, name)
+  if not cost.compute then return counts[cost.count] end
+  local ok, value, why = pcall(cost.compute, counts, model, backend, name)
+  if ok then return value, why end
+  return nil, value
+end
+
+-- Notes what is known of the costs that are charged at the end, while it is not the end.
+local function note_known(metadata, route, counts, model, backend)
+  local charged = route.limits.charged
+  for i = 1, charged and #charged or 0 do
+    local value = cost_of(charged[i], counts, model, backend, route.name)
+    if value then metadata:set(LIMITS_NS, charged[i].key, value) end
+  end
+end
+
+-- An answer that came to its end without usage costs nothing that is known.
+local function forget_known(metadata, route)
+  local charged = route and route.limits and route.limits.charged
+  for i = 1, charged and #charged or 0 do metadata:set(LIMITS_NS, charged[i].key, 0) end
+end
+
+local function note_reserves(handle, metadata, route, asked, model, input, endpoint)
+  local limits = route.limits
+  for i = 1, #limits.reserves do
+    local reserve = limits.reserves[i]
+    local output = 0
+    if reserve.output and GENERATING[endpoint] then
+      output = math.min((asked.max_output or reserve.output) * math.max(asked.answers or 1, 1), MAX_TOKENS)
+    end
+    local value, why = reserve.number, nil
+    if not value then value, why = cost_of(reserve, estimated_counts(input, output), model, limits.backend, route.name) end
+    if not value then handle:logWarn('headgate: ' .. reserve.key .. ' of ' .. route.name .. ': ' .. tostring(why)) end
+    -- Where no estimate can be made, tokens are better than nothing.
+    metadata:set(LIMITS_NS, reserve.key, value or input + output)
+  end
+end
+
+local function query_value(query, name)
+  for key, value in gmatch(query, '([^?&=]+)=?([^&]*)') do
+    if gsub(key, '%%(%x%x)', unescape_byte) == name then return (gsub(value, '%%(%x%x)', unescape_byte)) end
+  end
+end
+
+-- Notes all that the limits of a route look at. Attempts change the headers, and at the end limits must mean the bucket
+-- that they meant on arrival.
+local function note_limits(handle, metadata, headers, route, asked, endpoint, path, query, text, now)
+  local limits = route.limits
+  metadata:set(LIMITS_NS, '@', string.format('%d.%03d', floor(now / 1000), now % 1000))
+  for i = 1, #limits.headers do
+    local name = limits.headers[i]
+    local value
+    if name == ':path' then value = path else value = headers:get(name) end
+    if value then metadata:set(LIMITS_NS, name, value) end
+  end
+  for i = 1, limits.query and #limits.query or 0 do
+    local value = query_value(query, limits.query[i])
+    if value then metadata:set(LIMITS_NS, '?' .. limits.query[i], value) end
+  end
+  if FREE[endpoint] or not (limits.reserves or limits.charged) then return end
+  local input = asked.multipart and 0 or prompt_tokens(text)
+  if limits.charged then metadata:set(LIMITS_NS, '@prompt', input) end
+  if limits.reserves then note_reserves(handle, metadata, route, asked, asked.model, input, endpoint) end
+  note_known(metadata, route, estimated_counts(input, 0), asked.model, limits.backend)
 end
 
 -- ------------------------------------------------------------------------------------------------------- listener role
@@ -794,8 +937,9 @@ local function listener_request(handle)
   end
 
   asked.size = #text
+  local prompt, client_query = text, sub(path, #bare + 1)
   if asked.stream and unread.stream_options and route.force_usage then force_usage(headers, body, text, asked) end
-  local query = sub(path, #bare + 1)
+  local query = client_query
   if query ~= '' then
     query = public_query(query)
     headers:replace(':path', bare .. query)
@@ -803,9 +947,12 @@ local function listener_request(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set(NS, 'model', model)
   if api == 'anthropic' then metadata:set(NS, 'api', api) end -- the path is the provider's when Envoy answers an error itself
+  local now = now_ms(handle)
+  if route.limits then
+    note_limits(handle, metadata, headers, route, asked, unread.endpoint, bare, client_query, prompt, now)
+  end
   -- No attempt reads it where no script runs; what is left of it is the start of a stream.
   if route.only and not asked.stream and not asked.multipart then return end
-  local now = now_ms(handle)
   metadata:set(NS, 'request', write_note(route, unread.endpoint, asked, query, model, now))
   if route.only then return end
   local credentials
@@ -832,15 +979,12 @@ end
 local function set_costs(handle, metadata, costs, counts, model, backend, name)
   for i = 1, costs and #costs or 0 do
     local cost = costs[i]
-    local value
-    if cost.compute then
-      local ok, result, why = pcall(cost.compute, counts, model, backend, name)
-      if ok then value = result else why = result end
-      if not value then handle:logWarn('headgate: cost ' .. cost.key .. ': ' .. tostring(why)) end
+    local value, why = cost_of(cost, counts, model, backend, name)
+    if value then
+      metadata:set(COST_NS, cost.key, value)
     else
-      value = counts[cost.count]
+      handle:logWarn('headgate: cost ' .. cost.key .. ': ' .. tostring(why))
     end
-    if value then metadata:set(COST_NS, cost.key, value) end
   end
 end
 
@@ -875,6 +1019,20 @@ local function conclude(headers, metadata, tried, status)
   return backend
 end
 
+-- Of a stream that goes on: the tokens it has told, and as many more as it has events.
+local function progress_noter(handle, route, usage, model, backend)
+  if not route or not route.limits or not route.limits.charged then return nil end
+  local noted = handle:streamInfo():dynamicMetadata():get(LIMITS_NS)
+  local prompt = noted and noted['@prompt'] or 0
+  return function()
+    local counts = settle_usage(usage)
+    if not usage.input then counts.input = prompt end
+    counts.output = math.max(counts.output, usage.events)
+    counts.total = counts.input + counts.output
+    note_known(handle:streamInfo():dynamicMetadata(), route, counts, model, backend)
+  end
+end
+
 local function listener_response(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
@@ -891,13 +1049,17 @@ local function listener_response(handle)
   else
     backend = conclude(headers, metadata, notes.tried, status)
   end
-  if not backend or status ~= '200' then return end
+  if not backend or status ~= '200' then return forget_known(metadata, route) end
 
   local content_type = headers:get('content-type') or ''
   local streaming = find(content_type, 'text/event-stream', 1, true)
-  if not streaming and not find(content_type, 'json', 1, true) then return end
+  if not streaming and not find(content_type, 'json', 1, true) then return forget_known(metadata, route) end
   local usage = {}
-  if streaming then watch_stream(handle, usage) else watch_unary(handle, usage) end
+  if streaming then
+    watch_stream(handle, usage, progress_noter(handle, route, usage, model, backend))
+  else
+    watch_unary(handle, usage)
+  end
   metadata = handle:streamInfo():dynamicMetadata()
   metadata:set(COST_NS, 'backend_name', backend)
   metadata:set(COST_NS, 'ai_service_backend_name', backend)
@@ -905,7 +1067,7 @@ local function listener_response(handle)
   if route then metadata:set(COST_NS, 'route_name', route.name) end
   if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
   if usage.first and started then metadata:set(COST_NS, 'token_latency_ttft', usage.first - tonumber(started)) end
-  if not usage.found then return end
+  if not usage.found then return forget_known(metadata, route) end
   local counts, told = settle_usage(usage)
   metadata:set(NS, 'usage', told)
   if usage.first and counts.output > 1 then

@@ -34,7 +34,8 @@ export function routeLimits(
 
 function limitOf({ policy, limits }: LimitsOwner, limit: LimitRule, where: LimitedRule): LimitIr {
   const { index, field, shared, response, ...rest } = limit;
-  const isSettled = limits.reservation && response?.kind === 'metadata';
+  // The script makes reservations, and only requests for inference pass it.
+  const isSettled = where.route.isInference && response?.kind === 'metadata';
   return {
     name: nameOf(policy, index, where, shared),
     origin: { object: formatObjectId(policy.id), field },
