@@ -38,6 +38,8 @@ export interface AnswerContext {
  * refuse and that cannot be carried on, and leaves judgement of values to the provider.
  */
 export interface ClientDialect {
+  /** This API's words for fields that writers report in those of chat completions. */
+  readonly fieldNames?: ReadonlyMap<string, string>;
   readonly readRequest: (body: JsonObject, unsupported: Unsupported) => ConversationRequest;
   readonly writeAnswer: (answer: ConversationAnswer, context: AnswerContext) => JsonObject;
   /** Bytes of the stream as text: whole SSE events, the last one included (`[DONE]` where the API has it). */

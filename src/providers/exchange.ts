@@ -44,10 +44,10 @@ export interface UnsupportedFields extends Unsupported {
   readonly fields: () => readonly string[];
 }
 
-/** Collects fields that the provider has no word for, each once. */
-export function collectUnsupported(): UnsupportedFields {
+/** Collects fields that the provider has no word for, each once. Shape: `names` are the client's words for some. */
+export function collectUnsupported(names?: ReadonlyMap<string, string>): UnsupportedFields {
   const fields = new Set<string>();
-  return { add: (field) => void fields.add(field), fields: () => [...fields] };
+  return { add: (field) => void fields.add(names?.get(field) ?? field), fields: () => [...fields] };
 }
 
 /** Errors: GatewayError `invalid_input` naming the fields where the attempt wants such requests refused. */

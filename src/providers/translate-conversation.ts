@@ -24,7 +24,7 @@ export function translateConversation(attempt: Attempt, client: ClientDialect, p
   let context: AnswerContext | undefined;
   return {
     request(bytes) {
-      const unsupported = collectUnsupported();
+      const unsupported = collectUnsupported(client.fieldNames);
       const request = client.readRequest(readBody(bytes), unsupported);
       const body = provider.writeRequest(request, { provider: attempt.provider, model: request.model, unsupported });
       const fields = unsupported.fields();

@@ -2,13 +2,13 @@ import type { EndpointName, ProviderSchema } from '../ir/index.ts';
 
 /** Endpoints whose requests and answers are translated, by the schema of the provider. Those that pass unchanged are in its facts. */
 const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
-  OpenAI: [],
-  AzureOpenAI: [],
+  OpenAI: ['messages'],
+  AzureOpenAI: ['messages'],
   Anthropic: ['chat_completions'],
   Cohere: [],
-  AWSBedrock: ['chat_completions'],
+  AWSBedrock: ['chat_completions', 'messages'],
   AWSAnthropic: [],
-  GCPVertexAI: ['chat_completions'],
+  GCPVertexAI: ['chat_completions', 'messages'],
   GCPAnthropic: [],
 };
 

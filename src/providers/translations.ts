@@ -1,6 +1,8 @@
 /** The registry of conversions, for the processor alone: what each provider's folder can do, and how it is put together. */
 import { API_ENDPOINTS, type ApiFamily, type EndpointName, type ProviderSchema } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
+import { messagesClient } from './anthropic/messages-client.ts';
+import { writeMessagesError } from './anthropic/messages-errors.ts';
 import { anthropicMessages } from './anthropic/messages-provider.ts';
 import { bedrockConverse } from './bedrock/converse-provider.ts';
 import type { JsonObject, ProviderError } from './conversation.ts';
@@ -38,11 +40,12 @@ const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
 /** Endpoints that hold a conversation, as clients speak them. */
 const CLIENTS: Readonly<Partial<Record<EndpointName, ClientDialect>>> = {
   chat_completions: chatClient,
+  messages: messagesClient,
 };
 
 const ERROR_WRITERS: Readonly<Record<ApiFamily, (error: ProviderError) => JsonObject>> = {
   openai: writeOpenAiError,
-  anthropic: ({ message }) => ({ type: 'error', error: { type: 'api_error', message } }),
+  anthropic: writeMessagesError,
   cohere: ({ message }) => ({ message }),
 };
 

@@ -139,6 +139,8 @@ function writeAssistant(parts: readonly AssistantPart[], named: JsonObject, rule
   const refusals = parts.filter((part) => part.kind === 'refusal');
   const calls = parts.filter((part) => part.kind === 'tool_call');
   if (texts.length + refusals.length + calls.length === 0) return [];
+  const hasThoughts = parts.some(({ kind }) => kind === 'reasoning' || kind === 'redacted_reasoning');
+  if (hasThoughts && rules.isStrict) rules.unsupported.add('messages[].reasoning_content');
   const text = texts.map((part) => part.text).join('');
   return [
     {

@@ -1,3 +1,4 @@
+/** One piece, since every event is read against the one state of its stream: what is open, and what has been said. */
 import { createSseReader, type SseEvent } from '../../lib/sse.ts';
 import type { AnswerEvent, JsonObject, JsonValue, PartStart, ProviderError } from '../conversation.ts';
 import type { StreamReader } from '../dialect.ts';

@@ -106,7 +106,7 @@ function writeResult(result: ToolResultPart, scope: Scope): { part: JsonObject; 
 function writeShown(part: TextPart | MediaPart, { facts, unsupported }: Scope): JsonObject {
   if (part.kind === 'text') return { text: part.text };
   const { source } = part;
-  if (source.kind === 'text') return { text: source.text };
+  if (source.kind === 'text') return { text: part.name === undefined ? source.text : `${part.name}\n\n${source.text}` };
   const mediaResolution = resolutionOf(part, facts, unsupported);
   if (source.kind === 'base64') {
     return present({ inlineData: { mimeType: source.mediaType, data: source.data }, mediaResolution });

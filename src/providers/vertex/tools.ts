@@ -15,10 +15,20 @@ export function writeTools(request: ConversationRequest, context: DialectContext
   const isAllowed = (tool: ToolDefinition) =>
     toolChoice?.kind !== 'allowed' || toolChoice.mode !== 'auto' || toolChoice.names.includes(tool.name);
   const functions = request.tools.filter((tool) => tool.builtIn === undefined && isAllowed(tool));
-  const tools: JsonObject[] = request.tools.flatMap((tool) => writeBuiltIn(tool, context));
-  if (functions.length > 0) tools.unshift({ functionDeclarations: functions.map((tool) => declare(tool, context)) });
+  const tools = writeAllTools(request, functions, context);
   if (request.parallelToolCalls === false) context.unsupported.add('parallel_tool_calls');
   return present({ tools: tools.length === 0 ? undefined : tools, toolConfig: writeChoice(request) });
+}
+
+/** Gemini takes functions or tools of its own, not both: the functions are the client's, so they stay. */
+function writeAllTools(
+  { tools }: ConversationRequest,
+  functions: readonly ToolDefinition[],
+  context: DialectContext,
+): JsonObject[] {
+  if (functions.length === 0) return tools.flatMap((tool) => writeBuiltIn(tool, context));
+  for (const { builtIn, name } of tools) if (builtIn !== undefined) context.unsupported.add(`tools[].${name}`);
+  return [{ functionDeclarations: functions.map((tool) => declare(tool, context)) }];
 }
 
 function declare({ name, description, parameters, strict }: ToolDefinition, context: DialectContext): JsonObject {

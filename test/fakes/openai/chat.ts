@@ -2,9 +2,10 @@
 import { type Answer, jsonAnswer, sseEvent, streamAnswer } from '../answer.ts';
 import { asObject } from '../fields.ts';
 import type { RecordedRequest } from '../recorded.ts';
+import { type Block, type Reply, replyOf, type Stop } from '../script.ts';
 import type { FakeSettings, Usage } from '../settings.ts';
 import { promptText, replyPieces, usageOf } from '../usage.ts';
-import { refuse, requireFields, requireJson, requireModel, wantsStreamUsage } from './errors.ts';
+import { openaiStatusError, refuse, requireFields, requireJson, requireModel, wantsStreamUsage } from './errors.ts';
 
 /** Seconds; fixed, so that answers compare equal. */
 export const CREATED = 1_735_689_600;
@@ -67,8 +68,8 @@ export function chatCompletion(request: RecordedRequest, settings: FakeSettings,
   requireMessages(body.messages);
   requireRanges(body);
   const withUsage = wantsStreamUsage(body);
-  const usage = usageOf(request, settings, promptText(body.messages));
-  const pieces = replyPieces(request, settings);
+  const reply = replyOf(request, settings, promptText(body.messages));
+  const { usage } = reply;
   const head = {
     id: `chatcmpl-${request.n}`,
     created: CREATED,
@@ -77,8 +78,8 @@ export function chatCompletion(request: RecordedRequest, settings: FakeSettings,
     system_fingerprint: 'fp_fake',
   };
   if (body.stream !== true) {
-    const message = { role: 'assistant', content: pieces.join(''), refusal: null, annotations: [] };
-    const choice = { index: 0, message, logprobs: null, finish_reason: 'stop', ...variant.choice };
+    const message = wholeMessage(reply, request.n);
+    const choice = { index: 0, message, logprobs: null, finish_reason: FINISH[reply.stop], ...variant.choice };
     const answer = {
       ...head,
       object: 'chat.completion',
@@ -96,15 +97,56 @@ export function chatCompletion(request: RecordedRequest, settings: FakeSettings,
       ...rest,
     });
   const bare = { ...head, object: 'chat.completion.chunk', choices: [] };
-  const events = [
+  const first = [
     ...(variant.prelude === undefined ? [] : [sseEvent(settings, { ...bare, ...variant.prelude, ...rest })]),
     chunk({ role: 'assistant', content: '', refusal: null }, null),
-    ...pieces.map((content) => chunk({ content }, null)),
-    chunk({}, 'stop'),
+  ];
+  const deltas = contentDeltas(reply, request.n).map((delta) => chunk(delta, null));
+  const { failure } = reply;
+  if (failure !== undefined) {
+    const error = sseEvent(settings, openaiStatusError(failure.status, failure.message));
+    return streamAnswer([...first, ...deltas.slice(0, failure.after), error], usage);
+  }
+  const events = [
+    ...first,
+    ...deltas,
+    chunk({}, FINISH[reply.stop]),
     ...(withUsage ? [sseEvent(settings, { ...bare, usage: chatUsage(usage) })] : []),
     sseEvent(settings, '[DONE]'),
   ];
   return streamAnswer(events, usage);
+}
+
+const FINISH: Readonly<Record<Stop, string>> = {
+  ...{ end: 'stop', tools: 'tool_calls', length: 'length', sequence: 'stop', filter: 'content_filter' },
+  ...{ guardrail: 'content_filter', pause: 'stop', context: 'length' },
+};
+
+/** Thoughts stay with the provider. */
+function wholeMessage({ blocks, refusal }: Reply, n: number): unknown {
+  const texts = blocks.flatMap((block) => (block.kind === 'text' ? [block.text] : []));
+  const calls = toolBlocks(blocks).map((block, index) => ({
+    ...{ id: block.id ?? `call_${n}_${index}`, type: 'function' },
+    function: { name: block.name, arguments: JSON.stringify(block.input) },
+  }));
+  const content = texts.length === 0 ? null : texts.join('');
+  const rest = calls.length === 0 ? {} : { tool_calls: calls };
+  return { role: 'assistant', content, refusal: refusal ?? null, annotations: [], ...rest };
+}
+
+function toolBlocks(blocks: readonly Block[]): (Block & { readonly kind: 'tool' })[] {
+  return blocks.filter((block) => block.kind === 'tool');
+}
+
+function contentDeltas({ blocks, refusal }: Reply, n: number): unknown[] {
+  const texts = blocks.flatMap((block) => (block.kind === 'text' ? block.pieces : []));
+  const calls = toolBlocks(blocks).flatMap((block, index) => {
+    const id = block.id ?? `call_${n}_${index}`;
+    const first = { index, id, type: 'function', function: { name: block.name, arguments: '' } };
+    const more = block.pieces.map((piece) => ({ index, function: { arguments: piece } }));
+    return [first, ...more].map((call) => ({ tool_calls: [call] }));
+  });
+  return [...texts.map((content) => ({ content })), ...(refusal === undefined ? [] : [{ refusal }]), ...calls];
 }
 
 /** Answers a completion. Errors: throws `Refusal`. */
