@@ -121,8 +121,10 @@ function servingRoute(
     ...limitsOfRoute(route),
     ...(alone && {
       request_headers_to_remove: strippedHeaders(alone).filter((name) => !REMOVED_EVERYWHERE.includes(name)),
-      // Tells the script whether the backend has answered or Envoy; the script puts the name in its place.
-      response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: '%RESPONSE_FLAGS%' } }],
+      // Tells the script whether the backend was asked, and whether it has answered or Envoy; the script puts the name in its place.
+      response_headers_to_add: [
+        { header: { key: BACKEND_HEADER, value: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%%RESPONSE_FLAGS%' } },
+      ],
     }),
     // The sentinel's mark, and what only the script may say, which sees the answer after this.
     response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER],

@@ -1,5 +1,5 @@
 /** Where limits meet the rest of the configuration: filters of a chain, settings of a route, what an Envoy lacks. */
-import type { FilterChainIr, GatewayIr, RouteIr } from '../ir/index.ts';
+import type { FilterChainIr, GatewayIr, LimitsIr, RouteIr } from '../ir/index.ts';
 import type { Finding } from '../lib/findings.ts';
 import type { EnvoyFeature } from './capabilities.ts';
 import { localLimitFilter, routeLocalLimits } from './local-limit.ts';
@@ -20,9 +20,18 @@ export function limitFilters(
 }
 
 /** Whether the Envoys of a gateway ask the rate limit service. */
-export function asksService({ listeners }: GatewayIr): boolean {
-  return listeners.some(({ chains }) =>
-    chains.some(({ hosts }) => hosts.some(({ routes }) => routes.some(({ limits }) => limits?.global.length))),
+export function asksService(gateway: GatewayIr): boolean {
+  return limitsOfGateway(gateway).some(({ global }) => global.length > 0);
+}
+
+/** Whether any route of a gateway has limits. */
+export function isLimited(gateway: GatewayIr): boolean {
+  return limitsOfGateway(gateway).length > 0;
+}
+
+function limitsOfGateway({ listeners }: GatewayIr): LimitsIr[] {
+  return listeners.flatMap(({ chains }) =>
+    chains.flatMap(({ hosts }) => hosts.flatMap(({ routes }) => routes.flatMap(({ limits }) => limits ?? []))),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { GatewayIr } from '../ir/index.ts';
 import { errorBody } from './answers.ts';
+import { isLimited } from './limits.ts';
 import type {
   ConfigAccesslogV3AccessLogFilter,
   ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig,
@@ -24,6 +25,26 @@ const TOO_LARGE: Reply = {
   code: 'request_too_large',
   openai: 'invalid_request_error',
   anthropic: 'request_too_large',
+};
+
+/**
+ * A limit, of the rate limit service or of this Envoy; `retry-after` says until when. Told by its status: Envoy flags its
+ * own limits too late.
+ */
+const LIMITED: Reply = {
+  status: 429,
+  message: 'The rate limit is reached.',
+  code: 'rate_limit_exceeded',
+  openai: 'rate_limit_error',
+  anthropic: 'rate_limit_error',
+};
+
+/** The rate limit service gave no verdict, and what is not counted is not served. */
+const UNLIMITED: Reply = {
+  message: 'Rate limits cannot be checked at the moment.',
+  code: 'unavailable',
+  openai: 'server_error',
+  anthropic: 'overloaded_error',
 };
 
 const REPLIES: readonly Reply[] = [
@@ -63,6 +84,9 @@ export function localReplies(gateway: GatewayIr): ExtensionsFiltersNetworkHttpCo
   return {
     mappers: [
       ...mappers(TOO_LARGE, [statusIs(413)], anthropic),
+      ...(isLimited(gateway)
+        ? [...mappers(LIMITED, [statusIs(429)], anthropic), ...mappers(UNLIMITED, [hasFlag('RLSE')], anthropic)]
+        : []),
       ...REPLIES.flatMap((reply) =>
         mappers(reply, [ofEnvoy, ...(reply.status === undefined ? [] : [statusIs(reply.status)])], anthropic),
       ),
@@ -99,6 +123,10 @@ function mappers(
 function allOf(filters: readonly ConfigAccesslogV3AccessLogFilter[]): ConfigAccesslogV3AccessLogFilter {
   const [first] = filters;
   return filters.length === 1 && first ? first : { and_filter: { filters } };
+}
+
+function hasFlag(flag: string): ConfigAccesslogV3AccessLogFilter {
+  return { response_flag_filter: { flags: [flag] } };
 }
 
 function statusIs(status: number): ConfigAccesslogV3AccessLogFilter {

@@ -988,17 +988,18 @@ local function set_costs(handle, metadata, costs, counts, model, backend, name)
   end
 end
 
--- Who served, or nil, where one backend was asked without a script. Its route puts the response flags where the name of
--- the backend will stand: none, and the backend itself has answered; UH, and it was not even asked.
+-- Who served, or nil, where one backend was asked without a script. Its route puts the number of attempts and the response
+-- flags where the name of the backend will stand: no flags, and the backend itself has answered; no attempt or UH, and it
+-- was not even asked.
 local function conclude_alone(headers, metadata, only, status)
-  local flags = headers:get('x-headgate-backend')
-  if flags == '-' then
+  local attempts, flags = match(headers:get('x-headgate-backend') or '', '^(%d*)(.*)$')
+  if flags == '-' and attempts ~= '0' then
     headers:replace('x-headgate-backend', only)
     metadata:set(NS, 'tried', only .. '=' .. status)
     return only
   end
   headers:remove('x-headgate-backend')
-  if flags == 'UH' then return nil end
+  if flags == 'UH' or attempts == '0' or attempts == '' then return nil end
   local tried = only .. '=no-answer'
   metadata:set(NS, 'tried', tried)
   headers:replace('x-headgate-tried', tried)
