@@ -12,7 +12,7 @@ import type { FakeSettings } from './settings.ts';
 export interface AzureOptions extends FakeOptions {
   /** Keys it accepts as `api-key: KEY`; default `['azure-test']`. */
   readonly keys?: readonly string[];
-  /** Entra tokens it accepts as `Authorization: Bearer TOKEN`. */
+  /** Entra tokens it accepts as `Authorization: Bearer TOKEN`; read at each request, so a list may grow. */
   readonly tokens?: readonly string[];
   /** Versions it knows; undefined accepts any of the form `2025-01-01` with or without `-preview`. */
   readonly apiVersions?: readonly string[];
@@ -55,15 +55,15 @@ const RESOURCE_OPERATIONS: Readonly<Record<string, ResourceOperation>> = {
 
 function azureProvider(options: AzureOptions): Provider {
   const keys = new Set(options.keys ?? [AZURE_KEY]);
-  const tokens = new Set((options.tokens ?? []).map((token) => `Bearer ${token}`));
+  const isToken = (value: string): boolean => options.tokens?.some((token) => value === `Bearer ${token}`) ?? false;
   return {
     kind: 'azure',
     ownsCredential: (header, value) =>
-      (header === 'api-key' && keys.has(value)) || (header === 'authorization' && tokens.has(value)),
+      (header === 'api-key' && keys.has(value)) || (header === 'authorization' && isToken(value)),
     errorBody: (status, message) => azureError(String(status), message),
     answer: (request, settings) => {
       const { authorization } = request.headers;
-      const isKnown = keys.has(request.headers['api-key'] ?? '') || tokens.has(authorization ?? '');
+      const isKnown = keys.has(request.headers['api-key'] ?? '') || isToken(authorization ?? '');
       if (!isKnown) throw refuse(401, '401', 'Access denied due to invalid subscription key or wrong API endpoint.');
       requireVersion(request, options.apiVersions);
       return operate(request, settings);

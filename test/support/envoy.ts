@@ -21,6 +21,8 @@ export interface EnvoyOptions {
   readonly waitFor?: 'live' | 'admin';
   readonly logLevel?: string;
   readonly args?: readonly string[];
+  /** Beside the environment of this process. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
 
@@ -135,7 +137,10 @@ export async function startEnvoy(options: EnvoyOptions): Promise<EnvoyProcess> {
     // Access logs reach standard output at once instead of after ten seconds.
     ...['--file-flush-interval-msec', '20', '--drain-time-s', '1', ...(options.args ?? [])],
   ];
-  const child = spawnChild(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnChild(binary, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+  });
   const log = collectLines(child.stderr);
   const stdout = collectLines(child.stdout);
   const timeoutMs = options.timeoutMs ?? 20_000;

@@ -10,7 +10,7 @@ import {
   type Store,
 } from '../../src/ratelimit/index.ts';
 import { createStaticSource, type ReadResult, readSources, type StaticSource } from '../../src/sources/index.ts';
-import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
+import { createMetrics, type Logger, silentLogger } from '../../src/telemetry/index.ts';
 import { type EnvoyProcess, startEnvoy } from './envoy.ts';
 import { freePort } from './ports.ts';
 
@@ -18,7 +18,11 @@ export interface GatewayOptions {
   /** All objects as YAML. The Gateway is `default/gw` unless `gateway` says otherwise. */
   readonly yaml: string;
   readonly gateway?: string;
+  /** Of the control plane. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Of the Envoy, beside this process's own. */
+  readonly envoyEnv?: Readonly<Record<string, string>>;
+  readonly logger?: Logger;
   readonly delta?: boolean;
   readonly concurrency?: number;
   readonly envoyVersion?: string;
@@ -54,7 +58,8 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const controlPlane = createControlPlane({
     source,
     onLimits: limits.replaceConfig,
-    logger: silentLogger,
+    logger: options.logger ?? silentLogger,
+    env,
     policy: { ...DEFAULT_POLICY_OPTIONS, ...options.policy },
     compile: {
       ...DEFAULT_COMPILE_OPTIONS,
@@ -78,6 +83,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   });
   const envoy = await startEnvoy({
     bootstrap: { ...bootstrap },
+    ...(options.envoyEnv !== undefined && { env: options.envoyEnv }),
     ...(options.envoyVersion !== undefined && { version: options.envoyVersion }),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
   }).catch(async (error: unknown) => {

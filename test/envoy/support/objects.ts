@@ -16,6 +16,8 @@ export interface BackendFacts {
   /** Type and field of the policy; default APIKey. */
   readonly keyType?: 'APIKey' | 'AzureAPIKey' | 'AnthropicAPIKey';
   readonly credentialOverride?: Fields;
+  /** Instead of a key: `spec` of the policy, without its targets. */
+  readonly policy?: Fields;
   /** The policy names a Secret that does not exist. */
   readonly lacksSecret?: boolean;
   /** Name in the certificate; its authority is ConfigMap `ca-NAME` with this text. */
@@ -78,7 +80,12 @@ const KEY_FIELDS = { APIKey: 'apiKey', AzureAPIKey: 'azureAPIKey', AnthropicAPIK
 function backendObjects(name: string, facts: BackendFacts): Fields[] {
   const { port, tls, keyType = 'APIKey', key, credentialOverride, annotations } = facts;
   const endpoints = facts.endpoints ?? (port === undefined ? [] : [{ ip: { address: '127.0.0.1', port } }]);
-  const hasPolicy = key !== undefined || facts.lacksSecret === true || credentialOverride !== undefined;
+  const hasKey = key !== undefined || facts.lacksSecret === true || credentialOverride !== undefined;
+  const policy = facts.policy ?? {
+    type: keyType,
+    [KEY_FIELDS[keyType]]: { secretRef: { name: `key-${name}` } },
+    ...(credentialOverride !== undefined && { credentialOverride }),
+  };
   return [
     object(
       `${AI}/v1beta1`,
@@ -100,15 +107,10 @@ function backendObjects(name: string, facts: BackendFacts): Fields[] {
         ...(facts.appProtocols !== undefined && { appProtocols: facts.appProtocols }),
       },
     }),
-    ...(hasPolicy
+    ...(hasKey || facts.policy !== undefined
       ? [
           object(`${AI}/v1beta1`, 'BackendSecurityPolicy', name, {
-            spec: {
-              targetRefs: [{ group: AI, kind: 'AIServiceBackend', name }],
-              type: keyType,
-              [KEY_FIELDS[keyType]]: { secretRef: { name: `key-${name}` } },
-              ...(credentialOverride !== undefined && { credentialOverride }),
-            },
+            spec: { targetRefs: [{ group: AI, kind: 'AIServiceBackend', name }], ...policy },
           }),
         ]
       : []),

@@ -73,7 +73,8 @@ function bedrockProvider(options: BedrockOptions): Provider {
   };
 }
 
-function ownsHeader(
+/** Whether a header is what AWS gets for one of these credentials. */
+export function ownsHeader(
   header: string,
   value: string,
   credentials: readonly AwsCredentials[],
@@ -89,7 +90,8 @@ function ownsHeader(
   }
 }
 
-function requireCredential(
+/** Errors: throws the refusal of AWS. */
+export function requireCredential(
   request: RecordedRequest,
   credentials: readonly AwsCredentials[],
   bearers: ReadonlySet<string>,

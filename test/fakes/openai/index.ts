@@ -1,5 +1,6 @@
 /** A strict fake of the OpenAI API (and of vLLM's `/tokenize`). Knows the wire protocol; knows nothing of Headgate. */
 import { type Answer, jsonAnswer, type Provider } from '../answer.ts';
+import { type AwsCredentials, ownsHeader, requireCredential } from '../bedrock/index.ts';
 import { type Fake, type FakeOptions, startFake } from '../fake.ts';
 import type { RecordedRequest } from '../recorded.ts';
 import type { FakeSettings } from '../settings.ts';
@@ -11,10 +12,12 @@ import { inputTokens, response } from './responses.ts';
 
 /** Options of the OpenAI fake. */
 export interface OpenAiOptions extends FakeOptions {
-  /** Keys it accepts as `Authorization: Bearer KEY`; default `['sk-openai-test']`. */
+  /** Keys it accepts as `Authorization: Bearer KEY`; default `['sk-openai-test']`. Read at each request: a list may grow. */
   readonly keys?: readonly string[];
   /** What stands in place of `/v1`, for hosts such as `/v1beta/openai`. */
   readonly prefix?: string;
+  /** Signed requests instead of keys: OpenAI's API at Amazon Bedrock, under the prefix `/openai/v1`. */
+  readonly aws?: { readonly credentials: readonly AwsCredentials[]; readonly region: string };
 }
 
 type Endpoint = (request: RecordedRequest, settings: FakeSettings) => Answer;
@@ -22,9 +25,31 @@ type Endpoint = (request: RecordedRequest, settings: FakeSettings) => Answer;
 /** The key a fake accepts when a test names none. */
 export const OPENAI_KEY = 'sk-openai-test';
 
+/** Stands for a signature that has been checked. */
+const SIGNED = `Bearer ${OPENAI_KEY}`;
+
 /** Starts a fake of OpenAI. */
 export function startOpenAi(options: OpenAiOptions = {}): Promise<Fake> {
-  return startFake(openaiProvider(options.keys ?? [OPENAI_KEY], options.prefix ?? '/v1'), options);
+  const { aws, keys = [OPENAI_KEY], prefix = '/v1' } = options;
+  if (aws) return startFake(signedProvider(openaiProvider([OPENAI_KEY], prefix), aws), options);
+  return startFake(openaiProvider(keys, prefix), options);
+}
+
+/** The same for who signs instead of showing a key. */
+function signedProvider(provider: Provider, { credentials, region }: NonNullable<OpenAiOptions['aws']>): Provider {
+  const none = new Set<string>();
+  return {
+    ...provider,
+    ownsCredential: (header, value) => ownsHeader(header, value, credentials, none),
+    answer(request, settings) {
+      requireCredential(request, credentials, none, region);
+      return provider.answer({ ...request, headers: { ...request.headers, authorization: SIGNED } }, settings);
+    },
+  };
+}
+
+interface Owned {
+  has(value: string): boolean;
 }
 
 /** The protocol of OpenAI as a provider. */
@@ -42,7 +67,7 @@ export function openaiProvider(keys: readonly string[], prefix: string): Provide
     [`GET ${prefix}/models`, models],
     ['POST /tokenize', tokenize],
   ]);
-  const owned = new Set(keys.map((key) => `Bearer ${key}`));
+  const owned: Owned = { has: (value) => keys.some((key) => value === `Bearer ${key}`) };
   return {
     kind: 'openai',
     ownsCredential: (header, value) => header === 'authorization' && owned.has(value),
@@ -65,7 +90,7 @@ function findEndpoint(endpoints: ReadonlyMap<string, Endpoint>, request: Recorde
     : refuse(404, `Invalid URL (${method} ${pathname})`);
 }
 
-function requireKey(request: RecordedRequest, owned: ReadonlySet<string>): void {
+function requireKey(request: RecordedRequest, owned: Owned): void {
   const value = request.headers.authorization;
   if (value === undefined) throw refuse(401, "You didn't provide an API key.");
   if (!owned.has(value)) throw refuse(401, 'Incorrect API key provided.', 'invalid_api_key');
