@@ -45,6 +45,8 @@ export interface ConversationRequest {
    * Gemini's `safetySettings` in a chat request) and reports the rest as unsupported.
    */
   readonly extra: JsonObject;
+  /** Settings that the client's API repeats in its answers, under its own names. */
+  readonly echo?: JsonObject;
 }
 
 export type Message =
@@ -132,6 +134,8 @@ export interface ToolDefinition {
   readonly parameters?: JsonObject;
   readonly strict?: boolean;
   readonly cache?: CacheMark;
+  /** The client's tool takes a text (OpenAI's custom tools): `parameters` then want an object that holds it as `input`. */
+  readonly takesText?: boolean;
   /**
    * A tool that a provider runs itself (web search and the like), as its API writes it; then `name` is its type. Writers of
    * other APIs report it as unsupported.

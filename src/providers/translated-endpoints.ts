@@ -4,11 +4,11 @@ import type { EndpointName, ProviderSchema } from '../ir/index.ts';
 const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
   OpenAI: ['messages'],
   AzureOpenAI: ['messages'],
-  Anthropic: ['chat_completions'],
+  Anthropic: ['chat_completions', 'responses'],
   Cohere: [],
-  AWSBedrock: ['chat_completions', 'messages'],
+  AWSBedrock: ['chat_completions', 'messages', 'responses'],
   AWSAnthropic: [],
-  GCPVertexAI: ['chat_completions', 'messages'],
+  GCPVertexAI: ['chat_completions', 'messages', 'responses'],
   GCPAnthropic: [],
 };
 

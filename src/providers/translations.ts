@@ -11,6 +11,7 @@ import { encodeJson } from './exchange.ts';
 import { chatClient } from './openai/chat-client.ts';
 import { chatProvider } from './openai/chat-provider.ts';
 import { writeOpenAiError } from './openai/errors.ts';
+import { responsesClient } from './openai/responses-client.ts';
 import { translateConversation } from './translate-conversation.ts';
 import { translateWhole } from './translate-whole.ts';
 import type { Attempt, Translation } from './translation.ts';
@@ -41,6 +42,7 @@ const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
 const CLIENTS: Readonly<Partial<Record<EndpointName, ClientDialect>>> = {
   chat_completions: chatClient,
   messages: messagesClient,
+  responses: responsesClient,
 };
 
 const ERROR_WRITERS: Readonly<Record<ApiFamily, (error: ProviderError) => JsonObject>> = {

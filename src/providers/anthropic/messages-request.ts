@@ -52,6 +52,8 @@ export function writeMessagesRequest(request: ConversationRequest, context: Dial
 export function isSigned(part: UserPart | AssistantPart, unsupported: Unsupported): boolean {
   if (part.kind !== 'reasoning') return true;
   if (part.signature !== undefined && plainSignature(part.signature) === undefined) return true;
+  // A signature without words is a call's, and nothing that the client said.
+  if (part.text === '') return false;
   unsupported.add('messages[].reasoning_content');
   return false;
 }

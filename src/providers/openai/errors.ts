@@ -13,9 +13,15 @@ function typeOf(status: number): string {
   return TYPES[status] ?? (status >= 500 ? 'server_error' : 'invalid_request_error');
 }
 
-/** A failure in OpenAI's shape. The provider's own name for it stands as its code, where it has no code. */
-export function writeOpenAiError({ status, message, type, code, param }: ProviderError): JsonObject {
-  return { error: { message, type: typeOf(status), param: param ?? null, code: code ?? type ?? null } };
+/** A failure in OpenAI's shape. */
+export function writeOpenAiError(error: ProviderError): JsonObject {
+  const { status, message, param } = error;
+  return { error: { message, type: typeOf(status), param: param ?? null, code: errorCode(error) ?? null } };
+}
+
+/** The provider's own name for a failure stands as its code, where it has no code. */
+export function errorCode({ code, type }: ProviderError): string | undefined {
+  return code ?? type;
 }
 
 /** A failure that a provider tells in OpenAI's shape, or in one of those that servers beside it have. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Fake, startVertex, VERTEX_TOKEN } from '../../fakes/index.ts';
 import { type ClientResponse, request } from '../../support/index.ts';
-import { exchange, type Translated } from '../../support/translated.ts';
+import { type Carried, carry } from '../providers/carry.ts';
 
 const MODELS = '/v1/projects/test-project/locations/us-central1/publishers';
 const FLASH = `${MODELS}/google/models/gemini-2.5-flash`;
@@ -139,15 +139,8 @@ describe('fake of Vertex AI', () => {
   });
 
   it('takes what chat completions are translated to, and back, calls and thoughts included', async () => {
-    const send = (body: Json, cut?: number): Promise<Translated> =>
-      exchange({
-        fake,
-        endpoint: 'chat_completions',
-        provider: PROVIDER,
-        headers: AUTH,
-        body,
-        ...(cut !== undefined && { cut }),
-      });
+    const send = (body: Json, cut?: number): Promise<Carried> =>
+      carry({ fake, provider: PROVIDER, headers: AUTH }, 'chat_completions', body, cut === undefined ? {} : { cut });
     for (const name of ['gemini-2.5-flash', 'gemini-3-pro-preview']) {
       const tools = [
         {
@@ -170,7 +163,12 @@ describe('fake of Vertex AI', () => {
       };
       const called = await send(first);
       expect(called.status, called.text).to.equal(200);
-      const choice = (called.json.choices as { message: { tool_calls: { id: string }[] }; finish_reason: string }[])[0];
+      const choice = (
+        (JSON.parse(called.text) as Json).choices as {
+          message: { tool_calls: { id: string }[] };
+          finish_reason: string;
+        }[]
+      )[0];
       expect(choice?.finish_reason).to.equal('tool_calls');
       const results =
         choice?.message.tool_calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: '2' })) ?? [];

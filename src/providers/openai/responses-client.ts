@@ -1,0 +1,13 @@
+import type { ClientDialect } from '../dialect.ts';
+import { writeOpenAiError } from './errors.ts';
+import { writeResponsesAnswer } from './responses-answer-writer.ts';
+import { readResponsesRequest } from './responses-request-reader.ts';
+import { createResponsesStreamWriter } from './responses-stream-writer.ts';
+
+/** OpenAI's Responses API, as clients speak it. */
+export const responsesClient: ClientDialect = {
+  readRequest: readResponsesRequest,
+  writeAnswer: writeResponsesAnswer,
+  createStreamWriter: createResponsesStreamWriter,
+  writeError: writeOpenAiError,
+};
