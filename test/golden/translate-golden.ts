@@ -133,15 +133,24 @@ export async function renderTranslation(
   target: Target,
 ): Promise<{ file: string; text: string; accepted: boolean }> {
   const { schema } = target.provider;
+  const { carried } = await carryPayload(endpoint, name, target);
+  const accepted = carried.sent === undefined || carried.status === 200;
+  return { file: join(endpoint, `${name}.${schema}.golden`), text: textOf(carried), accepted };
+}
+
+/** A payload on its way to a provider and back. */
+export async function carryPayload(
+  endpoint: EndpointName,
+  name: string,
+  target: Target,
+): Promise<{ body: Json; carried: Carried }> {
   const payload = JSON.parse(readFileSync(join(TRANSLATE_FOLDER, endpoint, `${name}.json`), 'utf8')) as Json;
-  const { model, models } = PLACES[schema];
+  const { model, models } = PLACES[target.provider.schema];
   const body = { ...payload, model: models?.[endpoint] ?? model };
   // Numbers of requests stand in the ids that fakes give.
   await target.fake.reset();
   target.fake.settings.script = scriptFor(body);
-  const carried = await carry(target, endpoint, body);
-  const accepted = carried.sent === undefined || carried.status === 200;
-  return { file: join(endpoint, `${name}.${schema}.golden`), text: textOf(carried), accepted };
+  return { body, carried: await carry(target, endpoint, body) };
 }
 
 function textOf({ sent, unsupported, status, contentType, text }: Carried): string {

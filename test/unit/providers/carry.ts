@@ -28,6 +28,8 @@ export interface Carried {
     readonly headers: readonly (readonly [name: string, value: string])[];
     readonly body: Json;
   };
+  /** What the provider said, as it said it. */
+  readonly answer?: { readonly status: number; readonly headers: ReadonlyMap<string, string>; readonly bytes: Buffer };
 }
 
 /** Sends a request. Shape: `cut` is the size of the pieces in which the answer comes. Errors: what a bug throws. */
@@ -66,7 +68,8 @@ export async function carry(
     body: request.body,
   });
   const bytes = Buffer.from(await response.arrayBuffer());
-  const answer = translation.response(response.status, new Map(response.headers));
+  const answerHeaders = new Map(response.headers);
+  const answer = translation.response(response.status, answerHeaders);
   const out: Uint8Array[] = [];
   const size = cut ?? Math.max(1, bytes.length);
   for (let at = 0; at < bytes.length; at += size) out.push(answer.push(bytes.subarray(at, at + size)));
@@ -77,6 +80,7 @@ export async function carry(
     text: Buffer.concat(out).toString(),
     unsupported: request.unsupported,
     sent: { path: filled, headers: request.headers, body: JSON.parse(Buffer.from(request.body).toString()) as Json },
+    answer: { status: response.status, headers: answerHeaders, bytes },
   };
 }
 
