@@ -121,7 +121,8 @@ function readFailure(
   body: Uint8Array,
 ): ProviderError {
   try {
-    return read(status, headers, looseBody(decoder.decode(body)));
+    const error = read(status, headers, looseBody(decoder.decode(body)));
+    return error.message.trim() === '' ? { ...error, message: `the provider answered ${status}` } : error;
   } catch (caught) {
     return { ...failureOf(caught), status };
   }

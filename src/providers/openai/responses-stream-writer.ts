@@ -1,3 +1,4 @@
+/** The stream of the Responses API. In one piece, since one counter numbers all events and one state tells what is open. */
 import type {
   AnswerEvent,
   JsonObject,
@@ -51,7 +52,7 @@ const TOO_LARGE: ProviderError = { status: 502, message: 'the answer of the prov
 
 /**
  * A stream of the Responses API: typed events, numbered. Its last one holds the whole response, so the answer is kept until
- * then. One piece, since one counter numbers all events and one state tells what is open.
+ * then.
  * Source: OpenAI API reference, streaming events of responses.
  */
 export function createResponsesStreamWriter(context: AnswerContext): StreamWriter {
