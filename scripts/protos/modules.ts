@@ -12,7 +12,10 @@ export interface GoModule {
 
 const ENVOY = 'github.com/envoyproxy/go-control-plane/envoy';
 /** Not required by the envoy module: the configuration the rate limit service takes over xDS. */
-const RATELIMIT = { path: 'github.com/envoyproxy/go-control-plane/ratelimit', version: 'v0.1.0' };
+const RATELIMIT = {
+  path: 'github.com/envoyproxy/go-control-plane/ratelimit',
+  version: 'v0.1.1-0.20250812085011-4cf7e8485428',
+};
 /** Modules whose messages the Envoy API imports; their versions are those the envoy module itself requires. */
 const IMPORTED = [
   'cel.dev/expr',

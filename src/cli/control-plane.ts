@@ -21,6 +21,7 @@ import {
 import { withPlaces } from './finding-places.ts';
 import { createFindingReporter } from './finding-reporter.ts';
 import { createLimitsFeed } from './limits-feed.ts';
+import { createLimitsSnapshots, rateLimitGaps } from './limits-snapshots.ts';
 import { standingRejections, withheldFindings } from './rejections.ts';
 import {
   type CompiledView,
@@ -120,7 +121,10 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onChange: takeTokens,
   });
   const xds = createXdsServer({
-    resolve: (node) => compiledFor(node.cluster, capabilitiesOfNode(node))?.key,
+    resolve: (node) =>
+      node.service === 'ratelimit'
+        ? limitsOverXds.keyOf(node)
+        : compiledFor(node.cluster, capabilitiesOfNode(node))?.key,
     logger: logger.child({ component: 'xds' }),
     lingerMs: LINGER_MS,
     lastAccepted: true,
@@ -135,8 +139,15 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onNack: (event) => noteRejection(event),
   });
 
+  const limitsOverXds = createLimitsSnapshots({
+    publish: (key, snapshot) => xds.setSnapshot(key, snapshot),
+    isServed: (gateway) => gatewayKeys().includes(gateway),
+  });
   const limits = createLimitsFeed({
-    apply: (all) => options.onLimits?.(all),
+    apply(all) {
+      options.onLimits?.(all);
+      limitsOverXds.take(all);
+    },
     isSettled: () =>
       xds.nodes().every(({ synced }) => synced) && xds.withheld().length === 0 && xds.rollouts().length === 0,
   });
@@ -162,6 +173,10 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     publish(key, view);
     report();
     return { key, view };
+  }
+
+  function gatewayKeys(): string[] {
+    return served?.ir.gateways.map(({ key }) => key) ?? [...new Set(restored?.views.map(({ gateway }) => gateway))];
   }
 
   /** A part of a source, or what comes from the disk itself, is not worth to be kept. */
@@ -298,7 +313,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const all = [...(served?.findings ?? []), ...[...views.values()].flatMap((view) => view.findings), ...pending];
     const viewOf = (key: string): CompiledView | undefined => views.get(key);
     const rejected = [...standingRejections(xds.nodes(), viewOf), ...withheldFindings(xds.withheld(), viewOf)];
-    return sortFindings(withPlaces([...all, ...tokens.findings(), ...rejected], served?.objects ?? []));
+    const gaps = rateLimitGaps(xds.nodes(), served?.ir.gateways ?? []);
+    return sortFindings(withPlaces([...all, ...gaps, ...tokens.findings(), ...rejected], served?.objects ?? []));
   }
 
   function report(): void {
@@ -345,9 +361,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         ...(restored && { saved: { ...restored.revision, savedAt: restored.savedAt } }),
         ...(staleSince !== undefined && { staleSince }),
         inPart,
-        gateways: served?.ir.gateways.map(({ key }) => key) ?? [
-          ...new Set(restored?.views.map(({ gateway }) => gateway)),
-        ],
+        gateways: gatewayKeys(),
         findings: findingsNow(),
         withheld: xds.withheld(),
         rollouts: xds.rollouts(),

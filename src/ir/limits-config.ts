@@ -27,6 +27,8 @@ export interface LimitDescriptor {
   readonly descriptors?: readonly LimitDescriptor[];
   readonly shadow_mode?: boolean;
   readonly quota_mode?: boolean;
+  /** Reservations are given back as negative hits: a service that does not know these would add them. */
+  readonly needs_refunds?: boolean;
   /** Statistics by the values of requests; without it by the descriptors of this configuration. */
   readonly detailed_metric?: boolean;
   readonly value_to_metric?: boolean;

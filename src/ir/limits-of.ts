@@ -21,7 +21,7 @@ export interface NamedBucket {
 }
 
 /** All buckets of the Ir that the rate limit service keeps, in order of name. */
-export function bucketsOf({ gateways }: Ir): readonly NamedBucket[] {
+export function bucketsOf({ gateways }: Pick<Ir, 'gateways'>): readonly NamedBucket[] {
   const found = new Map<string, NamedBucket>();
   for (const gateway of gateways) {
     for (const bucket of limitsOfGateway(gateway)) found.set(bucket.name, { bucket, isQuota: false });
@@ -108,6 +108,7 @@ function bucketDescriptor({ bucket, isQuota }: NamedBucket): LimitDescriptor {
       ...(sliding && { algorithm: 'sliding' as const }),
     },
     ...(shadow && { shadow_mode: true }),
+    ...('reserve' in bucket && { needs_refunds: true }),
     ...(isQuota && { quota_mode: true, metadata: { room: { [name]: true } } }),
   };
   return path.reduceRight<LimitDescriptor | undefined>(

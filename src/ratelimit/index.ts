@@ -8,6 +8,7 @@
 export type { LimitDescriptor, LimitsConfig } from '../ir/index.ts';
 export type { Budget, Budgets } from './budgets.ts';
 export { startServiceHttp } from './http.ts';
+export { validateLimits } from './limits-config.ts';
 export { type LimitsFile, parseLimitsFiles } from './limits-file.ts';
 export { createRateLimitService, type RateLimitService, type RateLimitServiceOptions } from './service.ts';
 export { guardStore } from './store/guard.ts';
@@ -15,3 +16,4 @@ export { createMemoryStore, type MemoryStore } from './store/memory.ts';
 export { createRedisStore, type RedisStoreOptions } from './store/redis.ts';
 export { persistStore } from './store/state-file.ts';
 export type { Store } from './store/store.ts';
+export { openXdsLimits, type XdsClientTls, type XdsLimitsOptions } from './xds-limits.ts';

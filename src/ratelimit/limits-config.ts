@@ -23,6 +23,7 @@ const DESCRIPTOR_FIELDS: Readonly<Record<string, FieldKind>> = {
   descriptors: 'list',
   shadow_mode: 'boolean',
   quota_mode: 'boolean',
+  needs_refunds: 'boolean',
   detailed_metric: 'boolean',
   value_to_metric: 'boolean',
   share_threshold: 'boolean',

@@ -5,7 +5,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { GatewayError } from '../lib/errors.ts';
-import { MessageReader, PREFIX_BYTES, writePrefix } from './framing.ts';
+import { MessageReader, PREFIX_BYTES, writePrefix } from '../lib/framing.ts';
 import type { Transport } from './transport.ts';
 import { encodeNonce } from './wire.ts';
 

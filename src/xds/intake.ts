@@ -6,6 +6,7 @@ import type { XdsStream } from './stream.ts';
 import { applyDeltaRequest } from './stream-delta.ts';
 import { applySotwRequest } from './stream-sotw.ts';
 import type { TypeState } from './type-state.ts';
+import { isOfLimits } from './types.ts';
 import { decodeDeltaRequest, decodeSotwRequest } from './wire.ts';
 
 export interface IntakeLimits {
@@ -54,7 +55,7 @@ function admit({ stream, method, limits, identify }: Intake, request: { node?: N
   if (method.typeUrl !== undefined && typeUrl !== method.typeUrl) {
     throw new GatewayError('invalid_input', `this service has resources of type ${method.typeUrl} only`);
   }
-  identify?.(request.node);
+  identify?.(request.node && isOfLimits(typeUrl) ? { ...request.node, service: 'ratelimit' } : request.node);
   const state = stream.state(typeUrl);
   if (stream.typeCount > limits.maxTypesPerStream) {
     throw new GatewayError('limit_exceeded', `more than ${limits.maxTypesPerStream} types on a stream`);

@@ -20,6 +20,8 @@ export interface NodeInfo {
   readonly extensions: readonly NodeExtension[];
   readonly clientFeatures: readonly string[];
   readonly metadata?: unknown;
+  /** Present: no proxy. Known by the type that its first request asks for. */
+  readonly service?: 'ratelimit';
 }
 
 const TTL_IN_SOTW = ['xds.config.resource-in-sotw', 'xds.config.supports-resource-in-sotw'];

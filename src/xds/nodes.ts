@@ -32,11 +32,11 @@ export interface Nodes {
 const REMEMBERED_MS = 300_000;
 const MAX_REMEMBERED = 10_000;
 
-/** Creates the registry. Nodes are told apart by cluster and id. */
+/** Creates the registry. Nodes are told apart by cluster and id; a service and a proxy are never one. */
 export function createNodes(): Nodes {
   const records = new Map<string, NodeRecord>();
   const departed = createLru<{ held: Held | undefined; until: number }>(MAX_REMEMBERED);
-  const keyOf = (node: NodeInfo): string => `${node.cluster}\u0000${node.id}`;
+  const keyOf = (node: NodeInfo): string => `${node.cluster}\u0000${node.id}\u0000${node.service ?? ''}`;
   return {
     get count() {
       return records.size;

@@ -6,7 +6,7 @@
 import { contentHash } from '../lib/hash.ts';
 import type { NodeRecord } from './nodes.ts';
 import type { Snapshot } from './snapshot.ts';
-import { TYPE } from './types.ts';
+import { isOfLimits, TYPE } from './types.ts';
 
 export interface RolloutOptions {
   /** Of the nodes, above 0 and below 1; at least one of them. */
@@ -137,7 +137,7 @@ export function createRollouts({ rollout, nodes, steer, isSynced, onSettled }: R
         onSettled(key);
         for (const record of ofKey(key)) steer(record);
       } else if ((entry.next ?? entry.stable).version !== snapshot.version) {
-        const direct = rollout === undefined || changesEndpointsAlone(entry.stable, snapshot);
+        const direct = rollout === undefined || changesAtOnce(entry.stable, snapshot);
         if (direct) settle(key, entry, snapshot);
         else tryOut(key, entry, snapshot, rollout);
       }
@@ -210,11 +210,14 @@ function rankOf(record: NodeRecord): string {
   return rank;
 }
 
-/** Where requests go within clusters does not wait: endpoints that are gone are gone. */
-function changesEndpointsAlone(from: Snapshot, to: Snapshot): boolean {
+/**
+ * Where requests go within clusters does not wait: endpoints that are gone are gone. Nor do limits, of which services
+ * that share buckets have to know the same.
+ */
+function changesAtOnce(from: Snapshot, to: Snapshot): boolean {
   const others = (snapshot: Snapshot): string =>
     [...snapshot.types.values()]
-      .filter(({ typeUrl, resources }) => typeUrl !== TYPE.endpoints && resources.size > 0)
+      .filter(({ typeUrl, resources }) => typeUrl !== TYPE.endpoints && !isOfLimits(typeUrl) && resources.size > 0)
       .map(({ typeUrl, version }) => `${typeUrl} ${version}`)
       .sort()
       .join();

@@ -13,6 +13,8 @@ export const TYPE = {
   secret: `${PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
   runtime: `${PREFIX}envoy.service.runtime.v3.Runtime`,
   extension: `${PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
+  rateLimitConfig: `${PREFIX}ratelimit.config.ratelimit.v3.RateLimitConfig`,
+  typedStruct: `${PREFIX}xds.type.v3.TypedStruct`,
 } as const;
 
 /**
@@ -57,7 +59,12 @@ const USERS: ReadonlySet<string> = new Set([TYPE.listener, TYPE.scopedRoute, TYP
 
 /** In SotW an answer of these types holds everything subscribed: what is missing counts as deleted. */
 export function isFullState(typeUrl: string): boolean {
-  return typeUrl === TYPE.cluster || typeUrl === TYPE.listener;
+  return typeUrl === TYPE.cluster || typeUrl === TYPE.listener || isOfLimits(typeUrl);
+}
+
+/** What rate limit services ask for: envoyproxy/ratelimit the one, ours the other, which has all that limits can say. */
+export function isOfLimits(typeUrl: string): boolean {
+  return typeUrl === TYPE.rateLimitConfig || typeUrl === TYPE.typedStruct;
 }
 
 /**

@@ -75,7 +75,7 @@ describe('ratelimit: headgate ratelimit', function () {
       }
       return [0];
     };
-    expect(run()).to.deep.equal([2, 'headgate: name the limits: --config FILE [usage]']);
+    expect(run()).to.deep.equal([2, 'headgate: name the limits: --config FILE or --xds ADDRESS [usage]']);
     const file = join(tempDir('ratelimit'), 'bad.yaml');
     writeFileSync(file, 'domain: d\ndescriptors: [{key: k, rate_limit: {unit: eon}}]');
     const [status, line] = run('--config', file);

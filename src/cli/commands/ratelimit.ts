@@ -1,8 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
+import type { Logger } from '../../telemetry/index.ts';
 import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
+import type { LimitsFromXdsFlags } from '../limits-from-xds.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import {
   addBucketOptions,
@@ -15,7 +17,7 @@ import {
 import { addressOption, parseAddress, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
 
-interface RateLimitFlags extends BucketFlags {
+interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags> {
   readonly address: Address;
   readonly adminAddress?: Address;
   readonly config?: readonly string[];
@@ -32,11 +34,13 @@ interface RateLimitFlags extends BucketFlags {
 }
 
 const EXAMPLES = `
-The files are those of envoyproxy/ratelimit: one domain each. They are read again when they change.
+The files are those of envoyproxy/ratelimit: one domain each. They are read again when they change. With --xds limits come
+from the control plane that serves the Envoys: those of one Gateway (--gateway), or of all.
 With Redis the buckets are those that envoyproxy/ratelimit would use, so both may serve one fleet.
 
 Examples:
   headgate ratelimit --config limits.yaml
+  headgate ratelimit --xds headgate.infra:18000 --address 0.0.0.0:8081 --redis redis://redis:6379
   headgate ratelimit --config limits/ --address 0.0.0.0:8081 --redis redis://redis:6379 --failure-mode closed
   headgate ratelimit --config limits.yaml --redis rediss://a:6379 --redis rediss://b:6379 --redis-mode cluster`;
 
@@ -46,6 +50,16 @@ export function registerRateLimit(program: Command, io: CliIo): void {
     .addOption(addressOption('--address', 'where Envoys connect (gRPC)', '127.0.0.1:18002'))
     .addOption(new Option('--admin-address <address>', 'HTTP: /healthz, /metrics, /json').argParser(parseAddress))
     .option('--config <file>', 'limits (repeatable; a directory: its YAML files)', collect)
+    .addOption(
+      new Option('--xds <address>', 'get the limits from a control plane, in the place of --config').argParser(
+        parseAddress,
+      ),
+    )
+    .option('--gateway <namespace/name>', 'with --xds: the limits of one Gateway alone')
+    .option('--node-id <id>', 'with --xds: what status shows (default: of host and process)')
+    .option('--xds-tls-ca <file>', 'TLS to the control plane: its authorities')
+    .option('--xds-tls-cert <file>', 'certificate for the control plane (read again at each connection)')
+    .option('--xds-tls-key <file>', 'key of --xds-tls-cert')
     .option('--merge-domains', 'a domain of several files is their sum, not a mistake')
     .option('--key-prefix <text>', 'in front of every key', '')
     .option('--shadow', 'decide and count, but refuse nothing')
@@ -69,12 +83,13 @@ export function registerRateLimit(program: Command, io: CliIo): void {
 async function runRateLimit(flags: RateLimitFlags & LogFlags, io: CliIo): Promise<void> {
   checkFlags(flags);
   const { createRateLimitService, startServiceHttp } = await import('../../ratelimit/index.ts');
-  const { openLimitsFiles } = await import('../limits-files.ts');
   const logger = await createCliLogger(io, flags);
   // Buckets live long: by default the heap may grow to three times what lives before it is collected.
   setFlagsFromString('--heap-growing-percent=50');
-  const { config = [], mergeDomains = false, failureMode, redis } = flags;
-  const limits = await openLimitsFiles({ paths: config, mergeDomains, logger });
+  const { failureMode, redis } = flags;
+  const terminated = untilTerminated();
+  const limits = await openLimits(flags, logger, terminated);
+  if (!limits) return;
   const tls = await readTls(flags);
   const service = createRateLimitService({
     store: await openStore(flags, logger),
@@ -100,18 +115,43 @@ async function runRateLimit(flags: RateLimitFlags & LogFlags, io: CliIo): Promis
     },
     'rate limit service listening',
   );
-  const signal = await untilTerminated();
+  const signal = await terminated;
   logger.info({ signal }, 'draining');
   limits.close();
   await service.close(flags.drainTimeout);
   await http?.close();
 }
 
+/** Undefined where the process is told to end before there are any. */
+async function openLimits(flags: RateLimitFlags, logger: Logger, terminated: Promise<unknown>) {
+  const { config = [], mergeDomains = false, xds } = flags;
+  if (!xds) {
+    const { openLimitsFiles } = await import('../limits-files.ts');
+    return openLimitsFiles({ paths: config, mergeDomains, logger });
+  }
+  const { openLimitsFromXds } = await import('../limits-from-xds.ts');
+  const abort = new AbortController();
+  void terminated.then(() => abort.abort());
+  return openLimitsFromXds({ ...flags, xds }, logger, abort.signal).catch((caught: unknown) => {
+    if (abort.signal.aborted) return undefined;
+    throw caught;
+  });
+}
+
 /** Errors: GatewayError `usage`. */
 function checkFlags(flags: RateLimitFlags): void {
-  const { config, tlsCert, tlsKey, tlsClientCa } = flags;
+  const { config, tlsCert, tlsKey, tlsClientCa, xds } = flags;
   const usage = (message: string): GatewayError => new GatewayError('usage', message);
-  if (!config) throw usage('name the limits: --config FILE');
+  if (!config && !xds) throw usage('name the limits: --config FILE or --xds ADDRESS');
+  if (config && xds) throw usage('--config and --xds exclude each other');
+  const { gateway, nodeId, xdsTlsCa, xdsTlsCert, xdsTlsKey } = flags;
+  if (!xds && [gateway, nodeId, xdsTlsCa, xdsTlsCert, xdsTlsKey].some((flag) => flag !== undefined)) {
+    throw usage('--gateway, --node-id and --xds-tls-* belong to --xds');
+  }
+  if ((xdsTlsCert === undefined) !== (xdsTlsKey === undefined)) {
+    throw usage('--xds-tls-cert and --xds-tls-key belong together');
+  }
+  if (xdsTlsCert !== undefined && xdsTlsCa === undefined) throw usage('--xds-tls-cert needs --xds-tls-ca');
   checkBucketFlags(flags);
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
   if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');

@@ -84,7 +84,8 @@ async function judge(loaded: Loaded, flags: ValidateFlags): Promise<Verdict> {
   const { withPlaces } = await import('../finding-places.ts');
   const { revision, set } = loaded;
   const gateways = revision.ir.gateways.length === 0 ? [] : chooseGateways(revision, flags.gateway);
-  const findings: Finding[] = [...revision.findings];
+  const { rateLimitConfigGaps } = await import('../../envoy/rate-limit-config.ts');
+  const findings: Finding[] = [...revision.findings, ...rateLimitConfigGaps(gateways, 'info')];
   const routes: RouteForm[] = [];
   for (const version of new Set(flags.envoyVersion ?? [NEWEST_ENVOY])) {
     for (const gateway of gateways) {

@@ -970,7 +970,10 @@ export type RatelimitConfigRatelimitV3RateLimitUnit =
   | 'SECOND'
   | 'MINUTE'
   | 'HOUR'
-  | 'DAY';
+  | 'DAY'
+  | 'WEEK'
+  | 'MONTH'
+  | 'YEAR';
 
 /** cel.expr.CheckedExpr */
 export interface CelExprCheckedExpr {

@@ -3,4 +3,4 @@
 /** The release of the Envoy API that the descriptors come from. */
 export const API_VERSION = 'v1.40.0';
 /** SHA-256 of the served descriptors. */
-export const DESCRIPTOR_HASH = '5f1d6c9f4191153d0aeee19455a4956d6527862fb25fa0ebba66c3024738fca4';
+export const DESCRIPTOR_HASH = '5ccd2e1a9420c4831b25d27304cdd977ab5273d2865ea6bdc25a79c8c14668d9';

@@ -57,6 +57,8 @@ describe('authorization of nodes', () => {
 - {san: 'spiffe://prod/ns/infra/sa/edge', gateways: [infra/edge, infra/edge-2]}
 - {san: edge.infra.svc, gateways: ['infra/*'], nodeIds: ['edge-*']}
 - {san: 'spiffe://prod/ns/*/sa/any', gateways: ['*']}
+- {san: limits.svc, limits: ['*']}
+- {san: limits-of-infra.svc, limits: ['infra/*']}
 `,
     'rules.yaml',
   );
@@ -84,12 +86,26 @@ describe('authorization of nodes', () => {
     expect(refusalOf(rules, { names: [] }, { id: 'edge-1', cluster: 'infra/edge' })).to.match(/no rule/);
   });
 
+  it('gives services the limits of their gateways, and neither them nor proxies what is of the others', () => {
+    const ofService = (name: string, id: string, cluster = ''): string | undefined =>
+      refusalOf(rules, { names: [name] }, { id, cluster, service: 'ratelimit' });
+    expect(ofService('limits.svc', 'default')).to.equal(undefined);
+    expect(ofService('limits.svc', 'x', 'infra/edge')).to.equal(undefined);
+    expect(ofService('limits-of-infra.svc', 'infra/edge')).to.equal(undefined);
+    expect(ofService('limits-of-infra.svc', 'default')).to.match(/may not ask for the limits of gateway \*/);
+    expect(ofService('limits-of-infra.svc', 'other/edge')).to.match(/may not ask for the limits of gateway other/);
+    expect(ofService('spiffe://prod/ns/a/sa/any', 'default')).to.match(/may not ask for the limits/);
+    expect(refusal('limits.svc', 'infra/edge')).to.match(/may not ask for gateway/);
+  });
+
   it('says which rule is wrong', () => {
     const cases: [string, RegExp][] = [
       ['{san: a}', /a list of rules is expected/],
       ['- {san: a, gateways: [b], nodeIDs: [c]}', /rule 1: nodeIDs is not known/],
       ['- {san: a, gateways: [b]}\n- {gateways: [b]}', /rule 2: san must be/],
       ['- {san: a, gateways: []}', /gateways must be/],
+      ['- {san: a}', /gateways or limits must say/],
+      ['- {san: a, limits: all}', /limits must be a list/],
       ['- {san: a, gateways: [b], nodeIds: 7}', /nodeIds must be/],
       ['- [', /f\.yaml/],
     ];

@@ -1,5 +1,5 @@
 /** gRPC messages in the bytes of a stream: a flag, four bytes of length, the message. */
-import { GatewayError } from '../lib/errors.ts';
+import { GatewayError } from './errors.ts';
 
 /** Bytes in front of each message. */
 export const PREFIX_BYTES = 5;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { GatewayError } from '../../../src/lib/errors.ts';
-import { MessageReader, PREFIX_BYTES, writePrefix } from '../../../src/xds/framing.ts';
+import { MessageReader, PREFIX_BYTES, writePrefix } from '../../../src/lib/framing.ts';
 
 function frame(message: Uint8Array): Buffer {
   const bytes = Buffer.alloc(PREFIX_BYTES + message.length);
