@@ -17,14 +17,26 @@ const FEATURES = {
     extension: 'envoy.router.cluster_specifier_plugin.priority_group',
     what: 'the priority_group cluster specifier',
   },
+  /** The data path script as it is on older Envoys (older/). */
+  lua: {
+    since: '1.36.0',
+    extension: 'envoy.filters.http.lua',
+    what: 'Lua filters',
+  },
+  /** Every supported version has it, but an Envoy may be built without. */
   credential_injector: {
+    since: '1.36.0',
+    extension: 'envoy.filters.http.credential_injector',
+    what: 'the credential_injector filter',
+  },
+  credential_prefix: {
     since: '1.37.0',
     extension: 'envoy.filters.http.credential_injector',
     what: 'the credential_injector filter with a prefix of its header',
   },
   /** Every supported version has it, but an Envoy may be built without. */
   aws_request_signing: {
-    since: '1.36.0',
+    since: '1.37.0',
     extension: 'envoy.filters.http.aws_request_signing',
     what: 'the aws_request_signing filter',
   },
@@ -84,6 +96,11 @@ export function capabilitiesOf(version: string, extensions?: readonly string[]):
     return atLeast(version, feature.since) && (known === undefined || known.has(feature.extension));
   });
   return { version, features: new Set(features), key: contentHash(features.join(',')) };
+}
+
+/** Neither the script nor the failover as the newest Envoys have them: see older/. */
+export function isOlder({ features }: Capabilities): boolean {
+  return !features.has('lua_filter_context') || !features.has('priority_group');
 }
 
 function atLeast(version: string, since: string): boolean {

@@ -1,6 +1,7 @@
 import type { BackendIr, ConnectionIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
 import type { Capabilities } from './capabilities.ts';
+import { clusterFilterReferences, clusterFilters } from './cluster-filters.ts';
 import { loadAssignment, usesEds } from './endpoints.ts';
 import { METADATA_NAMESPACE, SENTINEL_HEADER } from './names.ts';
 import type { CompileOptions } from './options.ts';
@@ -17,7 +18,6 @@ import {
 } from './schema/index.ts';
 import { SENTINEL_SOCKET } from './sentinel.ts';
 import { upstreamTlsReferences, upstreamTlsSocket } from './tls.ts';
-import { upstreamFilterReferences, upstreamFilters } from './upstream-filters.ts';
 
 /** "No limit" for a circuit breaker: what Envoy's default of 3 retries and 1,024 requests would refuse is not retried. */
 const UNLIMITED = 4_294_967_295;
@@ -46,7 +46,7 @@ export function emitCluster(
     ...connectionSettings(backend.connection, withSentinel),
     ...sockets(backend, withSentinel, options),
     typed_extension_protocol_options: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(backend, isPlain),
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(backend, isPlain, capabilities),
     },
   };
   return {
@@ -56,7 +56,7 @@ export function emitCluster(
     requires: [
       ...(eds ? [{ type: 'endpoints', name: backend.name } as const] : []),
       ...upstreamTlsReferences(backend.tls),
-      ...upstreamFilterReferences(backend),
+      ...clusterFilterReferences(backend, capabilities),
     ],
   };
 }
@@ -198,7 +198,7 @@ function proxySocket(
   };
 }
 
-function protocolOptions(backend: BackendIr, isPlain: boolean): Any {
+function protocolOptions(backend: BackendIr, isPlain: boolean, capabilities: Capabilities): Any {
   const { connection, provider } = backend;
   const common = {
     ...(connection.idleTimeoutMs !== undefined && { idle_timeout: protoDuration(connection.idleTimeoutMs) }),
@@ -209,7 +209,7 @@ function protocolOptions(backend: BackendIr, isPlain: boolean): Any {
   const options: ExtensionsUpstreamsHttpV3HttpProtocolOptions = {
     ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
     ...protocol(backend),
-    ...(provider && { http_filters: upstreamFilters(backend, provider, isPlain) }),
+    ...(provider && { http_filters: clusterFilters(backend, provider, isPlain, capabilities) }),
     // The sentinel's 503 says that all endpoints are out already: it is no failure of an endpoint.
     ...(connection.outlier && {
       outlier_detection: {

@@ -2,13 +2,14 @@ import type { BackendIr, GatewayIr, InferenceRuleIr, SecretValues } from '../ir/
 import { type Finding, sortFindings } from '../lib/findings.ts';
 import { emitSigning } from './aws-signing.ts';
 import { backendNeeds } from './backend-needs.ts';
-import type { Capabilities } from './capabilities.ts';
+import { type Capabilities, isOlder } from './capabilities.ts';
 import { emitCluster } from './clusters.ts';
 import { costProblem } from './cost-facts.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
 import { clusterName } from './inference-route.ts';
 import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
+import { prefixedSecrets } from './older/cluster-filters.ts';
 import type { CompileOptions } from './options.ts';
 import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
@@ -38,8 +39,10 @@ export function compileGateway(
   const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
   const byName = new Map(backends.map((backend) => [backend.name, backend]));
   // Routes to the others are answered with 501, so their clusters would have no use.
-  const usable = backends.filter((backend) => backendNeeds(backend).every((need) => capabilities.features.has(need)));
-  const withSentinel = capabilities.features.has('priority_group') ? backendsThatFailOver(rules) : new Set<string>();
+  const usable = backends.filter((backend) =>
+    backendNeeds(backend, capabilities).every((need) => capabilities.features.has(need)),
+  );
+  const withSentinel = !isOlder(capabilities) ? backendsThatFailOver(rules) : new Set<string>();
   const resources: EnvoyResource[] = [];
   const findings: Finding[] = [...unlimited, ...rules.flatMap(costFindings)];
   for (const usableBackend of usable) {
@@ -58,6 +61,7 @@ export function compileGateway(
     }
   }
   for (const secret of gateway.secrets) if (secret.kind !== 'aws') resources.push(emitSecret(secret, secrets));
+  if (isOlder(capabilities)) resources.push(...prefixedSecrets(usable, secrets, capabilities));
   resources.push(...emitSigning(usable, secrets));
   if (options.rateLimit && asksService(gateway)) resources.push(rateLimitCluster(options.rateLimit));
   if (usable.some((backend) => withSentinel.has(backend.name)))

@@ -3,7 +3,7 @@ import { sortedBy } from '../lib/compare.ts';
 import { protoDuration } from '../lib/units.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { backendNeeds } from './backend-needs.ts';
-import type { Capabilities, EnvoyFeature } from './capabilities.ts';
+import { type Capabilities, type EnvoyFeature, isOlder } from './capabilities.ts';
 import { changedHeaders } from './changed-headers.ts';
 import { costFacts } from './cost-facts.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
@@ -11,6 +11,7 @@ import { routeFactsMetadata } from './lua.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { byApi } from './match-tree.ts';
 import { BACKEND_HEADER, CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER } from './names.ts';
+import { olderNeeds, olderRoute } from './older/route.ts';
 import type { CompileOptions } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
 import { limitFacts } from './rate-limit.ts';
@@ -45,12 +46,12 @@ export interface InferenceContext {
 
 /** Where an inference route leads: for each API to the backends that speak it, or to a 501 that says why not. */
 export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: InferenceContext): InferenceTarget {
-  const { backends, capabilities, options } = context;
+  const { backends, options } = context;
   const lacking = new Set<EnvoyFeature>();
   const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
   for (const served of servedClasses(rule, backends, options)) {
     const refs = served.serving.members.map(({ ref }) => ref);
-    const missing = refs.length === 0 ? [] : lackingFeatures(route, refs, backends, capabilities);
+    const missing = refs.length === 0 ? [] : lackingFeatures(route, rule, refs, context);
     for (const feature of missing) lacking.add(feature);
     const emitted =
       refs.length === 0 || missing.length > 0
@@ -68,16 +69,20 @@ export function routeAction(route: ConfigRouteV3Route): XdsTypeMatcherV3MatcherO
 
 function lackingFeatures(
   route: RouteIr,
+  rule: InferenceRuleIr,
   refs: readonly InferenceBackendIr[],
-  backends: ReadonlyMap<string, BackendIr>,
-  capabilities: Capabilities,
+  { backends, capabilities }: InferenceContext,
 ): EnvoyFeature[] {
   const needed = new Set<EnvoyFeature>(
-    refs.length > 1 ? ['lua_filter_context', 'priority_group'] : ['lua_filter_context'],
+    isOlder(capabilities)
+      ? olderNeeds(route, rule, refs)
+      : refs.length > 1
+        ? ['lua_filter_context', 'priority_group']
+        : ['lua_filter_context'],
   );
   for (const ref of refs) {
     const backend = backends.get(ref.backend);
-    for (const feature of backend ? backendNeeds(backend) : []) needed.add(feature);
+    for (const feature of backend ? backendNeeds(backend, capabilities) : []) needed.add(feature);
   }
   for (const feature of limitNeeds(route)) needed.add(feature);
   return [...needed].filter((feature) => !capabilities.features.has(feature));
@@ -95,7 +100,7 @@ function servingRoute(
   route: RouteIr,
   rule: InferenceRuleIr,
   refs: readonly InferenceBackendIr[],
-  { backends, plain }: InferenceContext,
+  { backends, plain, capabilities }: InferenceContext,
 ): ConfigRouteV3Route {
   const used = refs.flatMap((ref) => backends.get(ref.backend) ?? []);
   const alone = used.find(({ name }) => plain.has(name));
@@ -103,7 +108,8 @@ function servingRoute(
     rule.requestTimeoutMs === 0 ? UNBOUNDED_IDLE_TIMEOUT_MS : Math.max(MIN_IDLE_TIMEOUT_MS, rule.requestTimeoutMs);
   const retry = retryPolicy(rule.retry, refs.length, rule.streamIdleTimeoutMs);
   const limits = limitFacts(route, rule, used[0]?.displayName ?? '');
-  return {
+  const facts = { ...routeFacts(rule, refs, backends), ...(limits && { limits }) };
+  const compiled: ConfigRouteV3Route = {
     name: route.name,
     match: { prefix: '/' },
     route: {
@@ -113,11 +119,7 @@ function servingRoute(
       idle_timeout: protoDuration(idleMs),
       ...(retry && { retry_policy: retry }),
     },
-    metadata: routeFactsMetadata({
-      ...routeFacts(rule, refs, backends),
-      ...(alone && { only: alone.displayName, refs: {} }),
-      ...(limits && { limits }),
-    }),
+    metadata: routeFactsMetadata({ ...facts, ...(alone && { only: alone.displayName, refs: {} }) }),
     ...limitsOfRoute(route),
     ...(alone && {
       request_headers_to_remove: strippedHeaders(alone).filter((name) => !REMOVED_EVERYWHERE.includes(name)),
@@ -129,6 +131,12 @@ function servingRoute(
     // The sentinel's mark, and what only the script may say, which sees the answer after this.
     response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER],
   };
+  if (alone !== undefined || !isOlder(capabilities)) return compiled;
+  const members = refs.flatMap((ref) => {
+    const backend = backends.get(ref.backend);
+    return backend ? [{ ...backend, name: clusterName(rule, ref) }] : [];
+  });
+  return olderRoute(compiled, facts, members);
 }
 
 /** Whether the name of the endpoint that Envoy has chosen is to be the `:authority`; without the script it always is. */

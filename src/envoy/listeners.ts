@@ -1,10 +1,11 @@
 import type { FilterChainIr, GatewayIr, ListenerIr } from '../ir/index.ts';
 import { accessLog } from './access-log.ts';
-import type { Capabilities } from './capabilities.ts';
+import { type Capabilities, isOlder } from './capabilities.ts';
 import { limitFilters } from './limits.ts';
 import { localReplies } from './local-replies.ts';
 import { luaFilter } from './lua.ts';
 import { PATH_HEADER, ROUTER_FILTER } from './names.ts';
+import { olderScript } from './older/script.ts';
 import type { EnvoyResource } from './resource.ts';
 import {
   type Any,
@@ -119,7 +120,9 @@ function httpFilters(
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const inference = chain.hosts.some((host) => host.routes.some((route) => route.match.inference));
   return [
-    ...(inference && capabilities.features.has('lua_filter_context') ? [luaFilter()] : []),
+    ...(inference && capabilities.features.has('lua')
+      ? [isOlder(capabilities) ? olderScript('listener') : luaFilter()]
+      : []),
     ...limitFilters(chain, gateway),
     {
       name: ROUTER_FILTER,

@@ -24,6 +24,8 @@ export interface RouteFacts {
   readonly not_found?: boolean;
   /** Name, as users see it, of the one backend, where its attempts need no script. */
   readonly only?: string;
+  /** The one backend, asked once, on Envoys whose clusters have no script (older/). */
+  readonly sole?: BackendFacts;
   /** A request that asks for what a provider cannot do is refused where it is translated. */
   readonly refuse_unsupported?: boolean;
   /** Streams are made to report their usage. */

@@ -10,7 +10,7 @@ import {
 } from './schema/index.ts';
 
 /** The data path script: an asset of this room, read once. */
-const SCRIPT = readFileSync(new URL('./lua/gateway.lua', import.meta.url), 'utf8');
+export const SCRIPT = readFileSync(new URL('./lua/gateway.lua', import.meta.url), 'utf8');
 
 /** The script as a filter of a connection manager, or of a cluster whose facts it is told. */
 export function luaFilter(facts?: BackendFacts): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {

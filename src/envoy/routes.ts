@@ -142,7 +142,7 @@ function takesInferencePath({ method, path }: MatchIr, prefixes: EndpointPrefixe
  * routes take the body limit of their virtual host. An Envoy that cannot run the script says so.
  */
 function unreadRoute(endpoint: ApiEndpoint, { capabilities }: RouteContext): XdsTypeMatcherV3MatcherOnMatch {
-  if (capabilities.features.has('lua_filter_context')) {
+  if (capabilities.features.has('lua')) {
     return routeAction({
       name: 'headgate/unread',
       match: { prefix: '/' },

@@ -60,12 +60,15 @@ export function upstreamFilters(
       ? [credentialFilter(backend.credential, isPlain)]
       : []),
     ...(backend.signing ? [signingFilter(backend.signing)] : []),
-    {
-      name: 'envoy.filters.http.upstream_codec',
-      typed_config: typedAny('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
-    },
+    CODEC_FILTER,
   ];
 }
+
+/** The last of every cluster's filters. */
+export const CODEC_FILTER: ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter = {
+  name: 'envoy.filters.http.upstream_codec',
+  typed_config: typedAny('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', {}),
+};
 
 export function upstreamFilterReferences(backend: BackendIr): ResourceReference[] {
   const { credential, provider } = backend;
@@ -73,12 +76,12 @@ export function upstreamFilterReferences(backend: BackendIr): ResourceReference[
   return signingReferences(backend);
 }
 
-function mayUseConfigured(credential: CredentialIr): boolean {
+export function mayUseConfigured(credential: CredentialIr): boolean {
   return credential.override?.fallbackToConfigured ?? true;
 }
 
 /** Adds the configured credential: where the script left the header free, or in any case. */
-function credentialFilter(
+export function credentialFilter(
   credential: CredentialIr,
   overwrite: boolean,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
@@ -98,7 +101,7 @@ function credentialFilter(
   };
 }
 
-function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
+export function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
   const { credential } = backend;
   const override = credential?.override;
   const host = backendHost(backend);

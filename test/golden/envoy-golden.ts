@@ -36,12 +36,18 @@ export function environmentInput(): string {
   return yaml;
 }
 
-/** Inputs that are compiled for an older Envoy too; all are for the newest. */
-const OLD_ENVOY = '1.38.3';
-const FOR_OLD_ENVOY: ReadonlySet<string> = new Set(['quickstart', 'failover', 'http-route', 'plain-and-ai']);
+/** Inputs that are compiled for older Envoys too; all are for the newest. */
+const OLDER_ENVOYS: Readonly<Record<string, readonly string[]>> = {
+  quickstart: ['1.36.4', '1.38.3'],
+  failover: ['1.36.4', '1.38.3'],
+  'http-route': ['1.38.3'],
+  'plain-and-ai': ['1.38.3'],
+  mutations: ['1.38.3'],
+  'credential-override': ['1.36.4'],
+};
 
 export function versionsOf(name: string): string[] {
-  return FOR_OLD_ENVOY.has(name) ? [NEWEST_ENVOY, OLD_ENVOY] : [NEWEST_ENVOY];
+  return [NEWEST_ENVOY, ...(OLDER_ENVOYS[name] ?? [])];
 }
 
 /** Names of the golden inputs of a folder. */
@@ -134,8 +140,14 @@ function shownResources(resources: readonly EnvoyResource[], type: ResourceType)
 
 function legible(key: string, value: unknown): unknown {
   if (value === SCRIPT) return '<gateway.lua>';
+  if (typeof value === 'string' && value.startsWith(SCRIPT)) return olderScriptName(value);
   // Facts travel as text.
   return key === 'facts' && typeof value === 'string' ? JSON.parse(value) : value;
+}
+
+function olderScriptName(text: string): string {
+  const role = ['listener'].find((one) => text.endsWith(readFileSync(`src/envoy/older/${one}.lua`, 'utf8')));
+  return role === undefined ? text : `<gateway.lua and older/${role}.lua>`;
 }
 
 /** As the admin API shows them. */

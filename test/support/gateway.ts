@@ -50,6 +50,7 @@ export interface TestGateway {
 /** Starts control plane and Envoy on free ports; the ports of listeners stand in the YAML. */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const env = options.env ?? {};
+  const version = options.envoyVersion ?? process.env.HEADGATE_TEST_ENVOY;
   const read = (yaml: string): Promise<ReadResult> => readSources(['-'], { env, stdin: async () => yaml });
   const first = await read(options.yaml);
   if (!first.ok) throw new Error(first.findings.map(formatFinding).join('\n'));
@@ -84,7 +85,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
   const envoy = await startEnvoy({
     bootstrap: { ...bootstrap },
     ...(options.envoyEnv !== undefined && { env: options.envoyEnv }),
-    ...(options.envoyVersion !== undefined && { version: options.envoyVersion }),
+    ...(version !== undefined && { version }),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
   }).catch(async (error: unknown) => {
     const findings = controlPlane.status().findings.map(formatFinding);

@@ -101,9 +101,10 @@ describe('a fleet', function () {
 
       expect(new Set(plane.codes())).to.deep.equal(new Set(['HG0601']));
       const [finding] = plane.controlPlane.status().findings;
-      expect(finding).to.include({ object: 'AIGatewayRoute/default/one', scope: `Envoy ${OLD_ENVOY}` });
+      expect(finding).to.include({ object: 'AIGatewayRoute/default/two', scope: `Envoy ${OLD_ENVOY}` });
       await again.stop();
-      const { status, json } = await postJson(port, '/v1/chat/completions', chat('one'));
+      expect((await postJson(port, '/v1/chat/completions', chat('one'))).status).to.equal(200);
+      const { status, json } = await postJson(port, '/v1/chat/completions', chat('two'));
       expect(status).to.equal(501);
       expect(json).to.have.nested.property('error.code', 'not_implemented');
       const plain = await request({ port, path: '/v1/models/plain' });

@@ -113,7 +113,7 @@ describe('cli: explain', () => {
     const translation = await answered(['--model', 'claude', '/v1/chat/completions']);
     expect(translation).to.include({ status: 501 });
     expect(translation.message).to.contain('default/claude speaks Anthropic');
-    const old = await answered(['--envoy-version', '1.38.3', '--model', 'gpt', '/v1/chat/completions']);
+    const old = await answered(['--envoy-version', '1.35.0', '--model', 'gpt', '/v1/chat/completions']);
     expect(old).to.include({ status: 501 });
     expect(await answered(['/v1/models?limit=5'])).to.deep.equal({
       kind: 'models',

@@ -61,7 +61,7 @@ describe('cli: validate', () => {
   });
 
   it('says which form each rule takes on which Envoy', async () => {
-    const args = ['validate', '-o', 'json', '--envoy-version', '1.38.3', '--envoy-version', 'v1.40', yamlFile(CHAT)];
+    const args = ['validate', '-o', 'json', '--envoy-version', '1.35.0', '--envoy-version', 'v1.40', yamlFile(CHAT)];
     const { code, stdout } = await headgate(args);
     const { routes, findings } = JSON.parse(stdout);
     const forms = routes.map((r: { rule: string; envoyVersion: string; form: string; apis: string[] }) => [
@@ -71,13 +71,13 @@ describe('cli: validate', () => {
       r.apis.join(),
     ]);
     expect(forms).to.deep.equal([
-      ['rule/0', '1.38.3', '501', ''],
-      ['rule/1', '1.38.3', '501', ''],
+      ['rule/0', '1.35.0', '501', ''],
+      ['rule/1', '1.35.0', '501', ''],
       ['rule/0', '1.40.0', 'native', 'openai'],
       ['rule/1', '1.40.0', 'native', 'anthropic'],
     ]);
     expect(findings.map((f: { code: string; scope: string }) => `${f.code} ${f.scope}`)).to.include(
-      'HG0601 Envoy 1.38.3',
+      'HG0601 Envoy 1.35.0',
     );
     expect(findings[0].place.line).to.be.greaterThan(1);
     expect(code).to.equal(1);

@@ -1,0 +1,30 @@
+-- Stands behind gateway.lua, in one text with it, in the connection managers of Envoys whose filters have no context and
+-- share no VM. A rule with one backend that is asked once needs no script of its cluster: the request is made that
+-- provider's own before it is routed.
+
+on_request = function(handle)
+  listener_request(handle)
+  local route = facts_of(handle:metadata())
+  if route and route.sole then backend_request(handle, route.sole) end
+end
+
+-- The route tells by the response flags whether the one backend has answered or Envoy. Of one that served listener_response
+-- tells.
+local function note_sole_answer(handle, backend)
+  local headers = handle:headers()
+  local flags = headers:get('x-headgate-backend')
+  local status = headers:get(':status')
+  headers:remove('x-headgate-backend')
+  if flags == '-' and byte(status) < 52 then return end -- below 400
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local notes = metadata:get(NS)
+  if not notes or notes.tried ~= backend.name then return end
+  local outcome = flags == '-' and status or flags == 'UH' and 'no-endpoint' or 'no-answer'
+  metadata:set(NS, 'tried', backend.name .. '=' .. outcome)
+end
+
+on_response = function(handle)
+  local route = facts_of(handle:metadata())
+  if route and route.sole then note_sole_answer(handle, route.sole) end
+  listener_response(handle)
+end

@@ -1,0 +1,44 @@
+import type { BackendIr, InferenceBackendIr, InferenceRuleIr, RouteIr } from '../../ir/index.ts';
+import type { EnvoyFeature } from '../capabilities.ts';
+import { routeFactsMetadata } from '../lua.ts';
+import type { BackendFacts, RouteFacts } from '../lua-facts.ts';
+import { BACKEND_HEADER } from '../names.ts';
+import type { ConfigRouteV3Route } from '../schema/index.ts';
+import { backendFacts } from '../upstream-filters.ts';
+
+/** What a rule asks of an older Envoy, beside what its backends do. */
+export function olderNeeds(
+  { limits }: RouteIr,
+  rule: InferenceRuleIr,
+  refs: readonly InferenceBackendIr[],
+): EnvoyFeature[] {
+  const isLimited = limits !== undefined && limits.global.length + limits.local.length > 0;
+  return isAskedOnce(rule, refs) && !isLimited ? ['lua'] : ['lua_filter_context', 'priority_group'];
+}
+
+/**
+ * A route as newer Envoys have it, made one for those whose clusters have no script. `members`: the backends of the rule
+ * under the names of their clusters.
+ */
+export function olderRoute(
+  route: ConfigRouteV3Route,
+  facts: RouteFacts,
+  members: readonly BackendIr[],
+): ConfigRouteV3Route {
+  const [sole] = members.flatMap(factsOf);
+  return {
+    ...route,
+    metadata: routeFactsMetadata({ ...facts, ...(sole && { sole }) }),
+    // Tells the script whether the backend has answered or Envoy; the script puts the name in its place.
+    response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: '%RESPONSE_FLAGS%' } }],
+  };
+}
+
+/** One backend and one attempt: the request can be made that provider's own before it is routed. */
+function isAskedOnce({ retry }: InferenceRuleIr, refs: readonly InferenceBackendIr[]): boolean {
+  return refs.length === 1 && (retry.numRetries ?? retry.attemptsPerBackend - 1) === 0;
+}
+
+function factsOf(backend: BackendIr): BackendFacts[] {
+  return backend.provider ? [backendFacts(backend, backend.provider)] : [];
+}
