@@ -58,6 +58,11 @@ const FEATURES = {
     extension: 'envoy.filters.http.ratelimit',
     what: 'rate limits by ranges of addresses',
   },
+  retry_after: {
+    since: '1.40.0',
+    extension: 'envoy.filters.http.ratelimit',
+    what: 'Retry-After of rate limits',
+  },
   forward_proxy: {
     since: '1.38.0',
     extension: 'envoy.transport_sockets.http_11_proxy',

@@ -1,7 +1,7 @@
 /** Where limits meet the rest of the configuration: filters of a chain, settings of a route, what an Envoy lacks. */
 import type { FilterChainIr, GatewayIr, LimitsIr, RouteIr } from '../ir/index.ts';
 import type { Finding } from '../lib/findings.ts';
-import type { EnvoyFeature } from './capabilities.ts';
+import type { Capabilities, EnvoyFeature } from './capabilities.ts';
 import { localLimitFilter, routeLocalLimits } from './local-limit.ts';
 import type { CompileOptions } from './options.ts';
 import { rateLimitFilter, routeRateLimits } from './rate-limit.ts';
@@ -11,11 +11,12 @@ import type { Any, ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter } f
 export function limitFilters(
   { hosts }: FilterChainIr,
   gateway: GatewayIr,
+  capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const limits = hosts.flatMap(({ routes }) => routes.flatMap((route) => route.limits ?? []));
   return [
     ...(limits.some(({ local }) => local.length > 0) ? [localLimitFilter()] : []),
-    ...(limits.some(({ global }) => global.length > 0) ? [rateLimitFilter(gateway)] : []),
+    ...(limits.some(({ global }) => global.length > 0) ? [rateLimitFilter(gateway, capabilities)] : []),
   ];
 }
 

@@ -123,7 +123,7 @@ function httpFilters(
     ...(inference && capabilities.features.has('lua')
       ? [isOlder(capabilities) ? olderScript('listener') : luaFilter()]
       : []),
-    ...limitFilters(chain, gateway),
+    ...limitFilters(chain, gateway, capabilities),
     {
       name: ROUTER_FILTER,
       typed_config: typedAny('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),

@@ -11,6 +11,7 @@ import {
   type ReserveIr,
   type RouteIr,
 } from '../ir/index.ts';
+import type { Capabilities } from './capabilities.ts';
 import { costFacts } from './cost-facts.ts';
 import { arrivalFormat, knownKey, notedHits, notedKey, settlingFormat } from './limit-cel.ts';
 import { type DescriptorSource, descriptorActions, notedEntry } from './limit-descriptors.ts';
@@ -30,9 +31,10 @@ const TIMEOUT = '0.25s';
 const RESERVED_AT = '@';
 
 /** The filter that asks the service; it does nothing on routes without limits. */
-export function rateLimitFilter({
-  refuseUnlimited,
-}: Pick<GatewayIr, 'refuseUnlimited'>): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+export function rateLimitFilter(
+  { refuseUnlimited }: Pick<GatewayIr, 'refuseUnlimited'>,
+  { features }: Pick<Capabilities, 'features'>,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return {
     name: RATE_LIMIT_FILTER,
     typed_config: typedAny('envoy.extensions.filters.http.ratelimit.v3.RateLimit', {
@@ -40,7 +42,7 @@ export function rateLimitFilter({
       timeout: TIMEOUT,
       ...(refuseUnlimited && { failure_mode_deny: true, status_on_error: { code: 'ServiceUnavailable' } }),
       enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
-      enable_retry_after_header: true,
+      ...(features.has('retry_after') && { enable_retry_after_header: true }),
       disable_x_envoy_ratelimited_header: true,
       rate_limit_service: {
         transport_api_version: 'V3',
