@@ -8,6 +8,8 @@ import { GatewayError } from '../lib/errors.ts';
 export interface ReadinessCheck {
   readonly name: string;
   readonly ok: boolean;
+  /** A part of it fails, and the server serves on. */
+  readonly impaired?: boolean;
   readonly message?: string;
 }
 
@@ -54,7 +56,8 @@ function createApp(view: AdminView): Hono {
     const checks = view.readiness();
     const ready = checks.every((check) => check.ok);
     const lines = checks.map(
-      (check) => `[${check.ok ? '+' : '-'}] ${check.name}${check.message ? `: ${check.message}` : ''}`,
+      (check) =>
+        `[${check.ok ? (check.impaired ? '!' : '+') : '-'}] ${check.name}${check.message ? `: ${check.message}` : ''}`,
     );
     const text = c.req.query('verbose') === undefined ? [] : lines;
     return c.text(`${[...text, ready ? 'ok' : 'not ready'].join('\n')}\n`, ready ? 200 : 503);

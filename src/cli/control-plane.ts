@@ -1,6 +1,6 @@
 /** The control plane as one piece: a source on one side, an xDS server on the other, and the state between them. */
 
-import { createTokens } from '../credentials/index.ts';
+import { createTokens, type TokenStatus } from '../credentials/index.ts';
 import { type Capabilities, type CompileOptions, capabilitiesOf, NEWEST_ENVOY } from '../envoy/index.ts';
 import { type LimitsConfig, limitsOf } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
@@ -76,6 +76,8 @@ export interface ControlPlaneStatus {
   readonly inPart: boolean;
   readonly gateways: readonly string[];
   readonly findings: readonly Finding[];
+  /** Of clouds, as BackendSecurityPolicies need them. */
+  readonly tokens: readonly TokenStatus[];
   /** What proxies do not get, because proxies rejected it. */
   readonly withheld: readonly Withheld[];
   /** Changes that only some proxies have so far. */
@@ -363,6 +365,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         inPart,
         gateways: gatewayKeys(),
         findings: findingsNow(),
+        tokens: tokens.status(),
         withheld: xds.withheld(),
         rollouts: xds.rollouts(),
         // A proxy names about a thousand extensions; none of them says how it is.

@@ -1,5 +1,5 @@
 /** The control plane with its admin API, as `serve` and `run` start it. */
-import { createAdminServer } from '../admin/index.ts';
+import { createAdminServer, type ReadinessCheck } from '../admin/index.ts';
 import { configDump } from '../envoy/config-dump.ts';
 import { type CompileOptions, DEFAULT_COMPILE_OPTIONS, type RateLimitAddress } from '../envoy/index.ts';
 import { API_VERSION } from '../envoy/schema/index.ts';
@@ -14,6 +14,7 @@ import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import type { TranslatedRevision } from './revisions.ts';
 import type { ServerSecurity } from './server-security.ts';
 import { createStateStore } from './state-store.ts';
+import { tokenText } from './token-text.ts';
 import { VERSION } from './version.ts';
 
 export interface ServerOptions {
@@ -52,7 +53,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { tls, authorize, adminToken } = security;
   const version = VERSION;
   const metrics = createMetrics({ version, envoyApi: API_VERSION }, () => {
-    const { nodes, staleSince, findings, served, withheld, rollouts } = controlPlane.status();
+    const { nodes, staleSince, findings, served, withheld, rollouts, tokens } = controlPlane.status();
     const ofLevel = (level: Finding['level']): number => findings.filter((finding) => finding.level === level).length;
     return {
       ...(served && { revision: served }),
@@ -61,6 +62,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       rollouts: rollouts.length,
       waiting: nodes.filter((node) => node.waiting).length,
       staleSeconds: staleSince === undefined ? 0 : (Date.now() - Date.parse(staleSince)) / 1000,
+      tokens,
       findings: { error: ofLevel('error'), warning: ofLevel('warning'), info: ofLevel('info') },
     };
   });
@@ -88,6 +90,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     readiness: () => [
       { name: 'source', ...sourceState(controlPlane) },
       { name: 'xds', ok: xds !== undefined, message: xds === undefined ? 'not listening' : formatAddress(xds) },
+      ...tokenChecks(controlPlane),
     ],
     configDump: (of) => {
       const view = of.node === undefined ? controlPlane.view(of.gateway ?? '') : controlPlane.viewOfNode(of.node);
@@ -124,6 +127,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 function compileOptions({ sentinelPort, rateLimit }: ServerOptions): CompileOptions {
   const { rateLimit: _assumed, ...rest } = DEFAULT_COMPILE_OPTIONS;
   return { ...rest, sentinelPort, ...(rateLimit && { rateLimit }) };
+}
+
+/** A token that is missing takes its own backends out of service, not the server. */
+function tokenChecks(controlPlane: ControlPlane): ReadinessCheck[] {
+  return controlPlane.status().tokens.map((token) => ({
+    name: `token of ${token.object}`,
+    ok: true,
+    impaired: token.state !== 'valid' || token.failure !== undefined,
+    message: tokenText(token),
+  }));
 }
 
 function sourceState(controlPlane: ControlPlane): { ok: boolean; message: string } {

@@ -21,6 +21,8 @@ export interface MetricsReading {
   /** Resources that proxies do not get because proxies rejected them, and changes that only some proxies have. */
   readonly withheld?: number;
   readonly rollouts?: number;
+  /** Tokens of clouds, by the policy that they are for; times are ISO 8601. */
+  readonly tokens?: readonly { readonly object: string; readonly state: string; readonly expiresAt?: string }[];
   readonly findings: Readonly<Record<'error' | 'warning' | 'info', number>>;
 }
 
@@ -61,6 +63,18 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     name: 'credential_token_fetches_total',
     help: 'Tokens of clouds that were asked for, by what became of it.',
     labelNames: ['result'],
+    registers,
+  });
+  const tokenStates = new Gauge({
+    name: 'credential_tokens',
+    help: 'Tokens of clouds, by how they are doing: missing ones leave their backends out.',
+    labelNames: ['state'],
+    registers,
+  });
+  const tokenEnds = new Gauge({
+    name: 'credential_token_expiry_timestamp_seconds',
+    help: 'When the token of a policy ends.',
+    labelNames: ['policy'],
     registers,
   });
   const clients = new Gauge({ name: 'xds_clients', help: 'Connected proxies.', labelNames: ['state'], registers });
@@ -104,6 +118,13 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
       stale.set(reading.staleSeconds);
       withheld.set(reading.withheld ?? 0);
       rollouts.set(reading.rollouts ?? 0);
+      tokenEnds.reset();
+      for (const state of ['valid', 'waiting', 'missing']) {
+        tokenStates.set({ state }, reading.tokens?.filter((token) => token.state === state).length ?? 0);
+      }
+      for (const { object, expiresAt } of reading.tokens ?? []) {
+        if (expiresAt !== undefined) tokenEnds.set({ policy: object }, Date.parse(expiresAt) / 1000);
+      }
       // One series at a time.
       served.reset();
       if (reading.revision) served.set({ revision: reading.revision.hash, commit: reading.revision.commit ?? '' }, 1);

@@ -5,6 +5,7 @@ import { type AdminFlags, addAdminOptions } from '../admin-options.ts';
 import type { ControlPlaneStatus } from '../control-plane.ts';
 import type { CliIo } from '../io.ts';
 import { formatTable, isMachineFormat, type OutputFormat, outputOption, writeDocuments } from '../output.ts';
+import { tokenText } from '../token-text.ts';
 
 interface StatusFlags extends AdminFlags {
   readonly output?: OutputFormat;
@@ -40,13 +41,15 @@ async function runStatus(flags: StatusFlags, io: CliIo): Promise<void> {
 }
 
 function statusText(status: ControlPlaneStatus): string {
-  const { staleSince, inPart, gateways, nodes, findings, withheld, rollouts } = status;
+  const { staleSince, inPart, gateways, nodes, findings, tokens, withheld, rollouts } = status;
   const lines = [
     revisionLine(status),
     ...(staleSince === undefined ? [] : [`Stale     a newer one is not served, since ${staleSince}`]),
     ...(inPart ? ['Part      only what could be read of the source is served'] : []),
     `Gateways  ${gateways.join(', ') || 'none'}`,
     `Findings  ${countFindings(findings)}`,
+    // A server of an earlier version tells of none.
+    ...(tokens ?? []).map((token) => `Token     ${token.object}: ${tokenText(token)} (${token.source})`),
     ...withheld.map(withheldLine),
     ...rollouts.map(rolloutLine),
   ];

@@ -75,6 +75,8 @@ describe('admin API', () => {
     expect(await ask('/readyz')).to.deep.equal({ status: 503, text: 'not ready\n' });
     const text = '[+] source: revision 1\n[-] xds: not listening\nnot ready\n';
     expect(await ask('/readyz?verbose')).to.deep.equal({ status: 503, text });
+    checks = [{ name: 'token', ok: true, impaired: true, message: 'missing' }];
+    expect(await ask('/readyz?verbose')).to.deep.equal({ status: 200, text: '[!] token: missing\nok\n' });
   });
 
   it('answers mistakes with JSON that says what is wrong', async () => {

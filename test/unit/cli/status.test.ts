@@ -11,6 +11,7 @@ const QUIET: ControlPlaneStatus = {
   inPart: false,
   gateways: ['infra/edge'],
   findings: [],
+  tokens: [],
   withheld: [],
   rollouts: [],
   nodes: [],
@@ -73,6 +74,26 @@ describe('cli: status of a server', () => {
     const saved = { hash: 'h0', commit: 'abc', savedAt: '2026-01-01T00:00:00.000Z' };
     const { stdout } = await headgate(await status({ saved }));
     expect(stdout).to.match(/^Revision {2}h0 \(commit abc\), from disk as of 2026-01-01T00:00:00.000Z: the source/);
+  });
+
+  it('says how each token is doing', async () => {
+    const at = '2026-01-01T00:00:00.000Z';
+    const common = { object: 'BackendSecurityPolicy/infra/azure', source: 'Entra ID client secret, client c' };
+    const failure = { at, message: 'login answered 401 invalid_client' };
+    const cases = [
+      [{ state: 'valid', expiresAt: at }, `until ${at}`],
+      [
+        { state: 'valid', expiresAt: at, failure },
+        `until ${at}, not renewed at ${at}: login answered 401 invalid_client`,
+      ],
+      [{ state: 'waiting' }, 'asked for'],
+      [{ state: 'missing', failure }, `missing, at ${at}: login answered 401 invalid_client`],
+    ] as const;
+    for (const [token, words] of cases) {
+      const { stdout } = await headgate(await status({ tokens: [{ ...common, ...token }] }));
+      expect(stdout).to.contain(`Token     BackendSecurityPolicy/infra/azure: ${words} (${common.source})\n`);
+      await server?.close();
+    }
   });
 
   it('takes the token from a file', async () => {
