@@ -3,6 +3,7 @@ import type { ApiFamily } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
 import {
   ATTEMPT_ATTRIBUTE,
+  BETA_ATTRIBUTE,
   headerAttribute,
   PROVIDER_ATTRIBUTE,
   READ_HEADERS,
@@ -70,7 +71,7 @@ function processingFilter(
       request_trailer_mode: 'SKIP',
       response_trailer_mode: 'SKIP',
     },
-    request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE],
+    request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE, BETA_ATTRIBUTE],
     response_attributes: READ_HEADERS.map(headerAttribute),
     message_timeout: protoDuration(MESSAGE_TIMEOUT_MS),
     metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },

@@ -1,7 +1,13 @@
 import { API_ENDPOINTS, type EndpointName, type ProviderIr } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { createLru } from '../lib/lru.ts';
-import { ATTEMPT_ATTRIBUTE, headerAttribute, PROVIDER_ATTRIBUTE, READ_HEADERS } from '../providers/attempt-facts.ts';
+import {
+  ATTEMPT_ATTRIBUTE,
+  BETA_ATTRIBUTE,
+  headerAttribute,
+  PROVIDER_ATTRIBUTE,
+  READ_HEADERS,
+} from '../providers/attempt-facts.ts';
 import type { Attempt } from '../providers/translation.ts';
 
 const ENDPOINTS: ReadonlySet<string> = new Set(API_ENDPOINTS.map(({ name }) => name));
@@ -12,7 +18,7 @@ const providers = createLru<ProviderIr>(1000);
 /** What Envoy tells of an attempt. Errors: GatewayError `unavailable` where it tells something else. */
 export function readAttempt(
   attributes: ReadonlyMap<string, string>,
-): Pick<Attempt, 'endpoint' | 'provider' | 'unsupported'> {
+): Pick<Attempt, 'endpoint' | 'provider' | 'unsupported' | 'betas'> {
   const [endpoint = '', policy] = attributes.get(ATTEMPT_ATTRIBUTE)?.split(' ') ?? [];
   const provider = attributes.get(PROVIDER_ATTRIBUTE);
   if (!isEndpoint(endpoint) || provider === undefined) {
@@ -22,6 +28,7 @@ export function readAttempt(
     endpoint,
     provider: providers.take(provider, () => JSON.parse(provider) as ProviderIr),
     unsupported: policy === 'refuse' ? 'refuse' : 'report',
+    betas: (attributes.get(BETA_ATTRIBUTE) ?? '').split(',').flatMap((beta) => beta.trim() || []),
   };
 }
 

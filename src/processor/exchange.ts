@@ -63,7 +63,7 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
 
   function onRequest({ body, endOfStream, attributes }: ProcessingRequest): void {
     if (!endOfStream || underway) throw new GatewayError('invalid_input', 'a request body has to come as a whole');
-    const { endpoint, provider, unsupported } = readAttempt(attributes);
+    const { endpoint, ...attempt } = readAttempt(attributes);
     if (statistics.open > options.maxExchanges) {
       statistics.overloads += 1;
       refuse(endpoint, OVERLOADED);
@@ -71,9 +71,8 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     }
     try {
       const translation = options.createTranslation({
+        ...attempt,
         endpoint,
-        provider,
-        unsupported,
         requestId: newId(),
         nowSeconds: Math.floor(Date.now() / 1000),
       });

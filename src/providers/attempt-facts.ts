@@ -16,6 +16,9 @@ export const ATTEMPT_KEY = 'attempt';
 export const PROVIDER_ATTRIBUTE = `xds.cluster_metadata.filter_metadata['${NAMESPACE}']['${PROVIDER_KEY}']`;
 export const ATTEMPT_ATTRIBUTE = `metadata.filter_metadata['${NAMESPACE}']['${ATTEMPT_KEY}']`;
 
+/** The client's header that asks for betas of Anthropic's, separated by commas. */
+export const BETA_ATTRIBUTE = `request.headers['anthropic-beta']`;
+
 /** Headers of answers that translations read: AWS tells the type of a failure and the id of an answer there alone. */
 export const READ_HEADERS: readonly string[] = [':status', 'content-type', 'x-amzn-errortype', 'x-amzn-requestid'];
 

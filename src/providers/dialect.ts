@@ -19,6 +19,8 @@ export interface DialectContext {
   /** The model that is asked for at the provider, after every override. */
   readonly model: string;
   readonly unsupported: Unsupported;
+  /** Betas of Anthropic's that the client asks for by a header. */
+  readonly betas?: readonly string[];
 }
 
 /** Facts of the exchange for what is said to the client. */
@@ -82,6 +84,8 @@ export interface StreamReader {
 
 /** A conversion of one whole body each way, for endpoints that hold no conversation and do not stream. */
 export interface WholeConversion {
+  /** The path for a model, where that of the facts will not do. */
+  readonly path?: (model: string) => string | undefined;
   /** `body`: the client's. Errors: GatewayError `invalid_input` for what the provider cannot carry at all. */
   readonly writeRequest: (body: JsonObject, context: DialectContext) => JsonObject;
   /** The client's answer out of the provider's. Errors: GatewayError `provider_failed` for an answer of another shape. */

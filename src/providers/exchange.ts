@@ -164,6 +164,26 @@ export function jsonResponse(
   });
 }
 
+/** An answer that is one JSON object and stays as it is; what is none becomes a failure in the client's words. */
+export function passJson(
+  status: number,
+  headers: ReadonlyMap<string, string>,
+  writeError: ErrorWriter,
+): TranslatedResponse {
+  return wholeResponse(status, {
+    contentType: 'application/json',
+    maxBytes: MAX_ANSWER_BYTES,
+    write(body) {
+      try {
+        readAnswerBody(body, headers);
+        return { status, text: decoder.decode(body) };
+      } catch (caught) {
+        return { status: 502, text: JSON.stringify(writeError(failureOf(caught))) };
+      }
+    },
+  });
+}
+
 function answerText(answer: JsonObject): string {
   try {
     return JSON.stringify(answer);

@@ -26,7 +26,9 @@ export function translateConversation(attempt: Attempt, client: ClientDialect, p
     request(bytes) {
       const unsupported = collectUnsupported(client.fieldNames);
       const request = client.readRequest(readBody(bytes), unsupported);
-      const body = provider.writeRequest(request, { provider: attempt.provider, model: request.model, unsupported });
+      const betas = attempt.betas ?? [];
+      const facts = { provider: attempt.provider, model: request.model, unsupported, betas };
+      const body = provider.writeRequest(request, facts);
       const fields = unsupported.fields();
       refuseUnsupported(attempt, fields);
       const { requestId, nowSeconds } = attempt;

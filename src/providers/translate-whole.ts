@@ -25,11 +25,14 @@ export function translateWhole(
       const model = required(stringField(body, 'model', ''), 'model', '');
       const conversion = conversionOf(model);
       const unsupported = collectUnsupported();
-      const written = conversion.writeRequest(body, { provider: attempt.provider, model, unsupported });
+      const betas = attempt.betas ?? [];
+      const written = conversion.writeRequest(body, { provider: attempt.provider, model, unsupported, betas });
       const fields = unsupported.fields();
       refuseUnsupported(attempt, fields);
       asked = { conversion, body, model };
-      return { body: encodeJson(written), headers: [], unsupported: fields, stream: false };
+      const path = conversion.path?.(model);
+      const headers = path === undefined ? [] : [[':path', path] as const];
+      return { body: encodeJson(written), headers, unsupported: fields, stream: false };
     },
     response(status, headers) {
       if (asked === undefined) throw new InvariantError('an answer before its request');

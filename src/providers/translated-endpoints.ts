@@ -6,10 +6,10 @@ const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
   AzureOpenAI: ['messages'],
   Anthropic: ['chat_completions', 'responses'],
   Cohere: [],
-  AWSBedrock: ['chat_completions', 'messages', 'responses'],
-  AWSAnthropic: [],
-  GCPVertexAI: ['chat_completions', 'messages', 'responses'],
-  GCPAnthropic: [],
+  AWSBedrock: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
+  AWSAnthropic: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
+  GCPVertexAI: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
+  GCPAnthropic: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
 };
 
 /** Whether requests to an endpoint can go to a provider of this schema by translation. */

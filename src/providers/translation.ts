@@ -8,6 +8,8 @@ export interface Attempt {
   readonly requestId: string;
   /** Seconds since 1970. */
   readonly nowSeconds: number;
+  /** Betas of Anthropic's that the client asks for by the header `anthropic-beta`. */
+  readonly betas?: readonly string[];
   /** What the provider cannot carry: `report` it in a header, or `refuse` the request with 400. */
   readonly unsupported: 'report' | 'refuse';
 }
@@ -28,7 +30,7 @@ export interface Translation {
 
 export interface TranslatedRequest {
   readonly body: Uint8Array;
-  /** Beside `content-type: application/json`. */
+  /** Beside `content-type: application/json`. `:path` where the path of the facts will not do. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Fields of the client's request that the provider has no word for. */
   readonly unsupported: readonly string[];

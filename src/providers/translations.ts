@@ -4,7 +4,9 @@ import { GatewayError } from '../lib/errors.ts';
 import { messagesClient } from './anthropic/messages-client.ts';
 import { writeMessagesError } from './anthropic/messages-errors.ts';
 import { anthropicMessages } from './anthropic/messages-provider.ts';
+import { claudeOnBedrock, claudeTokensOnBedrock, passToBedrock } from './bedrock/claude.ts';
 import { bedrockConverse } from './bedrock/converse-provider.ts';
+import { converseTokens } from './bedrock/count-tokens.ts';
 import type { JsonObject, ProviderError } from './conversation.ts';
 import type { ClientDialect, ProviderDialect, WholeConversion } from './dialect.ts';
 import { encodeJson } from './exchange.ts';
@@ -15,6 +17,8 @@ import { responsesClient } from './openai/responses-client.ts';
 import { translateConversation } from './translate-conversation.ts';
 import { translateWhole } from './translate-whole.ts';
 import type { Attempt, Translation } from './translation.ts';
+import { claudeOnVertex, claudeTokensOnVertex, passToVertex } from './vertex/claude.ts';
+import { geminiTokens } from './vertex/count-tokens.ts';
 import { gemini } from './vertex/gemini.ts';
 
 /** What can be translated to providers of one schema. */
@@ -32,10 +36,18 @@ const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
   AzureOpenAI: { dialect: chatProvider },
   Anthropic: { dialect: anthropicMessages },
   Cohere: {},
-  AWSBedrock: { dialect: bedrockConverse },
-  AWSAnthropic: {},
-  GCPVertexAI: { dialect: gemini },
-  GCPAnthropic: {},
+  AWSBedrock: { dialect: bedrockConverse, whole: { messages_count_tokens: () => converseTokens } },
+  AWSAnthropic: {
+    dialect: claudeOnBedrock,
+    direct: { messages: passToBedrock },
+    whole: { messages_count_tokens: () => claudeTokensOnBedrock },
+  },
+  GCPVertexAI: { dialect: gemini, whole: { messages_count_tokens: () => geminiTokens } },
+  GCPAnthropic: {
+    dialect: claudeOnVertex,
+    direct: { messages: passToVertex },
+    whole: { messages_count_tokens: () => claudeTokensOnVertex },
+  },
 };
 
 /** Endpoints that hold a conversation, as clients speak them. */

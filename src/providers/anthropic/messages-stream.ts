@@ -15,6 +15,8 @@ export function createMessagesStreamReader(): StreamReader {
 /** What is behind the framing, which is not the same everywhere: JSON texts in, events out. */
 export interface MessagesEvents {
   readonly read: (json: string) => AnswerEvent[];
+  /** The framing told of a failure, or is one. */
+  readonly fail: (error: ProviderError) => AnswerEvent[];
   readonly end: () => AnswerEvent[];
 }
 
@@ -46,6 +48,7 @@ export function createMessagesEvents(): MessagesEvents {
       if (event !== undefined) return readEvent(event, state);
       return fail({ status: 502, message: 'The provider sent an event that is not JSON' }, state);
     },
+    fail: (error) => (state.isOver ? [] : fail(error, state)),
     end: () => {
       if (state.isOver || state.isFinished) return [];
       return fail({ status: 502, message: 'The provider ended the stream before the answer was whole' }, state);

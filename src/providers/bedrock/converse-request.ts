@@ -1,3 +1,4 @@
+import { takenBetas } from '../anthropic/cloud.ts';
 import { isSigned } from '../anthropic/messages-request.ts';
 import { writeReasoning } from '../anthropic/messages-thinking.ts';
 import { type ClaudeFacts, claudeFacts } from '../anthropic/model-facts.ts';
@@ -5,6 +6,7 @@ import type { ConversationRequest, JsonObject, JsonValue } from '../conversation
 import type { DialectContext, Unsupported } from '../dialect.ts';
 import { isJsonObject, objectOf, present } from '../json.ts';
 import { joinTurns, type Turn } from '../turns.ts';
+import { BEDROCK_BETA_NAMES, BEDROCK_BETAS } from './betas.ts';
 import { type CachePoints, writeSystem, writeTurns } from './converse-content.ts';
 import { writeToolConfig } from './converse-tools.ts';
 import { type BedrockFacts, bedrockFacts } from './model-facts.ts';
@@ -21,7 +23,8 @@ export interface ConverseFacts extends BedrockFacts {
 }
 
 /** A conversation as a request of Converse. Source: Amazon Bedrock API reference, Converse. */
-export function writeConverseRequest(request: ConversationRequest, { model, unsupported }: DialectContext): JsonObject {
+export function writeConverseRequest(request: ConversationRequest, context: DialectContext): JsonObject {
+  const { model, unsupported, betas = [] } = context;
   const facts = converseFacts(model);
   const turns = joinTurns(request.messages, (part) => isSigned(part, unsupported));
   const cachePoints = createCachePoints(facts, unsupported);
@@ -41,6 +44,7 @@ export function writeConverseRequest(request: ConversationRequest, { model, unsu
     additionalModelRequestFields: nonEmpty({
       ...reasoning.fields,
       ...writeTopK(request, facts, unsupported),
+      ...(facts.claude !== undefined && writeBetas(betas, unsupported)),
       ...objectOf(additionalModelRequestFields),
     }),
     // Claude tells the sequence that it met only when it is asked to.
@@ -66,6 +70,12 @@ function createCachePoints(facts: ConverseFacts, unsupported: Unsupported): Cach
     unsupported.add('cache_control');
     return [];
   };
+}
+
+/** Converse hands them to Claude with all else that it does not know itself. */
+function writeBetas(betas: readonly string[], unsupported: Unsupported): JsonObject {
+  const taken = takenBetas(betas, BEDROCK_BETAS, BEDROCK_BETA_NAMES, unsupported);
+  return taken.length === 0 ? {} : { anthropic_beta: taken };
 }
 
 interface ModelReasoning {

@@ -60,11 +60,13 @@ export async function carry(
   }
   const paths = translatedPath(endpoint, provider);
   if (paths === undefined) throw new Error(`${endpoint} has no path at ${provider.schema}`);
-  const path = (request.stream ? paths.stream : undefined) ?? paths.path;
+  const given = new Map(request.headers);
+  const path = given.get(':path') ?? (request.stream ? paths.stream : undefined) ?? paths.path;
+  given.delete(':path');
   const filled = path.replace('{model}', encodeURIComponent(String(body.model)));
   const response = await fetch(`${fake.url}${filled}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...Object.fromEntries(request.headers), ...headers },
+    headers: { 'content-type': 'application/json', ...Object.fromEntries(given), ...headers },
     body: request.body,
   });
   const bytes = Buffer.from(await response.arrayBuffer());
@@ -79,7 +81,7 @@ export async function carry(
     contentType: answer.contentType,
     text: Buffer.concat(out).toString(),
     unsupported: request.unsupported,
-    sent: { path: filled, headers: request.headers, body: JSON.parse(Buffer.from(request.body).toString()) as Json },
+    sent: { path: filled, headers: [...given], body: JSON.parse(Buffer.from(request.body).toString()) as Json },
     answer: { status: response.status, headers: answerHeaders, bytes },
   };
 }
