@@ -1,5 +1,6 @@
 /** Who may be which node, and how many there may be. */
 import { GatewayError } from '../lib/errors.ts';
+import type { Caller } from '../lib/http2/streams.ts';
 import type { Call } from './grpc.ts';
 import type { NodeInfo } from './node.ts';
 import type { NodeRecord, Nodes } from './nodes.ts';
@@ -17,7 +18,7 @@ export interface Admission {
   /** The same for a node that is there already. Errors: GatewayError `permission_denied`. */
   admitPeer(call: Call, node: NodeInfo): void;
   /** The nodes that a client of the status service may see: those that it may be. */
-  visible(call: Pick<Call, 'socket'>): Iterable<NodeRecord>;
+  visible(caller: Caller): Iterable<NodeRecord>;
 }
 
 /** Creates the gate in front of `nodes`. */
@@ -51,8 +52,8 @@ export function createAdmission(options: XdsServerOptions, limits: AdmissionLimi
       admitPeer(call, node);
       limitNodes(node);
     },
-    *visible(call) {
-      const peer = authorize && peerIdentity(call.socket);
+    *visible(caller) {
+      const peer = authorize && peerIdentity(caller.socket);
       for (const record of nodes.all()) {
         if (peer === undefined || authorize?.(peer, record.node) === undefined) yield record;
       }

@@ -1,11 +1,7 @@
-/**
- * gRPC calls over node:http2. The bytes of a response are shared by all streams that get it: what differs, the length and
- * the nonce, goes out in front of them as a chunk of its own, and nothing is copied (docs/decisions.md).
- */
-import { constants, type ServerHttp2Stream } from 'node:http2';
+/** The calls of xDS as gRPC carries them: conversations, and answers that each follow from one request. */
 import type { Socket } from 'node:net';
 import { GatewayError } from '../lib/errors.ts';
-import { MessageReader, PREFIX_BYTES, writePrefix } from '../lib/framing.ts';
+import type { Caller, DuplexAnswers, Method, Receiver } from '../lib/http2/streams.ts';
 import type { Transport } from './transport.ts';
 import { encodeNonce } from './wire.ts';
 
@@ -18,201 +14,105 @@ export interface Call extends Transport {
 export interface CallHandler {
   /** Must not throw. */
   message(bytes: Buffer): void;
-  /** Called once, when the client has ended its side or the call is over. */
+  /** Called when the client has ended its side or the call is over. */
   closed(): void;
 }
 
-/** Answers that each follow from one request. */
-export interface Answers {
-  answerStatus(request: Buffer, call: Pick<Call, 'socket'>): Buffer;
-  /** What a client is told of an error. */
-  explain(caught: unknown): GatewayError;
-  /** A call is one request and its answer, not a stream of them. */
-  readonly once: boolean;
-}
+/** Answers that each follow from one request. Errors: GatewayError. */
+export type AnswerStatus = (request: Buffer, caller: Caller) => Buffer;
 
-// Codes of gRPC that no GatewayError has.
-const OK = 0;
-const UNIMPLEMENTED = 12;
-
-const HEADERS = { ':status': 200, 'content-type': 'application/grpc', 'grpc-accept-encoding': 'identity' };
-
-// Up to here a copy costs less than another chunk.
-const MAX_COPIED = 4096;
+const EMPTY = Buffer.alloc(0);
 
 class StreamCall implements Call {
-  blockedSince: number | undefined;
+  readonly socket: Socket;
   readonly peer: string;
-  private readonly stream: ServerHttp2Stream;
-  private unsent = 0;
+  private readonly answers: DuplexAnswers;
 
-  constructor(stream: ServerHttp2Stream) {
-    this.stream = stream;
+  constructor(answers: DuplexAnswers, socket: Socket) {
+    this.answers = answers;
+    this.socket = socket;
     // Now, since a connection that is gone does not know it any more.
-    const { remoteAddress = '', remotePort = '' } = socketOf(stream);
-    this.peer = `${remoteAddress}:${remotePort}`;
+    this.peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
   }
 
   get idle(): boolean {
-    return this.unsent === 0;
+    return this.answers.blockedSince === undefined;
   }
 
-  get socket(): Socket {
-    return socketOf(this.stream);
+  get blockedSince(): number | undefined {
+    return this.answers.blockedSince;
   }
 
   send(body: Buffer, nonce: string): void {
-    const { stream } = this;
-    if (!openForWriting(stream)) return;
-    this.unsent += 1;
-    this.blockedSince ??= performance.now();
     // Fields of a message may come in any order.
-    const field = encodeNonce(nonce);
-    const inHead = PREFIX_BYTES + field.length;
-    const copies = body.length <= MAX_COPIED;
-    const head = Buffer.allocUnsafe(copies ? inHead + body.length : inHead);
-    writePrefix(head, field.length + body.length);
-    head.set(field, PREFIX_BYTES);
-    if (copies) {
-      head.set(body, inHead);
-      stream.write(head, this.onSent);
-      return;
-    }
-    stream.cork();
-    stream.write(head);
-    stream.write(body, this.onSent);
-    stream.uncork();
+    this.answers.send(encodeNonce(nonce), body);
   }
 
-  private readonly onSent = (): void => {
-    this.unsent -= 1;
-    this.blockedSince = this.unsent === 0 ? undefined : performance.now();
-  };
-
   fail(error: GatewayError): void {
-    finish(this.stream, error.grpcStatus, error.message);
+    this.answers.fail(error);
   }
 
   cut(error: GatewayError): void {
-    this.fail(error);
+    this.answers.fail(error);
     // The status waits behind what is not read.
-    if (!this.idle) this.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.answers.cut();
   }
 }
 
-/** Serves a conversation. */
-export function serveCall(stream: ServerHttp2Stream, maxBytes: number, accept: (call: Call) => CallHandler): void {
-  const call = new StreamCall(stream);
-  const handler = accept(call);
-  let open = true;
-  const close = (): void => {
-    if (!open) return;
-    open = false;
-    handler.closed();
+/** A conversation. */
+export function conversation(accept: (call: Call) => CallHandler): Method {
+  return {
+    kind: 'duplex',
+    open(answers, { socket }) {
+      const handler = accept(new StreamCall(answers, socket));
+      return {
+        message: (bytes) => handler.message(bytes),
+        end() {
+          handler.closed();
+          answers.end();
+        },
+        gone: () => handler.closed(),
+      };
+    },
   };
-  const reader = new MessageReader(maxBytes, (message) => {
-    if (open) handler.message(message);
-  });
-  stream.on('data', (chunk: Buffer) => {
-    if (!open) return;
-    try {
-      reader.push(chunk);
-    } catch (caught) {
-      close();
-      call.fail(GatewayError.from(caught, 'unavailable'));
-    }
-  });
-  stream.on('end', () => {
-    close();
-    finish(stream, OK);
-  });
-  stream.on('close', close);
-  // The stream closes behind it; without a listener the event would end the process.
-  stream.on('error', close);
 }
 
-/** Serves answers, one at a time: a client that asks and does not read costs one of them. */
-export function serveAnswers(
-  stream: ServerHttp2Stream,
-  maxBytes: number,
-  { answerStatus, explain, once }: Answers,
-): void {
+// Requests are small, and a client that reads has none waiting.
+const MAX_WAITING = 100;
+
+/** As many answers as there are requests, one at a time: a client that asks and does not read costs one of them. */
+export function answersOneByOne(answer: AnswerStatus): Method {
+  return { kind: 'duplex', open: (answers, caller) => openAnswers(answer, answers, caller) };
+}
+
+function openAnswers(answer: AnswerStatus, answers: DuplexAnswers, caller: Caller): Receiver {
   const requests: Buffer[] = [];
-  const reader = new MessageReader(maxBytes, (message) => requests.push(message));
-  const pump = (): void => {
-    for (let request = requests.shift(); request !== undefined; request = requests.shift()) {
-      if (!openForWriting(stream)) return;
-      const body = answerStatus(request, { socket: socketOf(stream) });
-      const head = Buffer.allocUnsafe(PREFIX_BYTES);
-      writePrefix(head, body.length);
-      stream.write(head);
-      const room = stream.write(body);
-      if (once) finish(stream, OK);
-      else if (!room) stream.pause();
-      if (once || !room) return;
-    }
-    stream.resume();
-  };
-  const attempt = (step: () => void): void => {
+  let isEnding = false;
+  const advance = (): void => {
     try {
-      step();
+      for (let request = requests[0]; request !== undefined && !answers.isFull; request = requests[0]) {
+        requests.shift();
+        answers.send(EMPTY, answer(request, caller));
+      }
     } catch (caught) {
       requests.length = 0;
-      const { grpcStatus, message } = explain(caught);
-      finish(stream, grpcStatus, message);
+      answers.fail(GatewayError.from(caught, 'unavailable'));
     }
+    if (isEnding && requests.length === 0) answers.end();
   };
-  stream.on('data', (chunk: Buffer) =>
-    attempt(() => {
-      reader.push(chunk);
-      pump();
-    }),
-  );
-  stream.on('drain', () => attempt(pump));
-  stream.on('end', () => finish(stream, OK));
-  stream.on('error', () => undefined);
-}
-
-/** Answers a call to something that is not there. */
-export function refuseCall(stream: ServerHttp2Stream, reason: string): void {
-  stream.on('error', () => undefined);
-  finish(stream, UNIMPLEMENTED, reason);
-}
-
-/** Whether messages can still be written; the headers go out in front of the first one. */
-function openForWriting(stream: ServerHttp2Stream): boolean {
-  if (stream.destroyed || stream.closed || stream.writableEnded) return false;
-  if (!stream.headersSent) stream.respond(HEADERS, { waitForTrailers: true });
-  return true;
-}
-
-/** Ends a stream with a status. */
-function finish(stream: ServerHttp2Stream, code: number, message = ''): void {
-  if (stream.destroyed || stream.closed || stream.writableEnded) return;
-  const trailers = {
-    'grpc-status': String(code),
-    ...(message === '' ? {} : { 'grpc-message': percentEncode(message) }),
+  return {
+    message(bytes) {
+      if (requests.length >= MAX_WAITING) throw new GatewayError('limit_exceeded', 'too many requests at once');
+      requests.push(bytes);
+      advance();
+    },
+    end() {
+      isEnding = true;
+      advance();
+    },
+    gone() {
+      requests.length = 0;
+    },
+    emptied: advance,
   };
-  if (!stream.headersSent) {
-    stream.respond({ ...HEADERS, ...trailers }, { endStream: true });
-    return;
-  }
-  stream.once('wantTrailers', () => stream.sendTrailers(trailers));
-  stream.end();
-}
-
-function socketOf(stream: ServerHttp2Stream): Socket {
-  const socket = stream.session?.socket;
-  if (socket === undefined) throw new GatewayError('unavailable', 'the connection is gone');
-  return socket;
-}
-
-// Everything that is not printable ASCII, and the sign itself.
-const ENCODED = /[^\x20-\x24\x26-\x7e]+/g;
-
-/** Source: the gRPC protocol over HTTP/2, Percent-Encoded. */
-function percentEncode(text: string): string {
-  return text.replace(ENCODED, (part) =>
-    [...Buffer.from(part)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  );
 }

@@ -1,6 +1,7 @@
 /** The xDS server: gRPC outside, streams and snapshots inside. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../lib/errors.ts';
+import type { Caller } from '../lib/http2/streams.ts';
 import { createAcceptance } from './accepted.ts';
 import { createAdmission } from './admission.ts';
 import { answerStatusRequest } from './csds.ts';
@@ -66,7 +67,10 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       transport.cut(error);
     },
   );
-  const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, acceptance?.set ?? rollouts.publish);
+  const linger = createLinger(options.lingerMs ?? DEFAULTS.lingerMs, (key, snapshot) => {
+    (acceptance?.set ?? rollouts.publish)(key, snapshot);
+    server.setServing(!draining);
+  });
   let streamIds = 0;
   let draining = false;
 
@@ -187,8 +191,8 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     options.onNodeChange?.({ kind: 'disconnected', node, ...(key === undefined ? {} : { key }) });
   }
 
-  function answerStatus(request: Buffer, call: Pick<Call, 'socket'>): Buffer {
-    const subjects = [...admission.visible(call)].map((record) => ({
+  function answerStatus(request: Buffer, caller: Caller): Buffer {
+    const subjects = [...admission.visible(caller)].map((record) => ({
       node: record.node,
       resources: () => nodeResources(record),
     }));
@@ -285,6 +289,7 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     async drain(timeoutMs) {
       draining = true;
+      server.setServing(false);
       const deadline = performance.now() + timeoutMs;
       const open = [...connections.values()];
       // All proxies at once would come back at once, to whoever serves next.

@@ -1,6 +1,6 @@
 /** TLS of the xDS port: certificates that change while connections live on, and what a client's certificate says. */
 import type { Socket } from 'node:net';
-import { createSecureContext, type TLSSocket, type TlsOptions } from 'node:tls';
+import { createSecureContext, type TLSSocket } from 'node:tls';
 import { GatewayError } from '../lib/errors.ts';
 
 /** PEM. */
@@ -34,11 +34,6 @@ export function checkTlsMaterial({ cert, key, clientCa }: TlsMaterial): void {
   }
 }
 
-/** Options of a TLS port: with authorities for them, clients have to have a certificate. */
-export function secureOptions({ cert, key, clientCa }: TlsMaterial): TlsOptions {
-  return { cert, key, ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }) };
-}
-
 // Node writes a value that could be mistaken for another entry as a JSON string.
 const SAN_ENTRY = /(?:^|, )(DNS|URI|IP Address):("(?:[^"\\]|\\.)*"|[^,]*)/g;
 
@@ -52,7 +47,6 @@ export function peerIdentity(socket: Socket): PeerIdentity | undefined {
   return { names: subjectNames(certificate?.subjectaltname ?? '') };
 }
 
-// The socket of an HTTP/2 connection stands for the real one in what is read of it, and in nothing else.
 function isSecure(socket: Socket): socket is TLSSocket {
   return Reflect.get(socket, 'encrypted') === true;
 }

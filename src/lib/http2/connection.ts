@@ -12,8 +12,10 @@ import {
   FRAME,
   FRAME_HEAD,
   frame,
+  frameHead,
   goAwayFrame,
   httpStatusBlock,
+  IDENTITY_ONLY,
   OK_TRAILERS,
   PREFACE,
   resetFrame,
@@ -26,12 +28,25 @@ import {
   writeFrameHead,
 } from './frames.ts';
 import { type Headers, HpackDecoder, HpackError } from './hpack.ts';
-import { createStream, MESSAGE_HEAD, type Method, type Receiver, type Stream, type Waiting } from './streams.ts';
+import { createOutput, MAX_COPIED } from './output.ts';
+import {
+  createStream,
+  type DuplexAnswers,
+  MESSAGE_HEAD,
+  type Method,
+  type Receiver,
+  type Stream,
+  type Waiting,
+} from './streams.ts';
 
 export interface ConnectionOptions {
   readonly methods: ReadonlyMap<string, Method>;
   readonly maxMessageBytes: number;
   readonly maxStreams: number;
+  /** What a client may send of a call before it is given more room; that is given at half of it. */
+  readonly windowBytes: number;
+  /** Calls that a client may give up within a minute. */
+  readonly maxResets: number;
   /** What a method threw that is no GatewayError. */
   readonly onBug: (caught: unknown) => void;
   readonly onClose: () => void;
@@ -41,6 +56,9 @@ export interface Connection {
   /** Takes no new calls; closes when the open ones have ended. */
   drain(): void;
   destroy(): void;
+  ping(): void;
+  /** Grows with each sign of life. */
+  readonly framesHeard: number;
 }
 
 const MAX_FRAME = 16_384;
@@ -49,8 +67,9 @@ const MAX_WINDOW = 2 ** 31 - 1;
 /** What clients may have on the way to us; given back as soon as it arrives, since `maxBuffered` bounds what is kept. */
 const RECEIVE_WINDOW = 16 * 1024 * 1024;
 const DEFAULT_WINDOW = 65_535;
-/** Unsent bytes at which nothing more is read: who does not read its answers gets no more of them. */
-const MAX_UNSENT = 4 * 1024 * 1024;
+/** Bytes that wait for the kernel, beyond which data waits for its turn: so that there is progress to be seen. */
+const MAX_QUEUED = 1024 * 1024;
+const RESETS_MS = 60_000;
 
 /** An error of the whole connection. */
 class ConnectionError extends Error {
@@ -63,7 +82,7 @@ class ConnectionError extends Error {
 
 /** Serves a connection until it ends. */
 export function serveConnection(socket: Socket, options: ConnectionOptions): Connection {
-  const { methods, maxMessageBytes, maxStreams } = options;
+  const { methods, maxMessageBytes, maxStreams, windowBytes } = options;
   const streams = new Map<number, Stream>();
   const decoder = new HpackDecoder({ maxTableBytes: 4096, maxListBytes: MAX_HEADER_BLOCK });
   const maxBuffered = Math.max(8 * 1024 * 1024, 2 * maxMessageBytes);
@@ -81,33 +100,27 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   let isClosed = false;
   /** Headers whose block goes on in the next frame. */
   let open: { stream: number; flags: number; parts: Buffer[]; size: number } | undefined;
-  let out: Buffer[] = [];
-  let isFlushPlanned = false;
+  let resets = { count: 0, since: 0 };
+  let framesHeard = 0;
+  /** Something waits for the kernel to take more. */
+  let isThrottled = false;
+  const output = createOutput(socket, onMoved);
+  const { write } = output;
 
-  function flush(): void {
-    isFlushPlanned = false;
-    if (out.length === 0 || isClosed) return;
-    const [first = Buffer.alloc(0)] = out;
-    socket.write(out.length === 1 ? first : Buffer.concat(out));
-    out = [];
-    if (socket.writableLength > MAX_UNSENT && !socket.isPaused()) {
-      socket.pause();
-      socket.once('drain', () => socket.resume());
-    }
+  function onMoved(): void {
+    if (!isThrottled || isClosed) return;
+    isThrottled = false;
+    pumpAll();
   }
 
-  function write(bytes: Buffer): void {
-    out.push(bytes);
-    if (isFlushPlanned) return;
-    isFlushPlanned = true;
-    // Answers of one turn go out together, those of promises that settle in it too.
-    setImmediate(flush);
+  function pumpAll(): void {
+    for (const stream of [...streams.values()]) if (stream.waiting.length > 0) pump(stream);
   }
 
   function close(code: number, why = ''): void {
     if (isClosed) return;
-    out.push(goAwayFrame(lastStream, code, why));
-    flush();
+    write(goAwayFrame(lastStream, code, why));
+    output.flush();
     isClosed = true;
     socket.end();
     end();
@@ -130,23 +143,51 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
 
   /** Sends what waits, as far as there is room; headers need none. */
   function pump(stream: Stream): void {
-    for (let next = stream.waiting[0]; next !== undefined; next = stream.waiting[0]) {
-      const { block, data, endStream } = next;
-      if (block) write(frame(FRAME.headers, FLAG.endHeaders | (endStream ? FLAG.endStream : 0), stream.id, block));
-      else if (data) {
-        const size = Math.min(data.length, maxFrame, sendRoom, stream.sendRoom);
-        if (size <= 0 && data.length > 0) return;
-        write(frame(FRAME.data, 0, stream.id, data.subarray(0, size)));
-        sendRoom -= size;
-        stream.sendRoom -= size;
-        if (size < data.length) {
-          stream.waiting[0] = { data: data.subarray(size), endStream };
-          continue;
-        }
-      }
+    let hasMoved = false;
+    for (let next = stream.waiting[0]; next !== undefined && pumpOne(stream, next); next = stream.waiting[0]) {
+      hasMoved = true;
       stream.waiting.shift();
-      if (endStream) finish(stream);
+      if (next.endStream) finish(stream);
     }
+    if (stream.waiting.length > 0) {
+      if (hasMoved || stream.blockedSince === undefined) stream.blockedSince = performance.now();
+      return;
+    }
+    const wasFull = stream.blockedSince !== undefined;
+    stream.blockedSince = undefined;
+    if (wasFull) stream.receiver?.emptied?.();
+  }
+
+  /** Returns whether all of it is sent. */
+  function pumpOne(stream: Stream, next: Waiting): boolean {
+    const { block, data, endStream } = next;
+    if (block) write(frame(FRAME.headers, FLAG.endHeaders | (endStream ? FLAG.endStream : 0), stream.id, block));
+    else if (data) return pumpData(stream, next, data);
+    return true;
+  }
+
+  function pumpData(stream: Stream, next: Waiting, data: Buffer): boolean {
+    let at = next.sent ?? 0;
+    while (at < data.length) {
+      const size = Math.min(data.length - at, maxFrame, sendRoom, stream.sendRoom);
+      if (size <= 0) break;
+      if (output.queuedBytes > MAX_QUEUED) {
+        isThrottled = true;
+        break;
+      }
+      const part = data.subarray(at, at + size);
+      if (size <= MAX_COPIED) write(frame(FRAME.data, 0, stream.id, part));
+      else {
+        write(frameHead(size, FRAME.data, 0, stream.id));
+        write(part);
+      }
+      at += size;
+      sendRoom -= size;
+      stream.sendRoom -= size;
+    }
+    if (at > (next.sent ?? 0)) stream.blockedSince &&= performance.now();
+    next.sent = at;
+    return at === data.length;
   }
 
   function finish(stream: Stream): void {
@@ -161,10 +202,11 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     pump(stream);
   }
 
-  function framed(message: Buffer): Buffer {
+  /** A message behind its head; `more` bytes of it follow elsewhere. */
+  function framed(message: Buffer, more = 0): Buffer {
     const target = Buffer.allocUnsafe(MESSAGE_HEAD + message.length);
     target[0] = 0;
-    target.writeUInt32BE(message.length, 1);
+    target.writeUInt32BE(message.length + more, 1);
     target.set(message, MESSAGE_HEAD);
     return target;
   }
@@ -199,15 +241,18 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   /** One of many answers; the headers go out in front of the first one, in one piece with it where there is room. */
-  function answerMore(stream: Stream, message: Buffer): void {
+  function answerMore(stream: Stream, message: Buffer, shared: Buffer = EMPTY): void {
     if (streams.get(stream.id) !== stream) return;
     const block = stream.hasAnswered ? EMPTY : ANSWER_HEADERS;
     const isFirst = !stream.hasAnswered;
-    const size = MESSAGE_HEAD + message.length;
+    const size = MESSAGE_HEAD + message.length + shared.length;
     stream.hasAnswered = true;
-    if (stream.waiting.length > 0 || size > maxFrame || size > sendRoom || size > stream.sendRoom) {
+    const hasRoom = size <= maxFrame && size <= sendRoom && size <= stream.sendRoom;
+    if (stream.waiting.length > 0 || shared.length > MAX_COPIED || !hasRoom) {
       if (isFirst) stream.waiting.push({ block, endStream: false });
-      send(stream, { data: framed(message), endStream: false });
+      const data = framed(message, shared.length);
+      if (shared.length === 0) send(stream, { data, endStream: false });
+      else send(stream, { data, endStream: false }, { data: shared, endStream: false });
       return;
     }
     sendRoom -= size;
@@ -221,8 +266,9 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     }
     at = writeFrameHead(target, at, size, FRAME.data, 0, stream.id);
     target[at] = 0;
-    target.writeUInt32BE(message.length, at + 1);
+    target.writeUInt32BE(size - MESSAGE_HEAD, at + 1);
     target.set(message, at + MESSAGE_HEAD);
+    target.set(shared, at + MESSAGE_HEAD + message.length);
     write(target);
   }
 
@@ -234,29 +280,37 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   function fail(stream: Stream, caught: unknown): void {
     const known = caught instanceof GatewayError;
     if (!known) options.onBug(caught);
-    const [status, message] = known ? [caught.grpcStatus, caught.message] : [13, 'internal error'];
+    const [status, message] = known ? [caught.grpcStatus, caught.message] : [INTERNAL, 'internal error'];
     stream.onGone?.();
+    endWith(stream, status, message);
+  }
+
+  function endWith(stream: Stream, status: number, message: string): void {
     const block = stream.hasAnswered ? statusTrailers(status, message) : statusBlock(status, message);
     send(stream, { block, endStream: true });
+  }
+
+  /** Ends a call at once, with all that waits. */
+  function cut(stream: Stream): void {
+    if (streams.get(stream.id) !== stream) return;
+    stream.waiting = [];
+    write(resetFrame(stream.id, ERROR.enhanceYourCalm));
+    stream.onGone?.();
+    forget(stream);
   }
 
   // Calls
 
   function dispatch(stream: Stream): void {
-    const path = stream.headers.get(':path') ?? '';
-    const method = methods.get(path);
-    if (!method) {
-      send(stream, { block: statusBlock(12, `there is no method ${path}`), endStream: true });
-      return;
-    }
+    const method = methods.get(stream.headers.get(':path') ?? '');
     try {
       const message = messageOf(stream);
-      if (method.kind === 'duplex') return;
+      if (method === undefined || method.kind === 'duplex') return;
       if (method.kind === 'streaming') {
         openAnswers(stream, message, method.open);
         return;
       }
-      const result = method.answer(message);
+      const result = method.answer(message, { socket });
       if (result instanceof Promise) settle(stream, result);
       else answer(stream, result);
     } catch (caught) {
@@ -290,12 +344,27 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   /** A call that both sides send messages in begins with its headers. */
   function openDuplex(stream: Stream, start: OpenDuplex): void {
     try {
-      const receiver = start({ send: (one) => answerMore(stream, one), end: () => endAnswers(stream) });
+      const receiver = start(answersOf(stream), { socket });
       stream.receiver = receiver;
       stream.onGone = () => receiver.gone();
     } catch (caught) {
       fail(stream, caught);
     }
+  }
+
+  function answersOf(stream: Stream): DuplexAnswers {
+    return {
+      send: (message, shared) => answerMore(stream, message, shared),
+      end: () => endAnswers(stream),
+      fail: ({ grpcStatus, message }) => endWith(stream, grpcStatus, message),
+      cut: () => cut(stream),
+      get blockedSince() {
+        return stream.blockedSince ?? output.blockedSince;
+      },
+      get isFull() {
+        return stream.waiting.length > 0;
+      },
+    };
   }
 
   /** Hands on the messages that are whole by now. */
@@ -319,7 +388,6 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
         stream.received -= size;
         buffered -= size;
         stream.wanted = MESSAGE_HEAD;
-        giveRoom(stream, size);
         receiver.message(bytes.subarray(MESSAGE_HEAD, size));
       }
     } catch (caught) {
@@ -327,9 +395,10 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     }
   }
 
+  /** Room for what has arrived: the size of a message limits what is held of it. */
   function giveRoom(stream: Stream, size: number): void {
     stream.consumed += size;
-    if (stream.consumed < maxMessageBytes / 2 || stream.isHalfClosed) return;
+    if (stream.consumed < windowBytes / 2) return;
     write(windowUpdateFrame(stream.id, stream.consumed));
     stream.consumed = 0;
   }
@@ -375,9 +444,22 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       send(stream, { block: httpStatusBlock(refusal), endStream: true });
       return;
     }
-    const method = methods.get(headers.get(':path') ?? '');
+    const method = methodOf(stream);
     if (method?.kind === 'duplex') openDuplex(stream, method.open);
-    if (flags & FLAG.endStream) onRequestEnd(stream);
+    if (method && flags & FLAG.endStream) onRequestEnd(stream);
+  }
+
+  /** What is called; where it cannot be served, the call is answered at once. */
+  function methodOf(stream: Stream): Method | undefined {
+    const { headers } = stream;
+    const path = headers.get(':path') ?? '';
+    const encoding = headers.get('grpc-encoding') ?? 'identity';
+    const method = methods.get(path);
+    if (method && encoding === 'identity') return method;
+    const why = method ? `the encoding ${encoding} is not supported` : `there is no method ${path}`;
+    const block = statusBlock(UNIMPLEMENTED, why);
+    send(stream, { block: method ? Buffer.concat([block, IDENTITY_ONLY]) : block, endStream: true });
+    return undefined;
   }
 
   function onRequestEnd(stream: Stream): void {
@@ -410,8 +492,10 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       fail(stream, new GatewayError('limit_exceeded', why));
       return;
     }
+    const ends = (flags & FLAG.endStream) !== 0;
+    if (!ends) giveRoom(stream, frameBytes);
     if (stream.receiver) readDuplex(stream, stream.receiver);
-    if (flags & FLAG.endStream) onRequestEnd(stream);
+    if (ends) onRequestEnd(stream);
   }
 
   function onSettings(flags: number, payload: Buffer): void {
@@ -440,7 +524,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       if (increment === 0) throw new ConnectionError(ERROR.protocol, 'a window update of nothing');
       sendRoom += increment;
       if (sendRoom > MAX_WINDOW) throw new ConnectionError(ERROR.flowControl, 'the window is too large');
-      for (const stream of [...streams.values()]) if (stream.waiting.length > 0) pump(stream);
+      pumpAll();
       return;
     }
     const stream = streams.get(id);
@@ -461,9 +545,14 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     }
     stream.onGone?.();
     forget(stream);
+    const now = performance.now();
+    if (now - resets.since > RESETS_MS) resets = { count: 0, since: now };
+    resets.count += 1;
+    if (resets.count > options.maxResets) throw new ConnectionError(ERROR.enhanceYourCalm, 'too many calls given up');
   }
 
   function onFrame(type: number, flags: number, id: number, whole: Buffer): void {
+    framesHeard += 1;
     if (open && type !== FRAME.continuation) throw new ConnectionError(ERROR.protocol, 'headers are cut off');
     if (type === FRAME.headers) {
       const block = fragmentOf(flags, whole);
@@ -540,7 +629,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   write(
     settingsFrame([
       [SETTING.maxConcurrentStreams, maxStreams],
-      [SETTING.initialWindowSize, maxMessageBytes + MESSAGE_HEAD],
+      [SETTING.initialWindowSize, windowBytes],
       [SETTING.maxHeaderListSize, MAX_HEADER_BLOCK],
     ]),
   );
@@ -554,10 +643,20 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       else write(goAwayFrame(lastStream, ERROR.none));
     },
     destroy: () => void socket.destroy(),
+    ping() {
+      if (!isClosed) write(PING);
+    },
+    get framesHeard() {
+      return framesHeard;
+    },
   };
 }
 
 const EMPTY = Buffer.alloc(0);
+const PING = frame(FRAME.ping, 0, 0, Buffer.alloc(8));
+// Codes of gRPC that no GatewayError has.
+const UNIMPLEMENTED = 12;
+const INTERNAL = 13;
 
 type OpenMethod = Extract<Method, { kind: 'streaming' }>['open'];
 type OpenDuplex = Extract<Method, { kind: 'duplex' }>['open'];

@@ -61,6 +61,12 @@ export function frame(type: number, flags: number, stream: number, payload: Uint
   return target;
 }
 
+export function frameHead(length: number, type: number, flags: number, stream: number): Buffer {
+  const target = Buffer.allocUnsafe(FRAME_HEAD);
+  writeFrameHead(target, 0, length, type, flags, stream);
+  return target;
+}
+
 function uint32(...values: number[]): Buffer {
   const target = Buffer.allocUnsafe(4 * values.length);
   values.forEach((value, i) => void target.writeUInt32BE(value, 4 * i));
@@ -105,6 +111,9 @@ const STATUS_200 = Buffer.from([0x88]);
 
 /** The block of the headers of an answer. */
 export const ANSWER_HEADERS = Buffer.concat([STATUS_200, literal('content-type', 'application/grpc')]);
+
+/** What a client learns whose messages are compressed. */
+export const IDENTITY_ONLY = literal('grpc-accept-encoding', 'identity');
 
 /** The block of trailers that say all is well. */
 export const OK_TRAILERS = literal('grpc-status', '0');

@@ -14,10 +14,9 @@ export interface Health {
 const SERVING = Buffer.from([0x08, 1]);
 const NOT_SERVING = Buffer.from([0x08, 2]);
 
-/** Creates the health of a server, serving. It is the same for every service name. */
-export function createHealth(): Health {
+/** Creates the health of a server. It is the same for every service name. */
+export function createHealth(isServing = true): Health {
   const watching = new Set<Answers>();
-  let isServing = true;
   const current = (): Buffer => (isServing ? SERVING : NOT_SERVING);
   return {
     methods: new Map<string, Method>([

@@ -3,7 +3,8 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
 import { GatewayError } from '../errors.ts';
 import { type Connection, serveConnection } from './connection.ts';
-import type { Method } from './streams.ts';
+import { MESSAGE_HEAD, type Method } from './streams.ts';
+import { type ConnectionAge, type Keepalive, keepAlive, limitAge } from './upkeep.ts';
 
 export interface GrpcServerOptions {
   /** By path: `/package.Service/Method`. */
@@ -14,6 +15,16 @@ export interface GrpcServerOptions {
   readonly maxStreams?: number;
   /** Default 10,000. */
   readonly maxConnections?: number;
+  /** What a client may send of a call ahead of what is read of it. Default: the largest request. */
+  readonly windowBytes?: number;
+  /** Calls that a client of one connection may give up within a minute. Default: any number. */
+  readonly maxResets?: number;
+  /** Connections that wait to be accepted; the kernel takes less where net.core.somaxconn says so. Default: Node's. */
+  readonly backlog?: number;
+  /** Default: that of TCP alone. */
+  readonly keepalive?: Keepalive;
+  /** Default: any. */
+  readonly connectionAge?: ConnectionAge;
   readonly tls?: ServerTls;
   readonly onBug: (caught: unknown) => void;
 }
@@ -47,16 +58,28 @@ function contextOf({ cert, key, clientCa }: ServerTls): SecureContextOptions {
 /** Creates a server that does not listen yet. Errors: GatewayError `invalid_input` for TLS that cannot be used. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { tls, methods, onBug, maxMessageBytes = 1024 * 1024, maxStreams = 1000 } = options;
+  const windowBytes = options.windowBytes ?? maxMessageBytes + MESSAGE_HEAD;
+  const maxResets = options.maxResets ?? Number.POSITIVE_INFINITY;
   const open = new Set<Connection>();
+  // Those that have not become connections yet as well.
+  const sockets = new Set<Socket>();
 
   function accept(socket: Socket): void {
+    const stops: (() => void)[] = [];
     const connection = serveConnection(socket, {
       methods,
       maxMessageBytes,
       maxStreams,
+      windowBytes,
+      maxResets,
       onBug,
-      onClose: () => void open.delete(connection),
+      onClose() {
+        for (const stop of stops) stop();
+        open.delete(connection);
+      },
     });
+    if (options.keepalive) stops.push(keepAlive(connection, options.keepalive));
+    if (options.connectionAge) stops.push(limitAge(connection, options.connectionAge));
     open.add(connection);
   }
 
@@ -64,6 +87,10 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     ? createSecureServer(tls, accept)
     : createServer({ keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, accept);
   server.maxConnections = options.maxConnections ?? 10_000;
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
 
   return {
     listen: (address) =>
@@ -74,7 +101,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
           const what = isTaken ? `the address ${name} is in use` : `cannot listen on ${name}`;
           reject(new GatewayError(isTaken ? 'port_in_use' : 'unavailable', what, { cause: error }));
         });
-        server.listen(address, () => {
+        server.listen({ ...address, ...(options.backlog && { backlog: options.backlog }) }, () => {
           const bound = server.address();
           const port = typeof bound === 'object' && bound !== null ? { port: bound.port } : {};
           resolve({ ...address, ...port });
@@ -84,7 +111,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     get connections() {
       return open.size;
     },
-    close: (drainMs) => closeServer(server, open, drainMs),
+    close: (drainMs) => closeServer(server, { open, sockets }, drainMs),
   };
 }
 
@@ -101,11 +128,16 @@ function createSecureServer(tls: ServerTls, accept: (socket: Socket) => void): T
   }
 }
 
-async function closeServer(server: Server, open: ReadonlySet<Connection>, drainMs: number): Promise<void> {
+async function closeServer(
+  server: Server,
+  { open, sockets }: { readonly open: ReadonlySet<Connection>; readonly sockets: ReadonlySet<Socket> },
+  drainMs: number,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const connection of [...open]) connection.drain();
   const timer = setTimeout(() => {
     for (const connection of [...open]) connection.destroy();
+    for (const socket of [...sockets]) socket.destroy();
   }, drainMs);
   await closed;
   clearTimeout(timer);
