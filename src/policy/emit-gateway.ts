@@ -59,6 +59,7 @@ export function buildGateway(gateway: GatewayState, parts: Parts, context: Conte
     secrets: uniqueSecrets([...listeners.flatMap(certificatesOf), ...secretsOf(backends)]),
     endpointPrefixes: context.options.endpointPrefixes,
     maxRequestBodyBytes: gateway.maxRequestBodyBytes,
+    ...(gateway.refuseUnlimited && { refuseUnlimited: true as const }),
   };
 }
 

@@ -8,6 +8,8 @@ import { type GatewaySettings, readGatewayConfigs, settingsOf } from './gateway-
 import { type ListenerState, readListeners } from './listeners.ts';
 
 const BODY_ANNOTATION = 'headgate.dev/max-request-body';
+/** `open` (the default) or `closed`: what happens to requests with limits while the rate limit service does not answer. */
+const FAILURE_ANNOTATION = 'headgate.dev/limits-failure';
 
 /** A Gateway that is ours, before routes attach. */
 export interface GatewayState {
@@ -21,6 +23,7 @@ export interface GatewayState {
   readonly listeners: readonly ListenerState[];
   readonly settings: GatewaySettings;
   readonly maxRequestBodyBytes: number;
+  readonly refuseUnlimited: boolean;
 }
 
 /** The Gateways that are ours, in order of key. */
@@ -59,6 +62,7 @@ function readGateway(
     listeners,
     settings: settingsOf(loaded, configs, context),
     maxRequestBodyBytes: readBodyLimit(loaded, context),
+    refuseUnlimited: readLimitsFailure(loaded, context),
   };
 }
 
@@ -88,4 +92,14 @@ function readBodyLimit(loaded: LoadedObject, { report, options }: Context): numb
     hint: 'such as 64Mi',
   });
   return options.maxRequestBodyBytes;
+}
+
+/** A word that is neither counts as `closed`: a budget is not opened by a mistake. */
+function readLimitsFailure(loaded: LoadedObject, { report }: Context): boolean {
+  const text = loaded.object.metadata.annotations?.[FAILURE_ANNOTATION] ?? 'open';
+  if (text !== 'open' && text !== 'closed') {
+    const field = ['metadata', 'annotations', FAILURE_ANNOTATION];
+    report.error('HG0107', loaded, field, 'must be "open" or "closed"; it counts as "closed"');
+  }
+  return text !== 'open';
 }

@@ -54,7 +54,7 @@ export interface LimitsRig {
 /** A gateway before an OpenAI and an Anthropic, with limits. */
 export async function startLimitsRig(
   models: Readonly<Record<string, LimitedModel>>,
-  options: Partial<GatewayOptions> & { readonly extra?: readonly Fields[] } = {},
+  options: Partial<GatewayOptions> & { readonly extra?: readonly Fields[]; readonly gatewayAnnotations?: Fields } = {},
 ): Promise<LimitsRig> {
   const openai = await startOpenAi({ name: 'openai' });
   const anthropic = await startAnthropic({ name: 'anthropic' });
@@ -62,6 +62,7 @@ export async function startLimitsRig(
   const yamlOf = (all: Readonly<Record<string, LimitedModel>>, extra: readonly Fields[] = []): string =>
     gatewayYaml({
       port,
+      ...(options.gatewayAnnotations && { gatewayAnnotations: options.gatewayAnnotations }),
       backends: {
         openai: { port: openai.port, key: OPENAI_KEY },
         anthropic: {
