@@ -1,6 +1,6 @@
 import { ANTHROPIC_KEY, type Fake, OPENAI_KEY, startAnthropic, startOpenAi } from '../../fakes/index.ts';
 import { type GatewayOptions, startGateway, type TestGateway } from '../../support/gateway.ts';
-import { type ClientResponse, freePort, request, until } from '../../support/index.ts';
+import { type ClientResponse, freePort, type RequestOptions, request, until } from '../../support/index.ts';
 import { gatewayYaml, object, type RuleFacts } from '../support/objects.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -46,7 +46,12 @@ export interface LimitsRig {
   used(model: string, tenant?: string, rule?: number): Promise<number>;
   /** Waits until exactly so much is used. */
   untilUsed(amount: number, model: string, tenant?: string, rule?: number): Promise<void>;
-  chat(model: string, fields?: Fields, headers?: Readonly<Record<string, string>>): Promise<ClientResponse>;
+  chat(
+    model: string,
+    fields?: Fields,
+    headers?: Readonly<Record<string, string>>,
+    options?: Partial<RequestOptions>,
+  ): Promise<ClientResponse>;
   apply(models: Readonly<Record<string, LimitedModel>>, extra?: readonly Fields[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -106,12 +111,13 @@ export async function startLimitsRig(
         { what: () => `${amount} used of ${of.join(' ')}: ${last}`, timeoutMs: 5000 },
       );
     },
-    chat: (model, fields = {}, headers = {}) =>
+    chat: (model, fields = {}, headers = {}, options = {}) =>
       request({
         port,
         path: '/v1/chat/completions',
         body: { model, messages: [{ role: 'user', content: 'hi' }], ...fields },
         headers,
+        ...options,
       }),
     async apply(next, extra = []) {
       await gateway.apply(yamlOf(next, extra));
@@ -121,6 +127,11 @@ export async function startLimitsRig(
       await Promise.all([openai.close(), anthropic.close()]);
     },
   };
+}
+
+/** Tokens that the script takes a body for. */
+export function promptSize(body: Fields): number {
+  return Math.ceil(Buffer.byteLength(JSON.stringify(body)) / 4);
 }
 
 export function bucketName(model: string, rule = 0): string {
