@@ -1,6 +1,6 @@
 /** Texts of CEL that Envoy evaluates for limits: what a request has noted on arrival, and what it cost. */
-import type { BucketEntryIr, HitsIr, MetadataKeyIr } from '../ir/index.ts';
-import { COST_NAMESPACE, LIMITS_NAMESPACE } from './names.ts';
+import { type BucketEntryIr, type HitsIr, type MetadataKeyIr, RESERVED_MARK } from '../ir/index.ts';
+import { COST_NAMESPACE, LIMITS_NAMESPACE, RATE_LIMIT_FILTER } from './names.ts';
 
 /** A string literal. It may stand in a format, where `%` and brackets have a meaning. */
 function text(value: string): string {
@@ -60,6 +60,12 @@ export function arrivalFormat(metadata: MetadataKeyIr): string {
 export function notedHits(key: string): string {
   const noted = { namespace: LIMITS_NAMESPACE, key };
   return `(${has(noted)} ? ${hits(notedValue(noted))} : uint(0))`;
+}
+
+/** What is given back at the end: what was reserved, and only where the service has said that it is. */
+export function refundFormat(key: string): string {
+  const mark = { namespace: RATE_LIMIT_FILTER, key: RESERVED_MARK };
+  return `%CEL(${has(mark)} ? ${notedHits(key)} : uint(0))%`;
 }
 
 /** Where the script notes what is known of a cost while its stream runs. */

@@ -13,7 +13,7 @@ import {
 } from '../ir/index.ts';
 import type { Capabilities } from './capabilities.ts';
 import { costFacts } from './cost-facts.ts';
-import { arrivalFormat, knownKey, notedHits, notedKey, settlingFormat } from './limit-cel.ts';
+import { arrivalFormat, knownKey, notedHits, notedKey, refundFormat, settlingFormat } from './limit-cel.ts';
 import { type DescriptorSource, descriptorActions, notedEntry } from './limit-descriptors.ts';
 import type { LimitFacts, ReserveFacts } from './lua-facts.ts';
 import { COST_NAMESPACE, RATE_LIMIT_CLUSTER, RATE_LIMIT_FILTER } from './names.ts';
@@ -97,13 +97,12 @@ function emitLimit(limit: LimitIr, source: DescriptorSource, key: string): Confi
         : { format: settlingFormat(response, estimatesOf(response, source, reserve && key)) },
   };
   if (!reserve) return [arrival, charge];
-  const format = `%CEL(${notedHits(key)})%`;
   // A question for room says nothing beside what is reserved.
   const asks = request.kind === 'number' && request.number === 0 ? [] : [arrival];
   return [
     ...asks,
-    { ...common, hits_addend: { format } },
-    { ...atEnd, hits_addend: { format, is_negative_hits: true } },
+    { ...common, hits_addend: { format: `%CEL(${notedHits(key)})%` } },
+    { ...atEnd, hits_addend: { format: refundFormat(key), is_negative_hits: true } },
     charge,
   ];
 }

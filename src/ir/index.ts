@@ -24,6 +24,7 @@ export {
   type NamedBucket,
   OPEN_QUOTA,
   RESERVED_AT_KEY,
+  RESERVED_MARK,
   unionOfLimits,
 } from './limits-of.ts';
 export type * from './origin.ts';

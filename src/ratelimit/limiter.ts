@@ -6,7 +6,7 @@ import { type Budgets, readBudgets } from './budgets.ts';
 import { createLookup, type FindLimit } from './find-limit.ts';
 import { compileLimits } from './limit-tree.ts';
 import { validateLimits } from './limits-config.ts';
-import { responseMetadata } from './metadata.ts';
+import { RESERVED, responseMetadata } from './metadata.ts';
 import { planChanges } from './plan.ts';
 import { overallCode } from './quota.ts';
 import { takeReservation } from './reservation.ts';
@@ -73,7 +73,12 @@ export function createLimiter(options: LimiterOptions): Limiter {
     });
   }
 
-  function respond(request: RateLimitRequest, asked: readonly Asked[], statuses: readonly Status[]): RateLimitResponse {
+  function respond(
+    request: RateLimitRequest,
+    asked: readonly Asked[],
+    statuses: readonly Status[],
+    isReserved: boolean,
+  ): RateLimitResponse {
     const verdict = overallCode(asked, statuses, options.quota === true);
     let { code } = verdict;
     if (code === CODE.overLimit && options.shadow === true) {
@@ -85,7 +90,12 @@ export function createLimiter(options: LimiterOptions): Limiter {
       code,
       statuses,
       responseHeaders: options.headers === true ? tightestHeaders(asked, statuses) : [],
-      dynamicMetadata: options.dynamicMetadata === true ? responseMetadata(request, asked, verdict) : undefined,
+      dynamicMetadata:
+        options.dynamicMetadata === true
+          ? responseMetadata(request, asked, verdict, isReserved)
+          : isReserved
+            ? RESERVED
+            : undefined,
     };
   }
 
@@ -104,15 +114,16 @@ export function createLimiter(options: LimiterOptions): Limiter {
       const plan = planChanges(asked, now, statistics.service);
       const finish = (counts: readonly BucketCount[]): RateLimitResponse => {
         const statuses = asked.map((one, i) => statusOf(one, counts[plan.changeOf[i] ?? -1], now));
-        if (asked.some(({ reservedAt }) => reservedAt !== undefined)) reserved.note(asked, now);
-        return respond(request, asked, statuses);
+        const isReserved = asked.some(({ reservedAt }) => reservedAt !== undefined);
+        if (isReserved) reserved.note(asked, now);
+        return respond(request, asked, statuses, isReserved);
       };
       if (plan.changes.length === 0) return finish([]);
       const surrender = (caught: unknown): RateLimitResponse => {
         // Bugs are not the store's.
         if (!(caught instanceof GatewayError)) throw caught;
         statistics.service.storeFailures += 1;
-        return respond(request, asked, asked.map(statusOfFailure));
+        return respond(request, asked, asked.map(statusOfFailure), false);
       };
       try {
         const counts = store.apply(plan.changes, now);

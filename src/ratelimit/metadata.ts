@@ -1,18 +1,29 @@
 /** The dynamic metadata of an answer. Source: envoyproxy/ratelimit, src/service/ratelimit.go (ratelimitToMetadata). */
 import { encodeMessage } from '../envoy/schema/index.ts';
+import { RESERVED_MARK } from '../ir/index.ts';
 import type { Asked } from './asked.ts';
 import { backendOf, quotaGroup, type Verdict } from './quota.ts';
 import type { RateLimitRequest } from './wire.ts';
 
 type Plain = Readonly<Record<string, unknown>>;
 
+/** Says that reservations of the request are counted, so that Envoy gives back what was taken and nothing else. */
+const MARK = { [RESERVED_MARK]: true };
+export const RESERVED = encodeMessage('google.protobuf.Struct', MARK);
+
 /** google.protobuf.Struct: domain, descriptors, hits, what is configured for limits with room, and backends with room. */
-export function responseMetadata(request: RateLimitRequest, asked: readonly Asked[], verdict: Verdict): Uint8Array {
+export function responseMetadata(
+  request: RateLimitRequest,
+  asked: readonly Asked[],
+  verdict: Verdict,
+  isReserved: boolean,
+): Uint8Array {
   const { domain, descriptors, hitsAddend } = request;
   let metadata: Plain = {};
   for (const i of verdict.passed) metadata = merge(metadata, asked[i]?.found?.limit.metadata ?? {});
   const backends = verdict.hasQuota ? passedBackends(asked, verdict.passed) : [];
   return encodeMessage('google.protobuf.Struct', {
+    ...(isReserved && MARK),
     domain,
     descriptors: descriptors.map(({ entries, hitsAddend: hits }) => ({
       entries: entries.map(({ key, value }) => `${key}=${value}`),

@@ -40,6 +40,7 @@ export interface TestGateway {
   readonly source: StaticSource;
   /** The rate limit service, which always knows the limits of what is served. */
   readonly limits: RateLimitService;
+  readonly limitsPort: number;
   /** Findings of what is served, as the CLI prints them. */
   readonly findings: () => string[];
   /** Puts other YAML in place. It is compiled when this returns; Envoy gets it at once. */
@@ -98,6 +99,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     controlPlane,
     source,
     limits,
+    limitsPort,
     findings: () => controlPlane.status().findings.map(formatFinding),
     async apply(yaml) {
       const result = await read(yaml);

@@ -42,6 +42,8 @@ export interface LimitsRig {
   readonly port: number;
   readonly openai: Fake;
   readonly anthropic: Fake;
+  /** Another OpenAI, for where the first one fails. */
+  readonly spare: Fake;
   /** What is used of the bucket of a model's rule, for a tenant where the rule tells tenants apart. */
   used(model: string, tenant?: string, rule?: number): Promise<number>;
   /** Waits until exactly so much is used. */
@@ -63,6 +65,7 @@ export async function startLimitsRig(
 ): Promise<LimitsRig> {
   const openai = await startOpenAi({ name: 'openai' });
   const anthropic = await startAnthropic({ name: 'anthropic' });
+  const spare = await startOpenAi({ name: 'spare' });
   const port = await freePort();
   const yamlOf = (all: Readonly<Record<string, LimitedModel>>, extra: readonly Fields[] = []): string =>
     gatewayYaml({
@@ -70,6 +73,7 @@ export async function startLimitsRig(
       ...(options.gatewayAnnotations && { gatewayAnnotations: options.gatewayAnnotations }),
       backends: {
         openai: { port: openai.port, key: OPENAI_KEY },
+        spare: { port: spare.port, key: OPENAI_KEY },
         anthropic: {
           port: anthropic.port,
           schema: { name: 'Anthropic' },
@@ -100,6 +104,7 @@ export async function startLimitsRig(
     port,
     openai,
     anthropic,
+    spare,
     used,
     async untilUsed(amount, ...of) {
       let last = -1;
@@ -124,7 +129,7 @@ export async function startLimitsRig(
     },
     async stop() {
       await gateway.stop();
-      await Promise.all([openai.close(), anthropic.close()]);
+      await Promise.all([openai, anthropic, spare].map((fake) => fake.close()));
     },
   };
 }
