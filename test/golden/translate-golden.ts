@@ -138,6 +138,12 @@ export async function renderTranslation(
   return { file: join(endpoint, `${name}.${schema}.golden`), text: textOf(carried), accepted };
 }
 
+/** The model that is asked for at a provider. */
+export function modelOf(endpoint: EndpointName, schema: ProviderSchema): string {
+  const { model, models } = PLACES[schema];
+  return models?.[endpoint] ?? model;
+}
+
 /** A payload on its way to a provider and back. */
 export async function carryPayload(
   endpoint: EndpointName,
@@ -145,8 +151,7 @@ export async function carryPayload(
   target: Target,
 ): Promise<{ body: Json; carried: Carried }> {
   const payload = JSON.parse(readFileSync(join(TRANSLATE_FOLDER, endpoint, `${name}.json`), 'utf8')) as Json;
-  const { model, models } = PLACES[target.provider.schema];
-  const body = { ...payload, model: models?.[endpoint] ?? model };
+  const body = { ...payload, model: modelOf(endpoint, target.provider.schema) };
   // Numbers of requests stand in the ids that fakes give.
   await target.fake.reset();
   target.fake.settings.script = scriptFor(body);

@@ -4,19 +4,20 @@ import { isJsonObject, listOf, objectOf, textOf } from '../json.ts';
 import { plainSignature } from '../vertex/signatures.ts';
 
 /**
- * A request of the Messages API without thoughts that another provider had: Claude refuses what it did not sign, and a
- * conversation may have begun elsewhere. Where such a thought led to the call of a tool that is answered now, nothing is
- * thought of this turn, since a budget asks for the thoughts behind the call. The same object where there are none.
+ * A request of the Messages API as Claude takes it after a conversation that began elsewhere: without thoughts that it did
+ * not sign, and, where the results of tools answer a turn without any, with no budget for thinking, since that asks for
+ * the thoughts behind the calls. The same object where nothing is to be changed.
  */
 export function withoutForeignThoughts(body: JsonObject, unsupported: Unsupported): JsonObject {
   const messages = listOf(body.messages);
-  if (!messages.some((message) => contentOf(message).some(isForeign))) return body;
-  unsupported.add('messages[].content[].thinking');
-  const kept = messages.map(withoutThoughts).filter((message) => !isEmpty(message));
-  if (objectOf(body.thinking).type !== 'enabled' || !answersUnsigned(kept)) return { ...body, messages: kept };
+  const hasForeign = messages.some((message) => contentOf(message).some(isForeign));
+  const kept = hasForeign ? messages.map(withoutThoughts).filter((message) => !isEmpty(message)) : messages;
+  const isAsked = objectOf(body.thinking).type === 'enabled' && answersUnsigned(kept);
+  if (hasForeign) unsupported.add('messages[].content[].thinking');
+  if (!isAsked) return hasForeign ? { ...body, messages: kept } : body;
   unsupported.add('thinking');
   const { thinking: _, ...rest } = body;
-  return { ...rest, messages: kept };
+  return hasForeign ? { ...rest, messages: kept } : rest;
 }
 
 function contentOf(message: JsonValue | undefined): readonly JsonValue[] {

@@ -12,6 +12,7 @@ import type { AnswerContext } from '../dialect.ts';
 import { parseJsonObject } from '../json.ts';
 import { markSignature } from '../vertex/signatures.ts';
 import { writeCitation } from './messages-citations.ts';
+import { plainId } from './tool-ids.ts';
 
 const STOP_REASONS: Readonly<Record<Exclude<FinishReason, 'error'>, string>> = {
   stop: 'end_turn',
@@ -55,9 +56,9 @@ export function messageId({ requestId }: AnswerContext): string {
   return `msg_${requestId}`;
 }
 
-/** A call's id where the provider gives none. */
-export function toolUseId({ requestId }: AnswerContext, call: number): string {
-  return `toolu_${requestId}n${call}`;
+/** A call's id, which may go on to Anthropic with the rest of the conversation. */
+export function toolUseId(given: string, { requestId }: AnswerContext, call: number): string {
+  return given === '' ? `toolu_${requestId}n${call}` : plainId(given);
 }
 
 function writeContent({ parts, finish }: Candidate, context: AnswerContext): JsonObject[] {
@@ -65,7 +66,7 @@ function writeContent({ parts, finish }: Candidate, context: AnswerContext): Jso
   return parts.flatMap((part): JsonObject[] => {
     if (part.kind !== 'tool_call') return writePart(part);
     calls += 1;
-    return writeCall(part, finish, part.id || toolUseId(context, calls - 1));
+    return writeCall(part, finish, toolUseId(part.id, context, calls - 1));
   });
 }
 

@@ -10,6 +10,7 @@ import type {
 } from '../conversation.ts';
 import { parseJsonObject, present } from '../json.ts';
 import type { Turn } from '../turns.ts';
+import { plainId } from './tool-ids.ts';
 
 /** Turns as Anthropic's `messages`. Errors: GatewayError `invalid_input` for content that Claude cannot be given. */
 export function writeTurns(turns: readonly Turn[]): JsonObject[] {
@@ -29,7 +30,7 @@ function writePart(part: UserPart | AssistantPart): JsonObject {
       if (input === undefined) throw refuse(`the arguments of the call ${part.id} are not a JSON object`);
       return present({
         type: 'tool_use',
-        id: part.id,
+        id: plainId(part.id),
         name: part.name,
         input,
         cache_control: cacheControl(part.cache),
@@ -55,7 +56,7 @@ function writeToolResult(part: ToolResultPart): JsonObject {
   const content = kept.map((item) => (item.kind === 'text' ? writeText(item) : writeMedia(item)));
   return present({
     type: 'tool_result',
-    tool_use_id: part.id,
+    tool_use_id: plainId(part.id),
     content: content.length === 0 ? undefined : content,
     is_error: part.isError ? true : undefined,
     cache_control: cacheControl(part.cache),

@@ -57,7 +57,7 @@ export function createMessagesStreamWriter(context: AnswerContext): StreamWriter
       case 'redacted_reasoning':
         return begin({ type: 'redacted_thinking', data: part.data });
       case 'tool_call': {
-        const id = part.id || toolUseId(context, calls);
+        const id = toolUseId(part.id, context, calls);
         calls += 1;
         const before = signatureBlock(part.signature).map(signedBlock).join('');
         return before + begin({ type: 'tool_use', id, name: part.name, input: {} });

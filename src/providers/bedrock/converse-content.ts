@@ -1,4 +1,5 @@
 import { GatewayError } from '../../lib/errors.ts';
+import { plainId } from '../anthropic/tool-ids.ts';
 import type {
   AssistantPart,
   CacheMark,
@@ -44,7 +45,7 @@ function writePart(part: UserPart | AssistantPart, documents: DocumentNames): Js
     case 'tool_call': {
       const input = parseJsonObject(part.arguments.trim() === '' ? '{}' : part.arguments);
       if (input === undefined) throw refuse(`the arguments of the call ${part.id} are not a JSON object`);
-      return { toolUse: { toolUseId: part.id, name: part.name, input } };
+      return { toolUse: { toolUseId: plainId(part.id), name: part.name, input } };
     }
     case 'reasoning':
       return { reasoningContent: { reasoningText: present({ text: part.text, signature: part.signature }) } };
@@ -59,7 +60,7 @@ function writeToolResult(part: ToolResultPart, documents: DocumentNames): JsonOb
   const content = part.content
     .filter((item) => item.kind !== 'text' || item.text.trim() !== '')
     .map((item) => (item.kind === 'text' ? { text: item.text } : writeMedia(item, documents)));
-  return present({ toolUseId: part.id, content, status: part.isError ? 'error' : undefined });
+  return present({ toolUseId: plainId(part.id), content, status: part.isError ? 'error' : undefined });
 }
 
 /** Formats of Converse by media type. Those of documents are not told by the second half of the type. */
