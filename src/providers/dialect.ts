@@ -99,6 +99,8 @@ export interface WholeAnswerContext {
   readonly model: string;
   /** The client's body. */
   readonly request: JsonObject;
+  /** Of the answer, lower case. */
+  readonly headers: ReadonlyMap<string, string>;
   /** Unique for this exchange, letters and digits. */
   readonly requestId: string;
   /** Seconds since 1970. */

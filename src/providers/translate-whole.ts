@@ -39,7 +39,7 @@ export function translateWhole(
       const { conversion, body, model } = asked;
       if (status < 200 || status > 299) return errorResponse(status, headers, conversion.readError, writeError);
       const { requestId, nowSeconds } = attempt;
-      const context = { model, request: body, requestId, nowSeconds };
+      const context = { model, request: body, headers, requestId, nowSeconds };
       return jsonResponse(status, headers, (answer) => conversion.readAnswer(answer, context), writeError);
     },
   };

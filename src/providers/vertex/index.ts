@@ -1,7 +1,14 @@
+import type { ProviderIr } from '../../ir/index.ts';
 import type { ProviderFacts, TranslatedPath } from '../facts.ts';
 
 const publicHosts = ['aiplatform.googleapis.com', '*.aiplatform.googleapis.com', '*-aiplatform.googleapis.com'];
 const MODELS = '/v1/projects/{project}/locations/{region}/publishers';
+
+/** Path of a method of a model of Google's. */
+export function methodPath(model: string, method: string, { project = '-', region = '-' }: ProviderIr): string {
+  const place = MODELS.replace('{project}', () => encodeURIComponent(project)).replace('{region}', () => encodeURIComponent(region));
+  return `${place}/google/models/${encodeURIComponent(model)}:${method}`;
+}
 
 const GENERATE: TranslatedPath = {
   path: `${MODELS}/google/models/{model}:generateContent`,
