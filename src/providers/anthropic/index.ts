@@ -10,7 +10,7 @@ export const anthropic: ProviderFacts = {
     messages: '/{prefix}/messages',
     messages_count_tokens: '/{prefix}/messages/count_tokens',
   },
-  translated: { chat_completions: MESSAGES, responses: MESSAGES },
+  translated: { chat_completions: MESSAGES, completions: MESSAGES, responses: MESSAGES },
   credential: { header: 'x-api-key', prefix: '' },
   publicHosts: ['api.anthropic.com'],
 };

@@ -35,6 +35,7 @@ export const awsAnthropic: ProviderFacts = {
   paths: {},
   translated: {
     chat_completions: INVOKE,
+    completions: INVOKE,
     responses: INVOKE,
     messages: INVOKE,
     messages_count_tokens: COUNT_TOKENS,

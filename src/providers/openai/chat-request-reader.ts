@@ -68,7 +68,8 @@ export function extraFields(
   return Object.fromEntries(rest);
 }
 
-function readSampling(body: JsonObject): Partial<ConversationRequest> {
+/** What a request says of sampling: chat and completions write it alike. */
+export function readSampling(body: JsonObject): Partial<ConversationRequest> {
   const maxTokens = numberField(body, 'max_completion_tokens', '') ?? numberField(body, 'max_tokens', '');
   const temperature = numberField(body, 'temperature', '');
   const topP = numberField(body, 'top_p', '');

@@ -45,6 +45,7 @@ export const gcpAnthropic: ProviderFacts = {
   paths: {},
   translated: {
     chat_completions: RAW_PREDICT,
+    completions: RAW_PREDICT,
     responses: RAW_PREDICT,
     messages: RAW_PREDICT,
     // The model stands in the body.

@@ -10,6 +10,7 @@ import { type Reply, replyOf } from '../script.ts';
 import type { FakeSettings, Usage } from '../settings.ts';
 import { countTokens, promptText } from '../usage.ts';
 import { invalid, streamException } from './errors.ts';
+import { otherInvocation } from './invoke-others.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -18,6 +19,8 @@ export function invoke(request: RecordedRequest, settings: FakeSettings, model: 
   const body = request.jsonError === undefined ? asObject(request.json) : undefined;
   if (body === undefined) throw invalid('Malformed input request, please reformat your input and try again.');
   if (model.includes('amazon.titan-embed') && !isStream) return titanEmbedding(request, settings, model, body);
+  const other = isStream ? undefined : otherInvocation(model);
+  if (other !== undefined) return withCounts(other(request, settings, model, body));
   if (!model.includes('anthropic.')) throw invalid('The provided model identifier is invalid.');
   requireClaudeBody(body, model, settings.refuseUnknownFields);
   const reply = replyOf(request, settings, promptText(body.system) + promptText(body.messages));
