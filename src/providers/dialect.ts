@@ -84,8 +84,10 @@ export interface StreamReader {
 
 /** A conversion of one whole body each way, for endpoints that hold no conversation and do not stream. */
 export interface WholeConversion {
+  /** Headers that every request has, beside credentials. */
+  readonly headers?: ProviderDialect['headers'];
   /** The path for a model, where that of the facts will not do. */
-  readonly path?: (model: string) => string | undefined;
+  readonly path?: (model: string, provider: ProviderIr) => string | undefined;
   /** `body`: the client's. Errors: GatewayError `invalid_input` for what the provider cannot carry at all. */
   readonly writeRequest: (body: JsonObject, context: DialectContext) => JsonObject;
   /** The client's answer out of the provider's. Errors: GatewayError `provider_failed` for an answer of another shape. */

@@ -30,8 +30,8 @@ export function translateWhole(
       const fields = unsupported.fields();
       refuseUnsupported(attempt, fields);
       asked = { conversion, body, model };
-      const path = conversion.path?.(model);
-      const headers = path === undefined ? [] : [[':path', path] as const];
+      const path = conversion.path?.(model, attempt.provider);
+      const headers = [...(conversion.headers ?? []), ...(path === undefined ? [] : [[':path', path] as const])];
       return { body: encodeJson(written), headers, unsupported: fields, stream: false };
     },
     response(status, headers) {

@@ -1,15 +1,28 @@
 import type { EndpointName, ProviderSchema } from '../ir/index.ts';
 
+/** OpenAI's APIs that hold conversations. */
+const CONVERSATIONS: readonly EndpointName[] = ['chat_completions', 'completions', 'responses'];
+/** Those that count tokens, beside Anthropic's. */
+const COUNTS: readonly EndpointName[] = ['responses_input_tokens', 'tokenize'];
+
 /** Endpoints whose requests and answers are translated, by the schema of the provider. Those that pass unchanged are in its facts. */
 const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
   OpenAI: ['messages'],
   AzureOpenAI: ['messages'],
-  Anthropic: ['chat_completions', 'responses'],
+  Anthropic: [...CONVERSATIONS, ...COUNTS],
   Cohere: [],
-  AWSBedrock: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
-  AWSAnthropic: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
-  GCPVertexAI: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
-  GCPAnthropic: ['chat_completions', 'responses', 'messages', 'messages_count_tokens'],
+  AWSBedrock: [
+    ...CONVERSATIONS,
+    ...COUNTS,
+    'messages',
+    'messages_count_tokens',
+    'embeddings',
+    'images_generations',
+    'rerank',
+  ],
+  AWSAnthropic: [...CONVERSATIONS, ...COUNTS, 'messages', 'messages_count_tokens'],
+  GCPVertexAI: [...CONVERSATIONS, ...COUNTS, 'messages', 'messages_count_tokens', 'embeddings', 'images_generations'],
+  GCPAnthropic: [...CONVERSATIONS, ...COUNTS, 'messages', 'messages_count_tokens'],
 };
 
 /** Whether requests to an endpoint can go to a provider of this schema by translation. */

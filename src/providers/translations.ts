@@ -1,25 +1,33 @@
 /** The registry of conversions, for the processor alone: what each provider's folder can do, and how it is put together. */
 import { API_ENDPOINTS, type ApiFamily, type EndpointName, type ProviderSchema } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
+import { anthropicCounter } from './anthropic/count-tokens.ts';
 import { messagesClient } from './anthropic/messages-client.ts';
 import { writeMessagesError } from './anthropic/messages-errors.ts';
 import { anthropicMessages } from './anthropic/messages-provider.ts';
-import { claudeOnBedrock, claudeTokensOnBedrock, passToBedrock } from './bedrock/claude.ts';
+import { claudeCounterOnBedrock, claudeOnBedrock, claudeTokensOnBedrock, passToBedrock } from './bedrock/claude.ts';
 import { bedrockConverse } from './bedrock/converse-provider.ts';
-import { converseTokens } from './bedrock/count-tokens.ts';
+import { converseCounter, converseTokens } from './bedrock/count-tokens.ts';
+import { bedrockEmbeddings } from './bedrock/embeddings.ts';
+import { bedrockImages } from './bedrock/images.ts';
+import { bedrockRerank } from './bedrock/rerank.ts';
 import type { JsonObject, ProviderError } from './conversation.ts';
 import type { ClientDialect, ProviderDialect, WholeConversion } from './dialect.ts';
 import { encodeJson } from './exchange.ts';
 import { chatClient } from './openai/chat-client.ts';
 import { chatProvider } from './openai/chat-provider.ts';
+import { completionsClient } from './openai/completions-client.ts';
 import { writeOpenAiError } from './openai/errors.ts';
 import { responsesClient } from './openai/responses-client.ts';
+import { countResponseInput, countTokenized, type TokenCounter } from './token-counts.ts';
 import { translateConversation } from './translate-conversation.ts';
 import { translateWhole } from './translate-whole.ts';
 import type { Attempt, Translation } from './translation.ts';
-import { claudeOnVertex, claudeTokensOnVertex, passToVertex } from './vertex/claude.ts';
-import { geminiTokens } from './vertex/count-tokens.ts';
+import { claudeCounterOnVertex, claudeOnVertex, claudeTokensOnVertex, passToVertex } from './vertex/claude.ts';
+import { geminiCounter, geminiTokens } from './vertex/count-tokens.ts';
+import { vertexEmbeddings } from './vertex/embeddings.ts';
 import { gemini } from './vertex/gemini.ts';
+import { vertexImages } from './vertex/images.ts';
 
 /** What can be translated to providers of one schema. */
 interface Conversions {
@@ -31,28 +39,51 @@ interface Conversions {
   readonly direct?: Readonly<Partial<Record<EndpointName, (attempt: Attempt) => Translation>>>;
 }
 
+/** The endpoints that count by a provider's counter, beside Anthropic's own. */
+function countsBy(counter: TokenCounter): NonNullable<Conversions['whole']> {
+  return { responses_input_tokens: () => countResponseInput(counter), tokenize: () => countTokenized(counter) };
+}
+
 const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
   OpenAI: { dialect: chatProvider },
   AzureOpenAI: { dialect: chatProvider },
-  Anthropic: { dialect: anthropicMessages },
+  Anthropic: { dialect: anthropicMessages, whole: countsBy(anthropicCounter) },
   Cohere: {},
-  AWSBedrock: { dialect: bedrockConverse, whole: { messages_count_tokens: () => converseTokens } },
+  AWSBedrock: {
+    dialect: bedrockConverse,
+    whole: {
+      messages_count_tokens: () => converseTokens,
+      ...countsBy(converseCounter),
+      embeddings: bedrockEmbeddings,
+      images_generations: bedrockImages,
+      rerank: () => bedrockRerank,
+    },
+  },
   AWSAnthropic: {
     dialect: claudeOnBedrock,
     direct: { messages: passToBedrock },
-    whole: { messages_count_tokens: () => claudeTokensOnBedrock },
+    whole: { messages_count_tokens: () => claudeTokensOnBedrock, ...countsBy(claudeCounterOnBedrock) },
   },
-  GCPVertexAI: { dialect: gemini, whole: { messages_count_tokens: () => geminiTokens } },
+  GCPVertexAI: {
+    dialect: gemini,
+    whole: {
+      messages_count_tokens: () => geminiTokens,
+      ...countsBy(geminiCounter),
+      embeddings: vertexEmbeddings,
+      images_generations: vertexImages,
+    },
+  },
   GCPAnthropic: {
     dialect: claudeOnVertex,
     direct: { messages: passToVertex },
-    whole: { messages_count_tokens: () => claudeTokensOnVertex },
+    whole: { messages_count_tokens: () => claudeTokensOnVertex, ...countsBy(claudeCounterOnVertex) },
   },
 };
 
 /** Endpoints that hold a conversation, as clients speak them. */
 const CLIENTS: Readonly<Partial<Record<EndpointName, ClientDialect>>> = {
   chat_completions: chatClient,
+  completions: completionsClient,
   messages: messagesClient,
   responses: responsesClient,
 };

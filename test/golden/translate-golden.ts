@@ -68,7 +68,11 @@ const PLACES: Readonly<Record<ProviderSchema, Place>> = {
     start: () => startBedrock({ keys: [BEDROCK_KEY] }),
     headers: { authorization: `Bearer ${BEDROCK_KEY}` },
     model: 'anthropic.claude-sonnet-4-5-20250929-v1:0',
-    models: { embeddings: 'amazon.titan-embed-text-v2:0' },
+    models: {
+      embeddings: 'amazon.titan-embed-text-v2:0',
+      images_generations: 'amazon.nova-canvas-v1:0',
+      rerank: 'cohere.rerank-v3-5:0',
+    },
   },
   AWSAnthropic: {
     start: () => startBedrock({ keys: [BEDROCK_KEY] }),

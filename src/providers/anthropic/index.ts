@@ -1,6 +1,7 @@
 import type { ProviderFacts } from '../facts.ts';
 
 const MESSAGES = { path: '/{prefix}/messages' } as const;
+const COUNT_TOKENS = { path: '/{prefix}/messages/count_tokens' } as const;
 
 /** Anthropic's own API. Source: Anthropic API reference, Messages. */
 export const anthropic: ProviderFacts = {
@@ -10,7 +11,13 @@ export const anthropic: ProviderFacts = {
     messages: '/{prefix}/messages',
     messages_count_tokens: '/{prefix}/messages/count_tokens',
   },
-  translated: { chat_completions: MESSAGES, completions: MESSAGES, responses: MESSAGES },
+  translated: {
+    chat_completions: MESSAGES,
+    completions: MESSAGES,
+    responses: MESSAGES,
+    responses_input_tokens: COUNT_TOKENS,
+    tokenize: COUNT_TOKENS,
+  },
   credential: { header: 'x-api-key', prefix: '' },
   publicHosts: ['api.anthropic.com'],
 };

@@ -3,6 +3,7 @@
  * Source: Amazon Bedrock API reference, InvokeModel, InvokeModelWithResponseStream, CountTokens.
  */
 import { type Cloud, writeCloudBody } from '../anthropic/cloud.ts';
+import { writeCountBody } from '../anthropic/count-tokens.ts';
 import { withoutForeignThoughts } from '../anthropic/foreign-thoughts.ts';
 import { readMessagesAnswer } from '../anthropic/messages-answer.ts';
 import { writeMessagesRequest } from '../anthropic/messages-request.ts';
@@ -13,6 +14,7 @@ import type { JsonObject } from '../conversation.ts';
 import type { ProviderDialect, StreamReader, WholeConversion } from '../dialect.ts';
 import { encodeText } from '../exchange.ts';
 import { numberOf, objectOf, parseJsonObject, textOf } from '../json.ts';
+import type { TokenCounter } from '../token-counts.ts';
 import type { Attempt, Translation } from '../translation.ts';
 import { BEDROCK_BETA_NAMES, BEDROCK_BETAS } from './betas.ts';
 import { readAwsError } from './converse-answer.ts';
@@ -124,6 +126,17 @@ export const claudeTokensOnBedrock: WholeConversion = {
     const whole: JsonObject = { max_tokens: budget + 1, ...withoutForeignThoughts(body, unsupported) };
     const written = JSON.stringify(writeCloudBody(whole, CLOUD, betas, unsupported));
     return { input: { invokeModel: { body: Buffer.from(written).toString('base64') } } };
+  },
+  readAnswer: readTokenCount,
+  readError: readAwsError,
+};
+
+/** Counts the tokens of a conversation of another API. */
+export const claudeCounterOnBedrock: TokenCounter = {
+  path: countTokensPath,
+  write(request, context) {
+    const { model: _, ...body } = writeCountBody(request, context);
+    return claudeTokensOnBedrock.writeRequest(body, context);
   },
   readAnswer: readTokenCount,
   readError: readAwsError,

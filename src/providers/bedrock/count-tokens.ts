@@ -2,9 +2,10 @@
 
 import { GatewayError } from '../../lib/errors.ts';
 import { readMessagesRequest } from '../anthropic/messages-request-reader.ts';
-import type { JsonObject } from '../conversation.ts';
-import type { WholeConversion } from '../dialect.ts';
+import type { ConversationRequest, JsonObject } from '../conversation.ts';
+import type { DialectContext, WholeConversion } from '../dialect.ts';
 import { numberOf, objectOf, present } from '../json.ts';
+import type { TokenCounter } from '../token-counts.ts';
 import { readAwsError } from './converse-answer.ts';
 import { writeConverseRequest } from './converse-request.ts';
 
@@ -30,10 +31,22 @@ export const converseTokens: WholeConversion = {
   writeRequest(body, context) {
     const budget = numberOf(objectOf(body.thinking).budget_tokens) ?? 0;
     const request = readMessagesRequest({ max_tokens: budget + 1, ...body }, context.unsupported);
-    const written = writeConverseRequest(request, context);
-    const { messages, system, toolConfig, additionalModelRequestFields } = written;
-    return { input: { converse: present({ messages, system, toolConfig, additionalModelRequestFields }) } };
+    return writeConversation(request, context);
   },
+  readAnswer: readTokenCount,
+  readError: readAwsError,
+};
+
+function writeConversation(request: ConversationRequest, context: DialectContext): JsonObject {
+  const written = writeConverseRequest(request, context);
+  const { messages, system, toolConfig, additionalModelRequestFields } = written;
+  return { input: { converse: present({ messages, system, toolConfig, additionalModelRequestFields }) } };
+}
+
+/** Counts the tokens of a conversation for any model. */
+export const converseCounter: TokenCounter = {
+  path: countTokensPath,
+  write: writeConversation,
   readAnswer: readTokenCount,
   readError: readAwsError,
 };

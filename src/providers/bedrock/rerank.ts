@@ -27,7 +27,10 @@ export const bedrockRerank: WholeConversion = {
       const { index, relevance_score: score, relevanceScore } = objectOf(item);
       return { index: numberOf(index), relevance_score: numberOf(score) ?? numberOf(relevanceScore) };
     });
-    if (!Array.isArray(answer.results) || results.some(({ index, relevance_score: score }) => index === undefined || score === undefined)) {
+    if (
+      !Array.isArray(answer.results) ||
+      results.some(({ index, relevance_score: score }) => index === undefined || score === undefined)
+    ) {
       throw new GatewayError('provider_failed', 'the provider answered without results');
     }
     const units = Math.ceil(listOf(request.documents).length / DOCUMENTS_A_SEARCH);

@@ -84,7 +84,12 @@ function createCompletionStreamWriter(context: AnswerContext): StreamWriter {
     return `data: ${JSON.stringify({ ...head, ...fields })}\n\n`;
   }
 
-  function choice(index: number, text: string, logprobs: readonly JsonValue[] | undefined, finish: string | null): string {
+  function choice(
+    index: number,
+    text: string,
+    logprobs: readonly JsonValue[] | undefined,
+    finish: string | null,
+  ): string {
     const offset = lengths.get(index) ?? 0;
     lengths.set(index, offset + text.length);
     const told = logprobs === undefined ? null : writeLogprobs(logprobs, offset);

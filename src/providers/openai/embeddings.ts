@@ -99,6 +99,6 @@ function isVector(value: JsonValue | undefined): value is readonly number[] {
 /** As OpenAI's clients ask for by themselves: 32-bit floats, the lowest byte first. */
 function toBase64(vector: readonly number[]): string {
   const bytes = Buffer.allocUnsafe(vector.length * 4);
-  vector.forEach((value, index) => bytes.writeFloatLE(value, index * 4));
+  for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, index * 4);
   return bytes.toString('base64');
 }

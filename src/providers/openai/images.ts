@@ -98,7 +98,11 @@ export function wantsHighQuality({ quality }: ImageRequest): boolean | undefined
 }
 
 /** The answer. Addresses, where a client wants them, hold the image itself: the gateway keeps none. */
-export function writeImages(images: readonly MadeImage[], usage: Usage | undefined, context: WholeAnswerContext): JsonObject {
+export function writeImages(
+  images: readonly MadeImage[],
+  usage: Usage | undefined,
+  context: WholeAnswerContext,
+): JsonObject {
   if (images.length === 0) throw new GatewayError('provider_failed', 'the provider made no image');
   const wantsUrl = context.request.response_format === 'url';
   return {
@@ -113,5 +117,8 @@ export function writeImages(images: readonly MadeImage[], usage: Usage | undefin
 
 /** Errors: GatewayError `provider_failed`: the provider's filter left nothing. */
 export function filtered(reason: string | undefined): GatewayError {
-  return new GatewayError('provider_failed', `the provider filtered the image${reason === undefined ? '' : `: ${reason}`}`);
+  return new GatewayError(
+    'provider_failed',
+    `the provider filtered the image${reason === undefined ? '' : `: ${reason}`}`,
+  );
 }

@@ -2,6 +2,7 @@
 
 import { GatewayError } from '../../lib/errors.ts';
 import { type Cloud, writeCloudBody } from '../anthropic/cloud.ts';
+import { writeCountBody } from '../anthropic/count-tokens.ts';
 import { withoutForeignThoughts } from '../anthropic/foreign-thoughts.ts';
 import { readMessagesAnswer, readMessagesError } from '../anthropic/messages-answer.ts';
 import { writeMessagesRequest } from '../anthropic/messages-request.ts';
@@ -11,6 +12,7 @@ import { createEventPassage, passStream } from '../anthropic/pass-stream.ts';
 import type { JsonObject } from '../conversation.ts';
 import type { ProviderDialect, WholeConversion } from '../dialect.ts';
 import { numberOf } from '../json.ts';
+import type { TokenCounter } from '../token-counts.ts';
 import type { Attempt, Translation } from '../translation.ts';
 import { googleErrorOf } from './google-error.ts';
 
@@ -58,3 +60,10 @@ function readCount(answer: JsonObject): JsonObject {
   }
   return answer;
 }
+
+/** Counts the tokens of a conversation of another API. */
+export const claudeCounterOnVertex: TokenCounter = {
+  write: (request, context) => claudeTokensOnVertex.writeRequest(writeCountBody(request, context), context),
+  readAnswer: readCount,
+  readError,
+};

@@ -1,10 +1,17 @@
 /** Embeddings on Vertex AI. Source: Vertex AI reference, text embeddings API and models.embedContent. */
-import { GatewayError } from '../../lib/errors.ts';
+
 import type { ProviderIr } from '../../ir/index.ts';
+import { GatewayError } from '../../lib/errors.ts';
 import type { JsonObject } from '../conversation.ts';
 import type { WholeConversion } from '../dialect.ts';
 import { listOf, numberOf, objectOf, present } from '../json.ts';
-import { type EmbeddingRequest, onlyInput, readEmbeddingRequest, reportExtra, writeEmbeddings } from '../openai/embeddings.ts';
+import {
+  type EmbeddingRequest,
+  onlyInput,
+  readEmbeddingRequest,
+  reportExtra,
+  writeEmbeddings,
+} from '../openai/embeddings.ts';
 import { usageOf } from './answer-parts.ts';
 import { readGoogleError } from './google-error.ts';
 import { methodPath } from './index.ts';
@@ -27,7 +34,9 @@ const byPredict: WholeConversion = {
     reportExtra(request, AUTO_TRUNCATE, unsupported);
     const parameters = present({ outputDimensionality: request.dimensions, ...truncation(request) });
     return present({
-      instances: request.inputs.map(({ text, taskType, title }) => present({ content: text, task_type: taskType, title })),
+      instances: request.inputs.map(({ text, taskType, title }) =>
+        present({ content: text, task_type: taskType, title }),
+      ),
       parameters: Object.keys(parameters).length === 0 ? undefined : parameters,
     });
   },

@@ -6,7 +6,9 @@ const MODELS = '/v1/projects/{project}/locations/{region}/publishers';
 
 /** Path of a method of a model of Google's. */
 export function methodPath(model: string, method: string, { project = '-', region = '-' }: ProviderIr): string {
-  const place = MODELS.replace('{project}', () => encodeURIComponent(project)).replace('{region}', () => encodeURIComponent(region));
+  const place = MODELS.replace('{project}', () => encodeURIComponent(project)).replace('{region}', () =>
+    encodeURIComponent(region),
+  );
   return `${place}/google/models/${encodeURIComponent(model)}:${method}`;
 }
 
@@ -18,6 +20,9 @@ const RAW_PREDICT: TranslatedPath = {
   path: `${MODELS}/anthropic/models/{model}:rawPredict`,
   stream: `${MODELS}/anthropic/models/{model}:streamRawPredict`,
 };
+
+/** The model stands in the body. */
+const CLAUDE_COUNT: TranslatedPath = { path: `${MODELS}/anthropic/models/count-tokens:rawPredict` };
 
 /**
  * Gemini on Vertex AI: no client speaks `generateContent`, so every request needs translation.
@@ -35,6 +40,7 @@ export const vertex: ProviderFacts = {
     images_generations: { path: `${MODELS}/google/models/{model}:predict` },
     messages_count_tokens: { path: `${MODELS}/google/models/{model}:countTokens` },
     responses_input_tokens: { path: `${MODELS}/google/models/{model}:countTokens` },
+    tokenize: { path: `${MODELS}/google/models/{model}:countTokens` },
   },
   publicHosts,
 };
@@ -48,8 +54,9 @@ export const gcpAnthropic: ProviderFacts = {
     completions: RAW_PREDICT,
     responses: RAW_PREDICT,
     messages: RAW_PREDICT,
-    // The model stands in the body.
-    messages_count_tokens: { path: `${MODELS}/anthropic/models/count-tokens:rawPredict` },
+    messages_count_tokens: CLAUDE_COUNT,
+    responses_input_tokens: CLAUDE_COUNT,
+    tokenize: CLAUDE_COUNT,
   },
   publicHosts,
 };

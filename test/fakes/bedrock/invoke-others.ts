@@ -39,7 +39,8 @@ function requireFields(value: unknown, spec: FieldSpec, at = '#'): Record<string
 }
 
 function requireWord(value: unknown, words: readonly string[], at: string): void {
-  if (value !== undefined && !words.includes(String(value))) throw malformed(`${at}: ${String(value)} is not a valid enum value`);
+  if (value !== undefined && !words.includes(String(value)))
+    throw malformed(`${at}: ${String(value)} is not a valid enum value`);
 }
 
 function usageOf(settings: FakeSettings, input: number): Usage {
@@ -56,10 +57,13 @@ const EMBEDDING_TYPES = ['float', 'int8', 'uint8', 'binary', 'ubinary'];
 
 function cohereEmbed(request: RecordedRequest, settings: FakeSettings, model: string, body: Json): UnaryAnswer {
   const isV4 = model.includes('embed-v4');
-  const { texts, input_type: inputType, truncate, embedding_types: types, output_dimension: dimension } = requireFields(
-    body,
-    isV4 ? EMBED_V4 : EMBED_V3,
-  );
+  const {
+    texts,
+    input_type: inputType,
+    truncate,
+    embedding_types: types,
+    output_dimension: dimension,
+  } = requireFields(body, isV4 ? EMBED_V4 : EMBED_V3);
   requireWord(inputType, INPUT_TYPES, '#/input_type');
   requireWord(truncate, isV4 ? ['NONE', 'LEFT', 'RIGHT'] : ['NONE', 'START', 'END'], '#/truncate');
   for (const type of (types ?? []) as readonly unknown[]) requireWord(type, EMBEDDING_TYPES, '#/embedding_types');
@@ -86,10 +90,12 @@ const RERANK = { query: 'string!', documents: 'array!', top_n: 'integer' };
 
 function rerank(_request: RecordedRequest, settings: FakeSettings, model: string, body: Json): UnaryAnswer {
   const isCohere = model.includes('cohere.');
-  const { query, documents, top_n: top, api_version: version } = requireFields(
-    body,
-    isCohere ? { ...RERANK, api_version: 'integer!', max_tokens_per_doc: 'integer' } : RERANK,
-  );
+  const {
+    query,
+    documents,
+    top_n: top,
+    api_version: version,
+  } = requireFields(body, isCohere ? { ...RERANK, api_version: 'integer!', max_tokens_per_doc: 'integer' } : RERANK);
   if (isCohere && Number(version) < 2) throw malformed('#/api_version: must be 2 or more');
   const list = documents as readonly unknown[];
   if (query === '') throw malformed('#/query: expected minLength: 1, actual: 0');
@@ -121,13 +127,15 @@ function amazonImages(request: RecordedRequest, settings: FakeSettings, model: s
     '#/textToImageParams',
   );
   const most = isNova ? 1024 : 512;
-  if (String(text).length === 0 || String(text).length > most) throw malformed(`#/textToImageParams/text: 1 to ${most}`);
+  if (String(text).length === 0 || String(text).length > most)
+    throw malformed(`#/textToImageParams/text: 1 to ${most}`);
   const config = requireFields(imageGenerationConfig ?? {}, GENERATION, '#/imageGenerationConfig');
   requireWord(config.quality, ['standard', 'premium'], '#/imageGenerationConfig/quality');
   const count = Number(config.numberOfImages ?? 1);
   if (count < 1 || count > 5) throw malformed('#/imageGenerationConfig/numberOfImages: must be between 1 and 5');
   for (const side of [config.width, config.height]) {
-    const isFine = side === undefined || (isNova ? Number(side) % 16 === 0 && Number(side) >= 320 : Number(side) % 64 === 0);
+    const isFine =
+      side === undefined || (isNova ? Number(side) % 16 === 0 && Number(side) >= 320 : Number(side) % 64 === 0);
     if (!isFine) throw invalid('The requested image dimensions are not supported.');
   }
   // Prompts with this word are what the filter of the fake is made for.
