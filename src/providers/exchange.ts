@@ -67,7 +67,7 @@ export function failureOf(caught: unknown): ProviderError {
 export interface WholeReader {
   readonly contentType: string;
   readonly maxBytes: number;
-  readonly write: (body: Uint8Array) => { readonly status: number; readonly text: string };
+  readonly write: (body: Uint8Array) => { readonly status: number; readonly text: string | Uint8Array };
 }
 
 /** An answer that is read at once, when all of it is there. Bytes above `maxBytes` are dropped. */
@@ -89,7 +89,7 @@ export function wholeResponse(firstStatus: number, { contentType, maxBytes, writ
       chunks = [];
       const written = write(body);
       status = written.status;
-      return encodeText(written.text);
+      return typeof written.text === 'string' ? encodeText(written.text) : written.text;
     },
   };
 }
@@ -164,7 +164,7 @@ export function jsonResponse(
   });
 }
 
-/** An answer that is one JSON object and stays as it is; what is none becomes a failure in the client's words. */
+/** An answer that is one JSON object and keeps its bytes; what is none becomes a failure in the client's words. */
 export function passJson(
   status: number,
   headers: ReadonlyMap<string, string>,
@@ -176,7 +176,7 @@ export function passJson(
     write(body) {
       try {
         readAnswerBody(body, headers);
-        return { status, text: decoder.decode(body) };
+        return { status, text: body };
       } catch (caught) {
         return { status: 502, text: JSON.stringify(writeError(failureOf(caught))) };
       }

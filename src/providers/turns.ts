@@ -17,7 +17,17 @@ export function joinTurns(messages: readonly Message[], keep: (part: UserPart | 
     if (last?.role === role) last.parts.push(...kept);
     else if (kept.length > 0) turns.push({ role, parts: kept });
   }
-  return turns.map(({ role, parts }) => ({ role, parts: resultsFirst(parts) }) as Turn);
+  return turns.map(({ role, parts }, i) => {
+    const isPrefill = role === 'assistant' && i === turns.length - 1;
+    return { role, parts: resultsFirst(isPrefill ? withoutBlankEnd(parts) : parts) } as Turn;
+  });
+}
+
+/** Claude refuses to go on with words that end in white space. */
+function withoutBlankEnd(parts: readonly (UserPart | AssistantPart)[]): (UserPart | AssistantPart)[] {
+  const last = parts.at(-1);
+  if (last?.kind !== 'text') return [...parts];
+  return [...parts.slice(0, -1), { ...last, text: last.text.trimEnd() }];
 }
 
 function isBlank(part: UserPart | AssistantPart): boolean {

@@ -18,12 +18,14 @@ export function errorEvent(error: ProviderError): string {
 /** What passes a stream on. Errors: GatewayError `provider_failed` for bytes that are none. */
 export interface Passage {
   readonly push: (bytes: Uint8Array) => Uint8Array;
+  /** What is held of a stream that is over. */
+  readonly rest?: () => Uint8Array;
   /** Whether the message is whole, or has failed in the provider's own words. */
   readonly isWhole: () => boolean;
 }
 
 /** A stream that keeps its bytes and ends in a failure where its message is not whole. */
-export function passStream(status: number, { push, isWhole }: Passage): TranslatedResponse {
+export function passStream(status: number, { push, rest, isWhole }: Passage): TranslatedResponse {
   let hasFailed = false;
   return {
     contentType: 'text/event-stream',
@@ -38,7 +40,11 @@ export function passStream(status: number, { push, isWhole }: Passage): Translat
         return encodeText(errorEvent(failureOf(caught)));
       }
     },
-    end: () => (hasFailed || isWhole() ? NOTHING : encodeText(errorEvent(ENDED_EARLY))),
+    end() {
+      if (hasFailed) return NOTHING;
+      const last = rest?.() ?? NOTHING;
+      return isWhole() ? last : encodeText(errorEvent(ENDED_EARLY));
+    },
   };
 }
 
@@ -67,6 +73,13 @@ export function createEventPassage(): Passage {
       const whole = joined.subarray(0, end);
       isLast ||= LAST_EVENT.test(whole.toString('latin1'));
       return whole;
+    },
+    rest() {
+      // Some forget the blank line behind the last event; half an event says nothing.
+      const text = Buffer.concat(held).toString();
+      if (isLast || !LAST_EVENT.test(text) || !text.trimEnd().endsWith('}')) return NOTHING;
+      isLast = true;
+      return encodeText(`${text.trimEnd()}\n\n`);
     },
     isWhole: () => isLast,
   };

@@ -20,11 +20,20 @@ export function writeTurns(turns: readonly Turn[], cachePoints: CachePoints): Js
   const documents = createDocumentNames();
   return turns.map(({ role, parts }) => ({
     role,
-    content: parts.flatMap((part) => [
-      writePart(part, documents),
-      ...cachePoints('cache' in part ? part.cache : undefined),
-    ]),
+    content: [
+      ...parts.flatMap((part) => [
+        writePart(part, documents),
+        ...cachePoints('cache' in part ? part.cache : undefined),
+      ]),
+      ...wordsForDocuments(parts),
+    ],
   }));
+}
+
+/** Bedrock takes no document without a text beside it. */
+function wordsForDocuments(parts: Turn['parts']): JsonObject[] {
+  const needsText = parts.some(({ kind }) => kind === 'document') && parts.every(({ kind }) => kind !== 'text');
+  return needsText ? [{ text: 'See the document.' }] : [];
 }
 
 /** Texts as Converse's `system`. */

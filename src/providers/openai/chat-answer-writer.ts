@@ -24,6 +24,9 @@ export function chatFinish(finish: FinishReason): string {
   return FINISH[finish];
 }
 
+/** Tiers by the words that this API has for them. */
+const TIERS: Readonly<Record<string, string>> = { standard: 'default' };
+
 /** A whole answer as a chat completion. */
 export function writeChatAnswer(answer: ConversationAnswer, context: AnswerContext): JsonObject {
   return {
@@ -33,7 +36,7 @@ export function writeChatAnswer(answer: ConversationAnswer, context: AnswerConte
     model: answer.model ?? context.model,
     choices: answer.candidates.map((candidate, index) => writeChoice(candidate, index, context)),
     ...(answer.usage !== undefined && { usage: writeChatUsage(answer.usage) }),
-    ...(answer.serviceTier !== undefined && { service_tier: answer.serviceTier }),
+    ...(answer.serviceTier !== undefined && { service_tier: TIERS[answer.serviceTier] ?? answer.serviceTier }),
     ...answer.extra,
   };
 }

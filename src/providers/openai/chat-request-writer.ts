@@ -2,6 +2,7 @@ import type { ConversationRequest, JsonObject, JsonValue, OutputFormat, ToolDefi
 import type { DialectContext, Unsupported } from '../dialect.ts';
 import { writeChatMessages } from './chat-messages-writer.ts';
 import { type ChatModelFacts, chatModelFacts, nearestEffort } from './model-facts.ts';
+import { fitsStrict } from './strict-schema.ts';
 
 /** Fields of the API that the common form does not have. */
 const OWN: ReadonlySet<string> = new Set([
@@ -31,7 +32,9 @@ export function writeChatRequest(request: ConversationRequest, context: DialectC
     ...(request.stream && { stream: true, stream_options: { include_usage: true } }),
     ...writeTools(request, facts, unsupported),
     ...writeSampling(request, facts, unsupported),
-    ...(request.outputFormat !== undefined && { response_format: writeFormat(request.outputFormat) }),
+    ...(request.outputFormat !== undefined && {
+      response_format: writeFormat(request.outputFormat, facts, unsupported),
+    }),
     ...writeReasoning(request, facts, unsupported),
     ...writeEnvelope(request, unsupported),
     ...writeExtra(request.extra, facts, unsupported),
@@ -39,7 +42,7 @@ export function writeChatRequest(request: ConversationRequest, context: DialectC
 }
 
 function writeTools(request: ConversationRequest, facts: ChatModelFacts, unsupported: Unsupported): JsonObject {
-  const tools = request.tools.flatMap((tool) => writeTool(tool, unsupported));
+  const tools = request.tools.flatMap((tool) => writeTool(tool, facts, unsupported));
   if (tools.length === 0) return {};
   const { toolChoice: choice, parallelToolCalls } = request;
   const parallel = parallelToolCalls === undefined ? {} : { parallel_tool_calls: parallelToolCalls };
@@ -49,7 +52,11 @@ function writeTools(request: ConversationRequest, facts: ChatModelFacts, unsuppo
   if (!facts.isStrict) {
     // Others do not know the word; they get only the tools that may be called.
     const allowed = request.tools.filter(({ name, builtIn }) => builtIn === undefined && choice.names.includes(name));
-    return { tools: allowed.flatMap((tool) => writeTool(tool, unsupported)), tool_choice: choice.mode, ...parallel };
+    return {
+      tools: allowed.flatMap((tool) => writeTool(tool, facts, unsupported)),
+      tool_choice: choice.mode,
+      ...parallel,
+    };
   }
   const allowed = { mode: choice.mode, tools: choice.names.map(namedTool) };
   return { tools, tool_choice: { type: 'allowed_tools', allowed_tools: allowed }, ...parallel };
@@ -59,13 +66,15 @@ function namedTool(name: string): JsonObject {
   return { type: 'function', function: { name } };
 }
 
-function writeTool(tool: ToolDefinition, unsupported: Unsupported): JsonObject[] {
-  const { name, description, parameters, strict, builtIn } = tool;
+function writeTool(tool: ToolDefinition, facts: ChatModelFacts, unsupported: Unsupported): JsonObject[] {
+  const { name, description, parameters, builtIn } = tool;
   if (builtIn !== undefined) {
     if (builtIn.api === 'chat') return [builtIn.definition];
     unsupported.add(`tools[].${name}`);
     return [];
   }
+  const strict = writeStrict(tool.strict, parameters, facts);
+  if (strict !== tool.strict) unsupported.add('tools[].strict');
   const definition = {
     name,
     ...(description !== undefined && { description }),
@@ -110,9 +119,11 @@ function sampled(
   return {};
 }
 
-function writeFormat(format: OutputFormat): JsonObject {
+function writeFormat(format: OutputFormat, facts: ChatModelFacts, unsupported: Unsupported): JsonObject {
   if (format.kind === 'json_object') return { type: 'json_object' };
-  const { name = 'answer', description, schema, strict } = format;
+  const { name = 'answer', description, schema } = format;
+  const strict = writeStrict(format.strict, schema, facts);
+  if (strict !== format.strict) unsupported.add('response_format');
   return {
     type: 'json_schema',
     json_schema: {
@@ -122,6 +133,15 @@ function writeFormat(format: OutputFormat): JsonObject {
       ...(strict !== undefined && { strict }),
     },
   };
+}
+
+/** OpenAI refuses to keep to schemas that others keep to: then it is only asked for one. */
+function writeStrict(
+  strict: boolean | undefined,
+  schema: JsonObject | undefined,
+  facts: ChatModelFacts,
+): boolean | undefined {
+  return strict === true && facts.isStrict && !fitsStrict(schema) ? false : strict;
 }
 
 /** Budgets below these are low and medium efforts. */
