@@ -3,10 +3,10 @@ import { type Finding, sortFindings } from '../lib/findings.ts';
 import { emitSigning } from './aws-signing.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, isOlder } from './capabilities.ts';
+import { clusterName } from './cluster-name.ts';
 import { emitCluster } from './clusters.ts';
 import { costProblem } from './cost-facts.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
-import { clusterName } from './inference-route.ts';
 import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
 import { prefixedSecrets } from './older/cluster-filters.ts';
@@ -44,7 +44,11 @@ export function compileGateway(
   );
   const withSentinel = !isOlder(capabilities) ? backendsThatFailOver(rules) : new Set<string>();
   const resources: EnvoyResource[] = [];
-  const findings: Finding[] = [...unlimited, ...rules.flatMap(costFindings)];
+  const findings: Finding[] = [
+    ...unlimited,
+    ...rules.flatMap(costFindings),
+    ...gateway.backends.flatMap(quotaFindings),
+  ];
   for (const usableBackend of usable) {
     const isPlain = plain.has(usableBackend.name);
     const backend = isPlain ? { ...usableBackend, name: plainClusterName(usableBackend.name) } : usableBackend;
@@ -92,6 +96,15 @@ function costFindings(rule: InferenceRuleIr): Finding[] {
         field: 'spec.llmRequestCosts',
       },
     ];
+  });
+}
+
+function quotaFindings({ quotas = [], displayName }: BackendIr): Finding[] {
+  return quotas.flatMap(({ cost, buckets }): Finding[] => {
+    const problem = costProblem({ metadataKey: 'quota', value: cost });
+    if (problem === undefined) return [];
+    const message = `the cost of a quota of ${displayName} cannot be computed inside Envoy; nothing is charged: ${problem}`;
+    return [{ code: 'HG0501', level: 'error', message, object: buckets[0]?.origin.object ?? '', field: 'spec' }];
   });
 }
 

@@ -5,6 +5,7 @@ import { directAnswer, errorBody } from './answers.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, type EnvoyFeature, isOlder } from './capabilities.ts';
 import { changedHeaders } from './changed-headers.ts';
+import { clusterName } from './cluster-name.ts';
 import { costFacts } from './cost-facts.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
@@ -14,6 +15,7 @@ import { BACKEND_HEADER, CLIENT_CREDENTIAL_HEADERS, ORDER_NAMESPACE, SENTINEL_HE
 import { olderNeeds, olderRoute } from './older/route.ts';
 import type { CompileOptions } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
+import { ruleQuotas } from './quotas.ts';
 import { limitFacts } from './rate-limit.ts';
 import { retryPolicy } from './retry.ts';
 import {
@@ -107,7 +109,8 @@ function servingRoute(
   const idleMs =
     rule.requestTimeoutMs === 0 ? UNBOUNDED_IDLE_TIMEOUT_MS : Math.max(MIN_IDLE_TIMEOUT_MS, rule.requestTimeoutMs);
   const retry = retryPolicy(rule.retry, refs.length, rule.streamIdleTimeoutMs);
-  const limits = limitFacts(route, rule, used[0]?.displayName ?? '');
+  const quotas = ruleQuotas(rule, refs, backends);
+  const limits = limitFacts(route, rule, used[0]?.displayName ?? '', quotas);
   const facts = { ...routeFacts(rule, refs, backends), ...(limits && { limits }) };
   const compiled: ConfigRouteV3Route = {
     name: route.name,
@@ -120,7 +123,7 @@ function servingRoute(
       ...(retry && { retry_policy: retry }),
     },
     metadata: routeFactsMetadata({ ...facts, ...(alone && { only: alone.displayName, refs: {} }) }),
-    ...limitsOfRoute(route),
+    ...limitsOfRoute(route, quotas),
     ...(alone && {
       request_headers_to_remove: strippedHeaders(alone).filter((name) => !REMOVED_EVERYWHERE.includes(name)),
       // Tells the script whether the backend was asked, and whether it has answered or Envoy; the script puts the name in its place.
@@ -165,16 +168,6 @@ function clusterOf(rule: InferenceRuleIr, refs: readonly InferenceBackendIr[]): 
       },
     },
   };
-}
-
-/**
- * A rule may name one backend twice with different models. The script tells references apart by their cluster, so each
- * further one gets a cluster of its own.
- */
-export function clusterName(rule: InferenceRuleIr, ref: InferenceBackendIr): string {
-  const same = rule.backends.filter((candidate) => candidate.backend === ref.backend);
-  const index = same.indexOf(ref);
-  return index <= 0 ? ref.backend : `${ref.backend}/${rule.name}/again/${index}`;
 }
 
 function routeFacts(

@@ -4,6 +4,7 @@ import type { Finding } from '../lib/findings.ts';
 import type { Capabilities, EnvoyFeature } from './capabilities.ts';
 import { localLimitFilter, routeLocalLimits } from './local-limit.ts';
 import type { CompileOptions } from './options.ts';
+import { hasQuotas, quotaFilter, type RuleQuotas } from './quotas.ts';
 import { rateLimitFilter, routeRateLimits } from './rate-limit.ts';
 import type { Any, ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter } from './schema/index.ts';
 
@@ -13,21 +14,28 @@ export function limitFilters(
   gateway: GatewayIr,
   capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
-  const limits = hosts.flatMap(({ routes }) => routes.flatMap((route) => route.limits ?? []));
+  const routes = hosts.flatMap((host) => host.routes);
+  const limits = routes.flatMap((route) => route.limits ?? []);
+  const quotas = routes.some((route) => hasQuotas(route, gateway));
   return [
     ...(limits.some(({ local }) => local.length > 0) ? [localLimitFilter()] : []),
-    ...(limits.some(({ global }) => global.length > 0) ? [rateLimitFilter(gateway, capabilities)] : []),
+    ...(quotas || limits.some(({ global }) => global.length > 0) ? [rateLimitFilter(gateway, capabilities)] : []),
+    ...(quotas && capabilities.features.has('lua_filter_context') ? [quotaFilter()] : []),
   ];
 }
 
 /** Whether the Envoys of a gateway ask the rate limit service. */
 export function asksService(gateway: GatewayIr): boolean {
-  return limitsOfGateway(gateway).some(({ global }) => global.length > 0);
+  return countsQuotas(gateway) || limitsOfGateway(gateway).some(({ global }) => global.length > 0);
 }
 
 /** Whether any route of a gateway has limits. */
 export function isLimited(gateway: GatewayIr): boolean {
-  return limitsOfGateway(gateway).length > 0;
+  return countsQuotas(gateway) || limitsOfGateway(gateway).length > 0;
+}
+
+function countsQuotas({ backends }: GatewayIr): boolean {
+  return backends.some(({ quotas = [] }) => quotas.length > 0);
 }
 
 function limitsOfGateway({ listeners }: GatewayIr): LimitsIr[] {
@@ -37,8 +45,11 @@ function limitsOfGateway({ listeners }: GatewayIr): LimitsIr[] {
 }
 
 /** The limits of a route, for its filters. */
-export function limitsOfRoute(route: RouteIr): { readonly typed_per_filter_config?: { readonly [name: string]: Any } } {
-  const config = { ...routeLocalLimits(route), ...routeRateLimits(route) };
+export function limitsOfRoute(
+  route: RouteIr,
+  quotas?: RuleQuotas,
+): { readonly typed_per_filter_config?: { readonly [name: string]: Any } } {
+  const config = { ...routeLocalLimits(route), ...routeRateLimits(route, quotas?.rateLimits ?? []) };
   return Object.keys(config).length === 0 ? {} : { typed_per_filter_config: config };
 }
 
@@ -55,6 +66,7 @@ export function withoutService(gateway: GatewayIr, { rateLimit }: CompileOptions
   const message = 'no rate limit service is configured; its limits and quotas are not enforced';
   const open: GatewayIr = {
     ...gateway,
+    backends: gateway.backends.map(({ quotas: _quotas, ...backend }) => backend),
     listeners: gateway.listeners.map((listener) => ({
       ...listener,
       chains: listener.chains.map((chain) => ({

@@ -59,11 +59,35 @@ export interface LimitFacts {
   /** Parameters, noted under their name behind a question mark. */
   readonly query?: readonly string[];
   readonly reserves?: readonly ReserveFacts[];
+  /** Of the backends, by cluster. */
+  readonly quotas?: Readonly<Record<string, readonly QuotaFacts[]>>;
   /**
    * Keys of costs that are charged at the end. What is known of them meanwhile is noted under `known/KEY`: it counts for a
    * stream that never ends properly.
    */
   readonly charged?: readonly string[];
+}
+
+/** A quota of a backend, with what a request costs there. */
+export interface QuotaFacts {
+  readonly key: string;
+  readonly count?: string;
+  readonly lua?: string;
+  /** As the backend is asked for it; absent: models without a quota of their own. */
+  readonly model?: string;
+  readonly buckets: readonly {
+    /** Noted as `quota/NOTE` where a request may be served, as `charge/NOTE` where it was. */
+    readonly note: string;
+    readonly name: string;
+    /** Length of its windows. */
+    readonly seconds: number;
+    readonly shadow?: boolean;
+  }[];
+}
+
+/** Filter context of the script behind the rate limit filter. */
+export interface RoleFacts {
+  readonly role: 'quota';
 }
 
 /** A reservation, noted under `key`: a number, or a cost of estimated counts. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { canonicalJson, contentHash } from '../lib/hash.ts';
-import type { BackendFacts, RouteFacts, UnreadFacts } from './lua-facts.ts';
+import type { BackendFacts, RoleFacts, RouteFacts, UnreadFacts } from './lua-facts.ts';
 import { LUA_FILTER } from './names.ts';
 import {
   type ConfigCoreV3Metadata,
@@ -13,7 +13,7 @@ import {
 export const SCRIPT = readFileSync(new URL('./lua/gateway.lua', import.meta.url), 'utf8');
 
 /** The script as a filter of a connection manager, or of a cluster whose facts it is told. */
-export function luaFilter(facts?: BackendFacts): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+export function luaFilter(facts?: BackendFacts | RoleFacts): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return {
     name: LUA_FILTER,
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {

@@ -17,6 +17,7 @@ import { arrivalFormat, knownKey, notedHits, notedKey, refundFormat, settlingFor
 import { type DescriptorSource, descriptorActions, notedEntry } from './limit-descriptors.ts';
 import type { LimitFacts, ReserveFacts } from './lua-facts.ts';
 import { COST_NAMESPACE, RATE_LIMIT_CLUSTER, RATE_LIMIT_FILTER } from './names.ts';
+import type { RuleQuotas } from './quotas.ts';
 import {
   type Any,
   type ConfigRouteV3RateLimit,
@@ -53,10 +54,16 @@ export function rateLimitFilter(
 }
 
 /** What a route asks the service, under the name of the filter. */
-export function routeRateLimits(route: RouteIr): { readonly [RATE_LIMIT_FILTER]: Any } | undefined {
+export function routeRateLimits(
+  route: RouteIr,
+  quotas: readonly ConfigRouteV3RateLimit[],
+): { readonly [RATE_LIMIT_FILTER]: Any } | undefined {
   const limits = route.limits?.global ?? [];
-  if (limits.length === 0) return undefined;
-  const rate_limits = limits.flatMap((limit, index) => emitLimit(limit, sourceOf(limit, route), reserveKey(index)));
+  if (limits.length + quotas.length === 0) return undefined;
+  const rate_limits = [
+    ...limits.flatMap((limit, index) => emitLimit(limit, sourceOf(limit, route), reserveKey(index))),
+    ...quotas,
+  ];
   return {
     [RATE_LIMIT_FILTER]: typedAny('envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute', { rate_limits }),
   };
@@ -118,11 +125,17 @@ function estimatesOf(
 }
 
 /** What the script has to note for the limits of a route. `backend`: the one that is asked first. */
-export function limitFacts(route: RouteIr, rule: InferenceRuleIr, backend: string): LimitFacts | undefined {
+export function limitFacts(
+  route: RouteIr,
+  rule: InferenceRuleIr,
+  backend: string,
+  quotas: RuleQuotas | undefined,
+): LimitFacts | undefined {
   const limits = route.limits?.global ?? [];
   const noted = limits.filter((limit) => sourceOf(limit, route) === 'noted');
-  if (noted.length === 0) return undefined;
-  const all = [...new Set(noted.flatMap(({ entries }) => entries.flatMap(notedKeys)))].sort();
+  if (noted.length === 0 && !quotas) return undefined;
+  const entries = [...noted.flatMap((limit) => limit.entries), ...(quotas?.entries ?? [])];
+  const all = [...new Set(entries.flatMap(notedKeys))].sort();
   const query = all.filter((key) => key.startsWith('?')).map((key) => key.slice(1));
   const reserves = limits.flatMap(({ reserve }, index) => (reserve ? reserveFacts(reserve, reserveKey(index)) : []));
   const charged = rule.costs
@@ -133,6 +146,7 @@ export function limitFacts(route: RouteIr, rule: InferenceRuleIr, backend: strin
     headers: all.filter((key) => !key.startsWith('?')),
     ...(query.length > 0 && { query }),
     ...(reserves.length > 0 && { reserves }),
+    ...(quotas && { quotas: quotas.facts }),
     ...(charged.length > 0 && { charged }),
   };
 }

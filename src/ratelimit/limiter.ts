@@ -1,5 +1,5 @@
 /** Decides requests: limits, buckets, statuses. Source: envoyproxy/ratelimit, src/service/ratelimit.go. */
-import type { LimitsConfig } from '../ir/index.ts';
+import { LIMITS_DOMAIN, type LimitsConfig } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { Asked } from './asked.ts';
 import { type Budgets, readBudgets } from './budgets.ts';
@@ -8,7 +8,7 @@ import { compileLimits } from './limit-tree.ts';
 import { validateLimits } from './limits-config.ts';
 import { RESERVED, responseMetadata } from './metadata.ts';
 import { planChanges } from './plan.ts';
-import { overallCode } from './quota.ts';
+import { overallCode, type Verdict } from './quota.ts';
 import { takeReservation } from './reservation.ts';
 import { createReserved } from './reserved.ts';
 import { countHits, type Statistics } from './statistics.ts';
@@ -90,13 +90,17 @@ export function createLimiter(options: LimiterOptions): Limiter {
       code,
       statuses,
       responseHeaders: options.headers === true ? tightestHeaders(asked, statuses) : [],
-      dynamicMetadata:
-        options.dynamicMetadata === true
-          ? responseMetadata(request, asked, verdict, isReserved)
-          : isReserved
-            ? RESERVED
-            : undefined,
+      dynamicMetadata: tellsRoom(request, verdict)
+        ? responseMetadata(request, asked, verdict, isReserved)
+        : isReserved
+          ? RESERVED
+          : undefined,
     };
+  }
+
+  /** What a gateway asks about quotas it asks to choose a backend by. */
+  function tellsRoom({ domain }: RateLimitRequest, { hasQuota }: Verdict): boolean {
+    return options.dynamicMetadata === true || (hasQuota && domain === LIMITS_DOMAIN);
   }
 
   /** Without a count. A limit in shadow mode refuses nothing. */

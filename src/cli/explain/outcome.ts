@@ -1,5 +1,5 @@
 import { API_CLASSES, classOf, servingMode } from '../../envoy/api-classes.ts';
-import { clusterName } from '../../envoy/inference-route.ts';
+import { clusterName } from '../../envoy/cluster-name.ts';
 import { plainBackends, plainClusterName } from '../../envoy/plain-backends.ts';
 import type {
   ApiEndpoint,

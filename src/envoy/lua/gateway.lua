@@ -1,6 +1,8 @@
--- The one script of the data path. It runs in two roles, told apart by whether the filter has a context:
+-- The one script of the data path. It runs in three roles, told apart by the context of the filter:
 --   listener  (connection manager): reads model and shape of a request once, chooses the order of backends, and at the
 --             end of the stream turns token counts into costs
+--   quota     (connection manager, behind the rate limit filter; only where backends have quotas): leaves out the backends
+--             that have no room
 --   backend   (upstream filter of a provider's cluster, so once per attempt): makes the request that provider's own:
 --             credentials of others away, path, host, model, header and body mutations
 -- All filters use the same text and the same shared_vm_id, so a worker has one VM: what one attempt learns (a cooldown)
@@ -23,6 +25,7 @@ local ORDER_NS = 'headgate.order'
 local CREDENTIALS_NS = 'headgate.credentials' -- apart, so that no log of the rest shows them
 local ORIGINALS_NS = 'headgate.originals' -- headers of the client that an attempt may change
 local LIMITS_NS = 'headgate.limits' -- what the rate limits of a route look at
+local RATE_LIMIT_NS = 'envoy.filters.http.ratelimit' -- what the rate limit service answered
 local MAX_DEPTH = 512
 local MAX_COOLDOWN_MS = 300000
 local MAX_ANSWER_BYTES = 33554432
@@ -309,6 +312,7 @@ local function facts_of(map)
   load_costs(facts.costs)
   if facts.limits then
     load_costs(facts.limits.reserves)
+    for _, quotas in pairs(facts.limits.quotas or {}) do load_costs(quotas) end
     facts.limits.charged = charged_costs(facts)
   end
   known[version] = facts
@@ -318,11 +322,11 @@ end
 
 -- ------------------------------------------------------------------------------------------------------------ errors
 
-local OPENAI_TYPES = { ['401'] = 'authentication_error', ['500'] = 'server_error' }
-local ANTHROPIC_TYPES = { ['401'] = 'authentication_error', ['404'] = 'not_found_error', ['500'] = 'api_error' }
+local OPENAI_TYPES = { ['401'] = 'authentication_error', ['429'] = 'rate_limit_error', ['500'] = 'server_error' }
+local ANTHROPIC_TYPES = { ['401'] = 'authentication_error', ['404'] = 'not_found_error', ['429'] = 'rate_limit_error', ['500'] = 'api_error' }
 
 -- Answers in the error shape of the API that the client speaks.
-local function refuse(handle, api, status, code, message)
+local function refuse(handle, api, status, code, message, retry_after)
   local body
   if api == 'anthropic' then
     body = '{"type":"error","error":{"type":"' .. (ANTHROPIC_TYPES[status] or 'invalid_request_error') .. '","message":' .. quote(message) .. '}}'
@@ -330,7 +334,7 @@ local function refuse(handle, api, status, code, message)
     body = '{"error":{"message":' .. quote(message) .. ',"type":"' .. (OPENAI_TYPES[status] or 'invalid_request_error')
       .. '","param":null,"code":' .. quote(code) .. '}}'
   end
-  handle:respond({ [':status'] = status, ['content-type'] = 'application/json' }, body)
+  handle:respond({ [':status'] = status, ['content-type'] = 'application/json', ['retry-after'] = retry_after }, body)
 end
 
 -- ------------------------------------------------------------------------------------------------- what a request asks
@@ -561,7 +565,8 @@ local function shuffle(refs)
 end
 
 -- Why a backend should come last for this request or not at all, or nil.
-local function drawback(ref, now, credentials, metadata)
+local function drawback(ref, now, credentials, metadata, full)
+  if full and full[ref.cluster] then return 'no-quota' end
   local has = not ref.needs and not ref.needs_metadata or ref.needs and credentials and credentials[ref.needs]
   if not has and ref.needs_metadata then
     local values = metadata:get(ref.needs_metadata.namespace)
@@ -577,18 +582,19 @@ end
 
 -- The priority groups of a request in the order to try them, or nil where the compiled order will do, and the backends
 -- that were put last with the reason. One that lacks a credential would end the request with 401, so it is left out unless
--- all do.
-local function choose_order(route, now, credentials, metadata)
-  if not route.drawn and not next(cooling) and not route.needs then return nil end
-  local order, last, unable, why = {}, {}, {}, {}
+-- all do. One without room in its quota (`full`, by cluster) is left out in any case; the third value is true when none is
+-- left for that.
+local function choose_order(route, now, credentials, metadata, full)
+  if not route.drawn and not next(cooling) and not route.needs and not full then return nil end
+  local order, last, unable, spent, why = {}, {}, {}, {}, {}
   for g = 1, #route.groups do
     local refs = {}
     for i = 1, #route.groups[g] do refs[i] = route.groups[g][i] end
     if #refs > 1 then shuffle(refs) end
     for i = 1, #refs do
-      local reason = drawback(refs[i], now, credentials, metadata)
+      local reason = drawback(refs[i], now, credentials, metadata, full)
       if reason then
-        local place = reason == 'cooling' and last or unable
+        local place = reason == 'cooling' and last or reason == 'no-quota' and spent or unable
         place[#place + 1] = refs[i].cluster
         why[#why + 1] = refs[i].backend .. '=' .. reason
       else
@@ -598,6 +604,7 @@ local function choose_order(route, now, credentials, metadata)
   end
   if not route.drawn and #why == 0 then return nil end
   for i = 1, #last do order[#order + 1] = last[i] end
+  if #order == 0 and #spent > 0 then return nil, concat(why, ','), true end
   if #order == 0 then order = unable end
   local groups = {}
   for i = 1, #order do
@@ -837,6 +844,7 @@ end
 local function forget_known(metadata, route)
   local charged = route and route.limits and route.limits.charged
   for i = 1, charged and #charged or 0 do metadata:set(LIMITS_NS, charged[i].key, 0) end
+  if route and route.limits and route.limits.quotas then metadata:set(LIMITS_NS, '@quota', 0) end
 end
 
 local function note_reserves(handle, metadata, route, asked, model, input, endpoint)
@@ -855,6 +863,67 @@ local function note_reserves(handle, metadata, route, asked, model, input, endpo
   end
 end
 
+-- The quota that counts for a model at a backend, or nil.
+local function quota_of(quotas, model)
+  local others
+  for i = 1, #quotas do
+    if quotas[i].model == model then return quotas[i] end
+    if not quotas[i].model then others = quotas[i] end
+  end
+  return others
+end
+
+-- Notes the buckets of all backends that may serve a request; true where there are any.
+local function note_quotas(metadata, route, model)
+  local any = false
+  for cluster, quotas in pairs(route.limits.quotas) do
+    local ref = route.refs[cluster]
+    local quota = quota_of(quotas, ref and ref.model or model)
+    for i = 1, quota and #quota.buckets or 0 do
+      metadata:set(LIMITS_NS, 'quota/' .. quota.buckets[i].note, quota.buckets[i].name)
+      any = true
+    end
+  end
+  if any then metadata:set(LIMITS_NS, 'quota/open', 'quota/open') end
+  return any
+end
+
+-- What a request has cost so far in the unit of the quota that is charged for it.
+local function note_spent(metadata, route, quota, counts, model, backend)
+  local value = quota and cost_of(quota, counts, model, backend, route.name)
+  if value then metadata:set(LIMITS_NS, '@quota', value) end
+end
+
+-- The quota that is charged: of the backend that was asked last, for the model that it was asked for.
+local function charged_quota(metadata, route)
+  local noted = route and route.limits and route.limits.quotas and metadata:get(LIMITS_NS)
+  local quotas = noted and noted['@cluster'] and route.limits.quotas[noted['@cluster']]
+  return quotas and quota_of(quotas, noted['@sent'])
+end
+
+-- An attempt at a backend begins: from now on its buckets are those to be charged, and not those of an earlier attempt.
+local function charge_backend(metadata, route, cluster, model, asked_model, backend)
+  local limits = route.limits
+  if not limits or not limits.quotas or not limits.quotas[cluster] then return end
+  local noted = metadata:get(LIMITS_NS)
+  if not noted or not noted['quota/open'] then return end
+  for _, quotas in pairs(limits.quotas) do
+    for i = 1, #quotas do
+      for j = 1, #quotas[i].buckets do
+        local key = 'charge/' .. quotas[i].buckets[j].note
+        if noted[key] then metadata:set(LIMITS_NS, key, '') end
+      end
+    end
+  end
+  metadata:set(LIMITS_NS, '@cluster', cluster)
+  metadata:set(LIMITS_NS, '@sent', model)
+  local quota = quota_of(limits.quotas[cluster], model)
+  for i = 1, quota and #quota.buckets or 0 do
+    metadata:set(LIMITS_NS, 'charge/' .. quota.buckets[i].note, quota.buckets[i].name)
+  end
+  note_spent(metadata, route, quota, estimated_counts(noted['@prompt'] or 0, 0), asked_model, backend)
+end
+
 local function query_value(query, name)
   for key, value in gmatch(query, '([^?&=]+)=?([^&]*)') do
     if gsub(key, '%%(%x%x)', unescape_byte) == name then return (gsub(value, '%%(%x%x)', unescape_byte)) end
@@ -862,7 +931,7 @@ local function query_value(query, name)
 end
 
 -- Notes all that the limits of a route look at. Attempts change the headers, and at the end limits must mean the bucket
--- that they meant on arrival.
+-- that they meant on arrival. Returns true where backends have quotas for it.
 local function note_limits(handle, metadata, headers, route, asked, endpoint, path, query, text, now)
   local limits = route.limits
   metadata:set(LIMITS_NS, '@', string.format('%d.%03d', floor(now / 1000), now % 1000))
@@ -876,11 +945,12 @@ local function note_limits(handle, metadata, headers, route, asked, endpoint, pa
     local value = query_value(query, limits.query[i])
     if value then metadata:set(LIMITS_NS, '?' .. limits.query[i], value) end
   end
-  if FREE[endpoint] or not (limits.reserves or limits.charged) then return end
+  if FREE[endpoint] or not (limits.reserves or limits.charged or limits.quotas) then return end
   local input = asked.multipart and 0 or prompt_tokens(text)
-  if limits.charged then metadata:set(LIMITS_NS, '@prompt', input) end
+  if limits.charged or limits.quotas then metadata:set(LIMITS_NS, '@prompt', input) end
   if limits.reserves then note_reserves(handle, metadata, route, asked, asked.model, input, endpoint) end
   note_known(metadata, route, estimated_counts(input, 0), asked.model, limits.backend)
+  return limits.quotas and note_quotas(metadata, route, asked.model)
 end
 
 -- ------------------------------------------------------------------------------------------------------- listener role
@@ -898,6 +968,14 @@ local function force_usage(headers, body, text, asked)
     local shift = asked.size - #text
     asked.model_start, asked.model_end = asked.model_start + shift, asked.model_end + shift
   end
+end
+
+-- Has the route try its backends in an order; nothing where the compiled one will do.
+local function set_order(handle, metadata, groups, why)
+  if not groups then return end
+  if why ~= '' then metadata:set(NS, 'tried', why) end
+  metadata:set(ORDER_NS, 'priority_groups', groups)
+  handle:clearRouteCache()
 end
 
 local function listener_request(handle)
@@ -948,9 +1026,9 @@ local function listener_request(handle)
   metadata:set(NS, 'model', model)
   if api == 'anthropic' then metadata:set(NS, 'api', api) end -- the path is the provider's when Envoy answers an error itself
   local now = now_ms(handle)
-  if route.limits then
-    note_limits(handle, metadata, headers, route, asked, unread.endpoint, bare, client_query, prompt, now)
-  end
+  local has_quotas = route.limits
+    and note_limits(handle, metadata, headers, route, asked, unread.endpoint, bare, client_query, prompt, now)
+  if has_quotas and route.only then charge_backend(metadata, route, next(route.limits.quotas), model, model, route.only) end
   -- No attempt reads it where no script runs; what is left of it is the start of a stream.
   if route.only and not asked.stream and not asked.multipart then return end
   metadata:set(NS, 'request', write_note(route, unread.endpoint, asked, query, model, now))
@@ -968,12 +1046,58 @@ local function listener_request(handle)
     local value = headers:get(route.restore[i])
     if value then metadata:set(ORIGINALS_NS, route.restore[i], value) end
   end
-  if not route.groups then return end
-  local groups, why = choose_order(route, now, credentials, metadata)
-  if not groups then return end
-  if why ~= '' then metadata:set(NS, 'tried', why) end
-  metadata:set(ORDER_NS, 'priority_groups', groups)
-  handle:clearRouteCache()
+  if route.groups and not has_quotas then set_order(handle, metadata, choose_order(route, now, credentials, metadata)) end
+end
+
+-- The backends that have no room, by cluster, with the seconds until one of their buckets is renewed; nil where all have.
+-- One that is asked about none has room; so have all where the service gave no answer.
+local function full_backends(metadata, route, noted, now)
+  local answer = metadata:get(RATE_LIMIT_NS)
+  local descriptors = answer and answer.descriptors
+  if not descriptors then return nil end
+  local asked, room, full = {}, answer.metadata and answer.metadata.room or {}, nil
+  for i = 1, #descriptors do
+    local name = match(descriptors[i].entries[1] or '', '^limit=(.*)$')
+    if name then asked[name] = true end
+  end
+  for cluster, quotas in pairs(route.limits.quotas) do
+    local ref = route.refs[cluster]
+    local quota = quota_of(quotas, ref and ref.model or noted)
+    local has_room, wait = false, nil
+    for i = 1, quota and #quota.buckets or 0 do
+      local bucket = quota.buckets[i]
+      if not bucket.shadow and asked[bucket.name] then
+        if room[bucket.name] then has_room = true end
+        wait = math.min(wait or bucket.seconds, bucket.seconds - floor(now / 1000) % bucket.seconds)
+      end
+    end
+    if wait and not has_room then
+      full = full or {}
+      full[cluster] = wait
+    end
+  end
+  return full
+end
+
+local function quota_request(handle)
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local limits = metadata:get(LIMITS_NS)
+  if not limits or not limits['quota/open'] then return end
+  local route = facts_of(handle:metadata())
+  local notes = metadata:get(NS)
+  local now = now_ms(handle)
+  local full = full_backends(metadata, route, notes.model, now)
+  local groups, why, is_spent
+  if route.groups then
+    groups, why, is_spent = choose_order(route, now, metadata:get(CREDENTIALS_NS), metadata, full)
+  elseif full then
+    why, is_spent = (route.only or route.limits.backend) .. '=no-quota', true
+  end
+  if not is_spent then return set_order(handle, metadata, groups, why) end
+  metadata:set(NS, 'tried', why)
+  local wait
+  for _, seconds in pairs(full) do wait = math.min(wait or seconds, seconds) end
+  refuse(handle, notes.api or 'openai', '429', 'quota_exceeded', 'The quota of this model is used up.', tostring(wait))
 end
 
 local function set_costs(handle, metadata, costs, counts, model, backend, name)
@@ -1022,15 +1146,18 @@ end
 
 -- Of a stream that goes on: the tokens it has told, and as many more as it has events.
 local function progress_noter(handle, route, usage, model, backend)
-  if not route or not route.limits or not route.limits.charged then return nil end
+  if not route or not route.limits or not (route.limits.charged or route.limits.quotas) then return nil end
   local noted = handle:streamInfo():dynamicMetadata():get(LIMITS_NS)
+  local quota = charged_quota(handle:streamInfo():dynamicMetadata(), route)
   local prompt = noted and noted['@prompt'] or 0
   return function()
     local counts = settle_usage(usage)
     if not usage.input then counts.input = prompt end
     counts.output = math.max(counts.output, usage.events)
     counts.total = counts.input + counts.output
-    note_known(handle:streamInfo():dynamicMetadata(), route, counts, model, backend)
+    local metadata = handle:streamInfo():dynamicMetadata()
+    note_known(metadata, route, counts, model, backend)
+    note_spent(metadata, route, quota, counts, model, backend)
   end
 end
 
@@ -1074,7 +1201,10 @@ local function listener_response(handle)
   if usage.first and counts.output > 1 then
     metadata:set(COST_NS, 'token_latency_itl', (usage.last - usage.first) / (counts.output - 1))
   end
-  if route then set_costs(handle, metadata, route.costs, counts, model, backend, route.name) end
+  if route then
+    set_costs(handle, metadata, route.costs, counts, model, backend, route.name)
+    note_spent(metadata, route, charged_quota(metadata, route), counts, model, backend)
+  end
 end
 
 -- -------------------------------------------------------------------------------------------------------- backend role
@@ -1182,6 +1312,7 @@ local function backend_request(handle, backend)
   if tried and not find(tried, '=[^,=]*$') then tried = tried .. '=no-answer' end
   local all_tried = (tried and tried .. ',' or '') .. backend.name
   metadata:set(NS, 'tried', all_tried)
+  charge_backend(metadata, route, backend.cluster, ref.model or note.model, note.model, backend.name)
   -- What an earlier attempt set for its own provider still stands in the headers; so does what the client sent.
   if route.restore and tried then
     local originals = metadata:get(ORIGINALS_NS)
@@ -1238,12 +1369,22 @@ end
 
 local function on_request(handle)
   local facts = facts_of(handle:filterContext())
-  if facts then backend_request(handle, facts) else listener_request(handle) end
+  if not facts then
+    listener_request(handle)
+  elseif facts.role then
+    quota_request(handle)
+  else
+    backend_request(handle, facts)
+  end
 end
 
 local function on_response(handle)
   local facts = facts_of(handle:filterContext())
-  if facts then backend_response(handle, facts) else listener_response(handle) end
+  if not facts then
+    listener_response(handle)
+  elseif not facts.role then
+    backend_response(handle, facts)
+  end
 end
 
 function envoy_on_request(handle)

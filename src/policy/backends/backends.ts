@@ -3,6 +3,7 @@ import { bedrockRegion, isPublicProvider, providerFacts } from '../../providers/
 import { type AIServiceBackend, aiServiceBackendKind, backendKind, type LoadedObject } from '../../resources/index.ts';
 import { type Context, resolveReference } from '../context.ts';
 import { keyOf, validOf } from '../objects.ts';
+import type { QuotasOf } from '../quotas.ts';
 import { type Mutations, readMutations } from '../routes/mutations.ts';
 import type { TargetAddress } from './addresses.ts';
 import type { AwsCredential } from './aws-credentials.ts';
@@ -29,12 +30,14 @@ export interface Backends {
 export function readBackends(
   addresses: ReadonlyMap<string, TargetAddress>,
   credentialOf: CredentialOf,
+  quotasOf: QuotasOf,
   context: Context,
 ): Backends {
   const ai = new Map<string, BackendSource>();
   for (const loaded of validOf(context.index, aiServiceBackendKind)) {
     const source = readAiBackend(loaded, addresses, credentialOf, context);
-    if (source) ai.set(keyOf(loaded), source);
+    const counted = source && withQuotas(source, quotasOf(loaded), context);
+    if (counted) ai.set(keyOf(loaded), counted);
   }
   const plain = new Map<string, BackendSource>();
   for (const loaded of validOf(context.index, backendKind)) {
@@ -44,6 +47,17 @@ export function readBackends(
     plain.set(keyOf(loaded), { loaded, ir, mutations: {} });
   }
   return { ai, plain };
+}
+
+/** A backend whose quotas cannot be used is not: nobody would count what it serves. */
+function withQuotas(
+  source: BackendSource,
+  quotas: ReturnType<QuotasOf>,
+  { report }: Context,
+): BackendSource | undefined {
+  if (quotas !== 'broken') return quotas ? { ...source, ir: { ...source.ir, quotas } } : source;
+  report.error('HG0305', source.loaded, ['metadata', 'name'], 'its QuotaPolicy is not valid');
+  return undefined;
 }
 
 function readAiBackend(

@@ -1,0 +1,11 @@
+import type { InferenceBackendIr, InferenceRuleIr } from '../ir/index.ts';
+
+/**
+ * A rule may name one backend twice with different models. The script tells references apart by their cluster, so each
+ * further one gets a cluster of its own.
+ */
+export function clusterName(rule: InferenceRuleIr, ref: InferenceBackendIr): string {
+  const same = rule.backends.filter((candidate) => candidate.backend === ref.backend);
+  const index = same.indexOf(ref);
+  return index <= 0 ? ref.backend : `${ref.backend}/${rule.name}/again/${index}`;
+}
