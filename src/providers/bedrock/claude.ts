@@ -95,9 +95,16 @@ const PASSAGE: CloudPassage = {
     return passStream(status, {
       push(bytes) {
         let text = '';
-        messages.push(bytes, (message) => {
-          text += eventText(message);
-        });
+        if (isWhole) return encodeText(text);
+        try {
+          messages.push(bytes, (message) => {
+            text += eventText(message);
+          });
+        } catch (caught) {
+          // What came before it in the same piece is told first.
+          isWhole = true;
+          text += errorEvent(brokenStream(caught));
+        }
         return encodeText(text);
       },
       isWhole: () => isWhole,
