@@ -25,14 +25,15 @@ const EMPTY = Buffer.alloc(0);
 
 class StreamCall implements Call {
   readonly socket: Socket;
-  readonly peer: string;
   private readonly answers: DuplexAnswers;
 
   constructor(answers: DuplexAnswers, socket: Socket) {
     this.answers = answers;
     this.socket = socket;
-    // Now, since a connection that is gone does not know it any more.
-    this.peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
+  }
+
+  get peer(): string {
+    return `${this.socket.remoteAddress ?? ''}:${this.socket.remotePort ?? ''}`;
   }
 
   get idle(): boolean {

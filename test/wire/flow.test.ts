@@ -74,6 +74,21 @@ describe('xDS over HTTP/2', () => {
     );
   });
 
+  it('sends many clients the same frames, of a size that each of them takes', async () => {
+    await start({}, WIDE);
+    for (let i = 0; i < 4; i++) {
+      raw?.close();
+      raw = await connectRaw(fixture?.port ?? 0, Buffer.concat([Buffer.from([0, 4]), uint32(WIDE)]));
+      raw.send(frame(WINDOW_UPDATE, 0, 0, uint32(WIDE)));
+      raw.send(frame(HEADERS, END_HEADERS, 1, BLOCK), frame(DATA, 0, 1, ask(EDS, `n${i}`)));
+      await until(() => received().length === 5 + sizeOf(received()), 'all of it');
+      const { resources } = discoveryCodec.decodeDeltaResponse(received().subarray(5));
+      expect(resources?.[0]?.resource?.value).to.have.length(200_004);
+      const sizes = raw.frames.filter(({ type }) => type === DATA).map(({ payload }) => payload.length);
+      expect(Math.max(...sizes)).to.be.at.most(16_384);
+    }
+  });
+
   it('waits for who reads slowly, and cuts off who stops', async () => {
     const one = await start({ limits: { stuckMs: 400 } }, 0);
     one.send(frame(WINDOW_UPDATE, 0, 0, uint32(WIDE)));

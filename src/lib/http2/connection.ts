@@ -29,6 +29,7 @@ import {
 } from './frames.ts';
 import { type Headers, HpackDecoder, HpackError } from './hpack.ts';
 import { createOutput, MAX_COPIED } from './output.ts';
+import { framesOf } from './shared-frames.ts';
 import {
   createStream,
   type DuplexAnswers,
@@ -168,6 +169,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
 
   function pumpData(stream: Stream, next: Waiting, data: Buffer): boolean {
     let at = next.sent ?? 0;
+    if (next.isShared && at === 0 && pumpWhole(stream, data)) return true;
     while (at < data.length) {
       const size = Math.min(data.length - at, maxFrame, sendRoom, stream.sendRoom);
       if (size <= 0) break;
@@ -200,6 +202,17 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     if (streams.get(stream.id) !== stream) return;
     stream.waiting.push(...waiting);
     pump(stream);
+  }
+
+  function pumpWhole(stream: Stream, data: Buffer): boolean {
+    const size = data.length;
+    if (size > MAX_QUEUED || size > sendRoom || size > stream.sendRoom || output.queuedBytes > MAX_QUEUED) return false;
+    const frames = framesOf(data, stream.id, maxFrame);
+    if (frames === undefined) return false;
+    write(frames);
+    sendRoom -= size;
+    stream.sendRoom -= size;
+    return true;
   }
 
   /** A message behind its head; `more` bytes of it follow elsewhere. */
@@ -252,7 +265,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       if (isFirst) stream.waiting.push({ block, endStream: false });
       const data = framed(message, shared.length);
       if (shared.length === 0) send(stream, { data, endStream: false });
-      else send(stream, { data, endStream: false }, { data: shared, endStream: false });
+      else send(stream, { data, endStream: false }, { data: shared, endStream: false, isShared: true });
       return;
     }
     sendRoom -= size;

@@ -55,6 +55,8 @@ export interface Waiting {
   readonly block?: Buffer;
   readonly data?: Buffer;
   readonly endStream: boolean;
+  /** Other calls send the same data. */
+  readonly isShared?: boolean;
   /** Bytes of the data that are sent. */
   sent?: number;
 }
