@@ -1,4 +1,5 @@
 import type { EnvoyResource } from '../envoy/index.ts';
+import { TRANSLATED_LUA_FILTER } from '../envoy/names.ts';
 import type { GatewayIr } from '../ir/index.ts';
 
 /** How Envoys of one version serve a rule. */
@@ -9,10 +10,12 @@ export interface RouteForm {
   /** `KIND/NAMESPACE/NAME/rule/N`. */
   readonly rule: string;
   readonly envoyVersion: string;
-  /** `native`: Envoy alone serves it. `501`: what it needs is not there. `500`: its configuration is not usable. */
-  readonly form: 'native' | '501' | '500';
+  /** `native`: Envoy alone serves something of it. `translated`: all by translation. `501`: what it needs is not there. `500`: its configuration is not usable. */
+  readonly form: 'native' | 'translated' | '501' | '500';
   /** APIs that it serves natively; empty for plain HTTP rules. */
   readonly apis: readonly string[];
+  /** APIs that it serves by translation, at one backend at least. */
+  readonly translatedApis: readonly string[];
   /** APIs that get 501 instead. */
   readonly refusedApis: readonly string[];
 }
@@ -22,6 +25,7 @@ interface CompiledRoute {
   readonly name: string;
   readonly api: string;
   readonly status?: number;
+  readonly isTranslated: boolean;
 }
 
 /** The forms of a gateway's rules, read from what they were compiled to. */
@@ -50,13 +54,16 @@ export function routeForms(gateway: GatewayIr, resources: readonly EnvoyResource
 function formOf(
   name: string,
   compiled: ReadonlyMap<string, readonly CompiledRoute[]>,
-): Pick<RouteForm, 'form' | 'apis' | 'refusedApis'> {
+): Pick<RouteForm, 'form' | 'apis' | 'translatedApis' | 'refusedApis'> {
   const routes = compiled.get(name) ?? [];
-  const apis = routes.filter(({ status, api }) => status === undefined && api !== '*').map(({ api }) => api);
+  const served = routes.filter(({ status }) => status === undefined);
+  const apisOf = (some: readonly CompiledRoute[]): string[] => some.map(({ api }) => api).filter((api) => api !== '*');
+  const native = served.filter(({ isTranslated }) => !isTranslated);
+  const translated = served.filter(({ isTranslated }) => isTranslated);
   const refusedApis = routes.filter(({ status, api }) => status === 501 && api !== '*').map(({ api }) => api);
-  const isNative = routes.some(({ status }) => status === undefined);
-  const form = isNative ? 'native' : routes.some(({ status }) => status === 501) ? '501' : '500';
-  return { form, apis, refusedApis };
+  const unserved = routes.some(({ status }) => status === 501) ? '501' : '500';
+  const form = native.length > 0 ? 'native' : translated.length > 0 ? 'translated' : unserved;
+  return { form, apis: apisOf(native), translatedApis: apisOf(translated), refusedApis };
 }
 
 /** Compiled routes by the name of the route they come from; one that answers 501 has its API behind the name. */
@@ -78,10 +85,16 @@ function visit(value: unknown, api: string, add: (route: CompiledRoute) => void)
     return;
   }
   if (typeof value !== 'object' || value === null) return;
-  const { '@type': type, name, direct_response: answer } = value as Record<string, unknown>;
+  const {
+    '@type': type,
+    name,
+    direct_response: answer,
+    typed_per_filter_config: filters = {},
+  } = value as Record<string, unknown>;
   if (type === 'type.googleapis.com/envoy.config.route.v3.Route' && typeof name === 'string') {
     const status = (answer as { status?: number } | undefined)?.status;
-    add({ name, api, ...(status !== undefined && { status }) });
+    const isTranslated = Object.keys(filters as object).includes(TRANSLATED_LUA_FILTER);
+    add({ name, api, isTranslated, ...(status !== undefined && { status }) });
     return;
   }
   for (const [key, item] of Object.entries(value)) {

@@ -1,7 +1,12 @@
 /** The control plane with its admin API, as `serve` and `run` start it. */
 import { createAdminServer, type ReadinessCheck } from '../admin/index.ts';
 import { configDump } from '../envoy/config-dump.ts';
-import { type CompileOptions, DEFAULT_COMPILE_OPTIONS, type RateLimitAddress } from '../envoy/index.ts';
+import {
+  type CompileOptions,
+  DEFAULT_COMPILE_OPTIONS,
+  type ProcessorTarget,
+  type RateLimitAddress,
+} from '../envoy/index.ts';
 import { API_VERSION } from '../envoy/schema/index.ts';
 import type { LimitsConfig } from '../ir/index.ts';
 import type { Finding } from '../lib/findings.ts';
@@ -30,6 +35,8 @@ export interface ServerOptions {
   /** Where what is served is saved for a start without the source. */
   readonly stateDirectory?: string;
   readonly rollout?: RolloutOptions;
+  /** Absent: nothing is translated. */
+  readonly processor?: ProcessorTarget;
   /** Proxies of this host connect without TLS, whatever others need. */
   readonly withLocalProxies?: boolean;
   /** The rate limit service as Envoys reach it; absent: limits are not enforced, which is a finding. */
@@ -124,9 +131,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
-function compileOptions({ sentinelPort, rateLimit }: ServerOptions): CompileOptions {
-  const { rateLimit: _assumed, ...rest } = DEFAULT_COMPILE_OPTIONS;
-  return { ...rest, sentinelPort, ...(rateLimit && { rateLimit }) };
+/** Without a processor nothing is translated. */
+function compileOptions({ sentinelPort, rateLimit, processor }: ServerOptions): CompileOptions {
+  const { rateLimit: _assumed, processor: _assumedToo, ...rest } = DEFAULT_COMPILE_OPTIONS;
+  return { ...rest, sentinelPort, ...(rateLimit && { rateLimit }), ...(processor && { processor }) };
 }
 
 /** A token that is missing takes its own backends out of service, not the server. */

@@ -3,17 +3,17 @@ import { type Capabilities, isOlder } from './capabilities.ts';
 import { olderUpstreamFilters, olderUpstreamReferences } from './older/cluster-filters.ts';
 import type { ResourceReference } from './resource.ts';
 import type { ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter } from './schema/index.ts';
-import { upstreamFilterReferences, upstreamFilters } from './upstream-filters.ts';
+import { type ClusterKind, upstreamFilterReferences, upstreamFilters } from './upstream-filters.ts';
 
 /** The upstream filters of a provider's cluster, as this Envoy can have them. */
 export function clusterFilters(
   backend: BackendIr,
   provider: ProviderIr,
-  isPlain: boolean,
+  kind: ClusterKind,
   capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   if (isOlder(capabilities)) return olderUpstreamFilters(backend, capabilities);
-  return upstreamFilters(backend, provider, isPlain);
+  return upstreamFilters(backend, provider, kind);
 }
 
 export function clusterFilterReferences(backend: BackendIr, capabilities: Capabilities): ResourceReference[] {

@@ -1,10 +1,14 @@
 import type { BackendIr, ConnectionIr } from '../ir/index.ts';
+import { canonicalJson } from '../lib/hash.ts';
 import { protoDuration } from '../lib/units.ts';
+import { PROVIDER_KEY } from '../providers/attempt-facts.ts';
+import { translatedFamilies } from './api-classes.ts';
 import type { Capabilities } from './capabilities.ts';
-import { clusterFilterReferences, clusterFilters } from './cluster-filters.ts';
+import { clusterFilterReferences } from './cluster-filters.ts';
 import { loadAssignment, usesEds } from './endpoints.ts';
-import { METADATA_NAMESPACE, SENTINEL_HEADER } from './names.ts';
-import type { CompileOptions } from './options.ts';
+import { METADATA_NAMESPACE } from './names.ts';
+import { type CompileOptions, doesTranslate } from './options.ts';
+import { protocolOptions } from './protocol-options.ts';
 import type { EnvoyResource } from './resource.ts';
 import {
   type Any,
@@ -12,7 +16,6 @@ import {
   type ConfigCoreV3HealthCheck,
   type ConfigCoreV3TransportSocket,
   type ConfigCoreV3TypedExtensionConfig,
-  type ExtensionsUpstreamsHttpV3HttpProtocolOptions,
   type JsonValue,
   typedAny,
 } from './schema/index.ts';
@@ -42,11 +45,17 @@ export function emitCluster(
         }),
     connect_timeout: protoDuration(backend.connection.connectTimeoutMs),
     lb_policy: LB_POLICIES[backend.connection.loadBalancer],
-    metadata: { filter_metadata: { [METADATA_NAMESPACE]: providerMetadata(backend) } },
+    metadata: {
+      filter_metadata: { [METADATA_NAMESPACE]: providerMetadata(backend, doesTranslate(capabilities, options)) },
+    },
     ...connectionSettings(backend.connection, withSentinel),
     ...sockets(backend, withSentinel, options),
     typed_extension_protocol_options: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(backend, isPlain, capabilities),
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(
+        backend,
+        { isPlain, translates: doesTranslate(capabilities, options) },
+        capabilities,
+      ),
     },
   };
   return {
@@ -91,11 +100,14 @@ const ORDERED_DNS: ConfigCoreV3TypedExtensionConfig = {
 };
 
 /** Who this cluster is: read by the processor, by logs and by people. */
-function providerMetadata(backend: BackendIr): { [key: string]: JsonValue } {
+function providerMetadata(backend: BackendIr, translates: boolean): { [key: string]: JsonValue } {
   const { provider } = backend;
   return {
     backend: backend.displayName,
     ...provider,
+    ...(provider &&
+      translates &&
+      translatedFamilies(provider).length > 0 && { [PROVIDER_KEY]: canonicalJson(provider) }),
   };
 }
 
@@ -196,50 +208,4 @@ function proxySocket(
       },
     }),
   };
-}
-
-function protocolOptions(backend: BackendIr, isPlain: boolean, capabilities: Capabilities): Any {
-  const { connection, provider } = backend;
-  const common = {
-    ...(connection.idleTimeoutMs !== undefined && { idle_timeout: protoDuration(connection.idleTimeoutMs) }),
-    ...(connection.maxRequestsPerConnection !== undefined && {
-      max_requests_per_connection: connection.maxRequestsPerConnection,
-    }),
-  };
-  const options: ExtensionsUpstreamsHttpV3HttpProtocolOptions = {
-    ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
-    ...protocol(backend),
-    ...(provider && { http_filters: clusterFilters(backend, provider, isPlain, capabilities) }),
-    // The sentinel's 503 says that all endpoints are out already: it is no failure of an endpoint.
-    ...(connection.outlier && {
-      outlier_detection: {
-        error_matcher: {
-          and_match: {
-            rules: [
-              {
-                http_response_headers_match: {
-                  headers: [{ name: ':status', string_match: { safe_regex: { regex: '429|5..' } } }],
-                },
-              },
-              {
-                not_match: {
-                  http_response_headers_match: { headers: [{ name: SENTINEL_HEADER, present_match: true }] },
-                },
-              },
-            ],
-          },
-        },
-      },
-    }),
-  };
-  return typedAny('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', options);
-}
-
-function protocol(backend: BackendIr): ExtensionsUpstreamsHttpV3HttpProtocolOptions {
-  if (backend.protocol === 'h2c') return { explicit_http_config: { http2_protocol_options: {} } };
-  if (backend.protocol === 'http1' || backend.tls === undefined) {
-    return { explicit_http_config: { http_protocol_options: {} } };
-  }
-  // HTTP/2 where the server takes it (ALPN), HTTP/1.1 otherwise.
-  return { auto_config: { http_protocol_options: {}, http2_protocol_options: {} } };
 }

@@ -1,5 +1,7 @@
 import type { BackendIr, GatewayIr, InferenceRuleIr, SecretValues } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
+import { alwaysNeedsTranslation } from '../providers/index.ts';
+import { translatedFamilies } from './api-classes.ts';
 import { emitSigning } from './aws-signing.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, isOlder } from './capabilities.ts';
@@ -10,9 +12,10 @@ import { emitEndpoints, usesEds } from './endpoints.ts';
 import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
 import { prefixedSecrets } from './older/cluster-filters.ts';
-import type { CompileOptions } from './options.ts';
+import { type CompileOptions, doesTranslate } from './options.ts';
 import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
+import { processorCluster } from './processor.ts';
 import { rateLimitCluster } from './rate-limit-cluster.ts';
 import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
@@ -48,6 +51,7 @@ export function compileGateway(
     ...unlimited,
     ...rules.flatMap(costFindings),
     ...gateway.backends.flatMap(quotaFindings),
+    ...untranslated(rules, byName, options),
   ];
   for (const usableBackend of usable) {
     const isPlain = plain.has(usableBackend.name);
@@ -67,10 +71,34 @@ export function compileGateway(
   for (const secret of gateway.secrets) if (secret.kind !== 'aws') resources.push(emitSecret(secret, secrets));
   if (isOlder(capabilities)) resources.push(...prefixedSecrets(usable, secrets, capabilities));
   resources.push(...emitSigning(usable, secrets));
+  if (options.processor && usable.some((backend) => needsProcessor(backend, capabilities, options)))
+    resources.push(processorCluster(options.processor));
   if (options.rateLimit && asksService(gateway)) resources.push(rateLimitCluster(options.rateLimit));
   if (usable.some((backend) => withSentinel.has(backend.name)))
     resources.push(sentinelListener(options.sentinelPort), sentinelSecret());
   return { resources: inOrder(resources), findings: sortFindings(findings) };
+}
+
+function needsProcessor({ provider }: BackendIr, capabilities: Capabilities, options: CompileOptions): boolean {
+  return provider !== undefined && doesTranslate(capabilities, options) && translatedFamilies(provider).length > 0;
+}
+
+/** Backends that serve nothing without translation, where there is none. */
+function untranslated(
+  rules: readonly InferenceRuleIr[],
+  backends: ReadonlyMap<string, BackendIr>,
+  { processor }: CompileOptions,
+): Finding[] {
+  return rules.flatMap((rule) =>
+    rule.backends.flatMap((ref): Finding[] => {
+      const backend = backends.get(ref.backend);
+      if (!backend?.provider || !alwaysNeedsTranslation(backend.provider.schema)) return [];
+      if (processor && translatedFamilies(backend.provider).length > 0) return [];
+      const why = processor ? 'to which nothing is translated' : 'which needs translation; there is no processor';
+      const message = `AIServiceBackend ${backend.displayName} speaks ${backend.provider.schema}, ${why}`;
+      return [{ code: 'HG0303', level: 'error', message, object: `AIGatewayRoute/${rule.route}` }];
+    }),
+  );
 }
 
 const TYPE_ORDER = { secret: 0, extension: 1, cluster: 2, endpoints: 3, listener: 4, route: 5 } as const;

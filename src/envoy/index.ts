@@ -5,5 +5,10 @@
  */
 export { type Capabilities, capabilitiesOf, NEWEST_ENVOY } from './capabilities.ts';
 export { type CompiledGateway, compileGateway } from './compile.ts';
-export { type CompileOptions, DEFAULT_COMPILE_OPTIONS, type RateLimitAddress } from './options.ts';
+export {
+  type CompileOptions,
+  DEFAULT_COMPILE_OPTIONS,
+  type ProcessorTarget,
+  type RateLimitAddress,
+} from './options.ts';
 export type { EnvoyResource, ResourceReference, ResourceType } from './resource.ts';

@@ -136,6 +136,8 @@ export interface BackendFacts {
   /** Endpoints that are translated: where they go, and of what type streams are (`accept` tells the filters which one it is). */
   readonly translated?: Readonly<Record<string, { readonly path: string; readonly stream?: string }>>;
   readonly stream_type?: string;
+  /** Headers that translated requests have. */
+  readonly translated_headers?: Readonly<Record<string, string>>;
   /** `:authority` of the provider; absent: as the client sent it. */
   readonly host?: string;
   /** Headers with credentials of the client that this backend gets, lower case. */

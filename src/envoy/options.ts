@@ -1,4 +1,5 @@
 import type { BootstrapTls } from './bootstrap.ts';
+import { type Capabilities, isOlder } from './capabilities.ts';
 
 /** Where the processor is that translates, as Envoys see it. */
 export interface ProcessorTarget {
@@ -10,6 +11,9 @@ export interface ProcessorTarget {
   /** It does not answer: backends that need it are left out until it does. */
   readonly isDown?: boolean;
 }
+
+/** Where `headgate processor` listens by default. */
+const PROCESSOR_PORT = 18003;
 
 /** What is the same for all gateways of one control plane. */
 export interface CompileOptions {
@@ -34,4 +38,10 @@ export const DEFAULT_COMPILE_OPTIONS: CompileOptions = {
   sentinelPort: 18008,
   systemCaPath: '/etc/ssl/certs/ca-certificates.crt',
   rateLimit: { host: '127.0.0.1', port: 18002 },
+  processor: { address: { kind: 'tcp', host: '127.0.0.1', port: PROCESSOR_PORT } },
 };
+
+/** Whether attempts are translated at all: there is a processor, and this Envoy can ask it. */
+export function doesTranslate(capabilities: Capabilities, { processor }: Pick<CompileOptions, 'processor'>): boolean {
+  return processor !== undefined && capabilities.features.has('ext_proc') && !isOlder(capabilities);
+}

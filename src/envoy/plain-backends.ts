@@ -23,8 +23,8 @@ export function inferenceRules(gateway: GatewayIr): InferenceRuleIr[] {
 }
 
 /**
- * Names of the backends whose attempts need no script (unless they are translated): every rule that uses one has it alone, once and unchanged, the
- * client's path is the provider's, and the only credential is the configured one. Their routes do the little that is left.
+ * Names of the backends whose attempts need no script (unless they are translated): every rule that uses one has it alone,
+ * once and unchanged, the client's path is the provider's, and the only credential is the configured one. Their routes do the little that is left.
  */
 export function plainBackends(gateway: GatewayIr, rules = inferenceRules(gateway)): ReadonlySet<string> {
   const used = new Map<string, boolean>();
@@ -63,6 +63,7 @@ function isPlainBackend(backend: BackendIr, prefixes: EndpointPrefixes): boolean
   const classes = API_CLASSES.filter((apiClass) => servingMode(provider, apiClass) === 'native').map(
     ({ name }) => name,
   );
+  if (classes.length === 0) return false;
   return API_ENDPOINTS.filter((endpoint) => classes.includes(classOf(endpoint))).every(
     (endpoint) => nativePath(endpoint.name, provider) === endpointPath(endpoint, prefixes),
   );

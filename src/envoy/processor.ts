@@ -1,15 +1,19 @@
 import { isIP } from 'node:net';
-import type { ApiFamily } from '../ir/index.ts';
+import type { ApiFamily, ProviderIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
 import {
+  ANSWER_ATTRIBUTE,
+  ANSWER_KEY,
+  ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
   BETA_ATTRIBUTE,
-  headerAttribute,
+  PATH_KEY,
   PROVIDER_ATTRIBUTE,
   READ_HEADERS,
   TRANSLATED_NAMESPACE,
 } from '../providers/attempt-facts.ts';
-import { PROCESSOR_CLUSTER } from './names.ts';
+import { providerFacts } from '../providers/index.ts';
+import { METADATA_NAMESPACE, PROCESSOR_CLUSTER, TRANSLATED_LUA_FILTER } from './names.ts';
 import type { ProcessorTarget } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
 import {
@@ -26,9 +30,10 @@ import {
  * takes as it is never meets them.
  *
  * The processor gets bodies alone, the request's and the answer's: headers, path and status are seen to by the script,
- * which runs before (docs/decisions.md). So `whole` holds the headers of the request until its body is translated.
+ * which runs before (docs/decisions.md). So `whole` holds the headers of the request until its body is translated, and
+ * `head` behind it changes the path where the translation says so, and notes the headers of the answer for the processor.
  */
-type Part = 'unary' | 'stream' | 'whole';
+type Part = 'unary' | 'stream' | 'whole' | 'head';
 
 function filterName(family: ApiFamily, part: Part): string {
   return `headgate/translate/${family}/${part}`;
@@ -41,18 +46,50 @@ const MAX_BODY_BYTES = 256 * 1024 * 1024;
 const UNARY_TYPE = 'application/json';
 
 export function translateFilters(
+  provider: ProviderIr,
   families: readonly ApiFamily[],
-  streamType: string,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  const { choosesPath } = providerFacts(provider.schema);
   return families.flatMap((family) => [
-    processingFilter(filterName(family, 'unary'), 'BUFFERED', streamType),
+    processingFilter(filterName(family, 'unary'), 'BUFFERED', streamType(provider)),
     processingFilter(filterName(family, 'stream'), 'STREAMED', UNARY_TYPE),
     {
       name: filterName(family, 'whole'),
       disabled: true,
       typed_config: typedAny('envoy.extensions.filters.http.buffer.v3.Buffer', { max_request_bytes: MAX_BODY_BYTES }),
     },
+    {
+      name: filterName(family, 'head'),
+      disabled: true,
+      typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
+        default_source_code: { inline_string: choosesPath ? HEAD_SCRIPT + PATH_SCRIPT : HEAD_SCRIPT },
+        shared_vm_id: choosesPath ? 'headgate/path' : 'headgate/head',
+        clear_route_cache: false,
+      }),
+    },
   ]);
+}
+
+/** Notes the head of an answer for the processor: Envoy lets no expression see headers that it does not send there. */
+const HEAD_SCRIPT = `local NAMES = { ${READ_HEADERS.map((name) => `'${name}'`).join(', ')} }
+function envoy_on_response(handle)
+  local headers, values = handle:headers(), {}
+  for i = 1, #NAMES do values[i] = headers:get(NAMES[i]) or '' end
+  handle:streamInfo():dynamicMetadata():set('${METADATA_NAMESPACE}', '${ANSWER_KEY}', table.concat(values, '\\${ANSWER_SEPARATOR.charCodeAt(0)}'))
+end
+`;
+
+/** Where the translation has chosen the path; `whole` has waited for it. */
+const PATH_SCRIPT = `function envoy_on_request(handle)
+  local translated = handle:streamInfo():dynamicMetadata():get('${TRANSLATED_NAMESPACE}')
+  local path = translated and translated.${PATH_KEY}
+  if path and path ~= '' then handle:headers():replace(':path', path) end
+end
+`;
+
+/** Media type of a provider's streams. */
+export function streamType({ schema }: ProviderIr): string {
+  return providerFacts(schema).streamType ?? 'text/event-stream';
 }
 
 /** The script says by `accept` whether a stream is asked for; a filter is passed over where the other one is meant. */
@@ -72,7 +109,7 @@ function processingFilter(
       response_trailer_mode: 'SKIP',
     },
     request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE, BETA_ATTRIBUTE],
-    response_attributes: READ_HEADERS.map(headerAttribute),
+    response_attributes: [ANSWER_ATTRIBUTE],
     message_timeout: protoDuration(MESSAGE_TIMEOUT_MS),
     metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
     status_on_error: { code: 'ServiceUnavailable' },
@@ -104,9 +141,13 @@ function processingFilter(
 /** What switches the filters of a client's API on, as part of a route. */
 export function translateSwitch(family: ApiFamily): { [name: string]: Any } {
   const on = typedAny('envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute', { overrides: {} });
+  const script = typedAny('envoy.extensions.filters.http.lua.v3.LuaPerRoute', {});
   return {
+    // Of a cluster that has no such filter Envoy takes no notice.
+    [TRANSLATED_LUA_FILTER]: script,
     [filterName(family, 'unary')]: on,
     [filterName(family, 'stream')]: on,
+    [filterName(family, 'head')]: script,
     [filterName(family, 'whole')]: typedAny('envoy.extensions.filters.http.buffer.v3.BufferPerRoute', {
       buffer: { max_request_bytes: MAX_BODY_BYTES },
     }),

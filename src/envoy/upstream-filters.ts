@@ -1,10 +1,25 @@
 import { isIPv6 } from 'node:net';
-import { API_ENDPOINTS, type BackendIr, type CredentialIr, type EndpointIr, type ProviderIr } from '../ir/index.ts';
-import { nativePath } from '../providers/index.ts';
+import {
+  API_ENDPOINTS,
+  type ApiFamily,
+  type BackendIr,
+  type CredentialIr,
+  type EndpointIr,
+  type ProviderIr,
+} from '../ir/index.ts';
+import type { TranslatedPath } from '../providers/facts.ts';
+import { nativePath, providerFacts, translatedPath } from '../providers/index.ts';
+import { translatedFamilies } from './api-classes.ts';
 import { signingFilter, signingReferences } from './aws-signing.ts';
 import { luaFilter } from './lua.ts';
 import type { BackendFacts } from './lua-facts.ts';
-import { CLIENT_CREDENTIAL_HEADERS, GATEWAY_CREDENTIAL_HEADERS, INTERNAL_HEADERS } from './names.ts';
+import {
+  CLIENT_CREDENTIAL_HEADERS,
+  GATEWAY_CREDENTIAL_HEADERS,
+  INTERNAL_HEADERS,
+  TRANSLATED_LUA_FILTER,
+} from './names.ts';
+import { streamType, translateFilters } from './processor.ts';
 import type { ResourceReference } from './resource.ts';
 import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from './schema/index.ts';
 import { sdsConfig, secretReference } from './secrets.ts';
@@ -48,20 +63,42 @@ export function strippedHeaders({ credential }: BackendIr): string[] {
 /** Headers that the table of routes takes from every request: internal ones, and credentials for the gateway to use. */
 export const REMOVED_EVERYWHERE: readonly string[] = [...INTERNAL_HEADERS, ...GATEWAY_CREDENTIAL_HEADERS];
 
+export interface ClusterKind {
+  /** No script, unless an attempt is translated. */
+  readonly isPlain: boolean;
+  /** There is a processor to translate. */
+  readonly translates: boolean;
+}
+
 /** Upstream filters of a provider's cluster: they run on every attempt that goes there. */
 export function upstreamFilters(
   backend: BackendIr,
   provider: ProviderIr,
-  isPlain: boolean,
+  { isPlain, translates }: ClusterKind,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  const families = translates ? translatedFamilies(provider) : [];
   return [
-    ...(isPlain ? [] : [luaFilter(backendFacts(backend, provider))]),
+    ...scriptFilters(backend, provider, isPlain, families),
     ...(backend.credential?.secret && mayUseConfigured(backend.credential)
       ? [credentialFilter(backend.credential, isPlain)]
       : []),
+    ...translateFilters(provider, families),
+    // Behind the translation: the signature covers the body as it leaves.
     ...(backend.signing ? [signingFilter(backend.signing)] : []),
     CODEC_FILTER,
   ];
+}
+
+/** The script; where attempts are plain unless they are translated, switched on by routes that translate. */
+function scriptFilters(
+  backend: BackendIr,
+  provider: ProviderIr,
+  isPlain: boolean,
+  families: readonly ApiFamily[],
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  const script = luaFilter(backendFacts(backend, provider, families));
+  if (!isPlain) return [script];
+  return families.length === 0 ? [] : [{ ...script, name: TRANSLATED_LUA_FILTER, disabled: true }];
 }
 
 /** The last of every cluster's filters. */
@@ -101,16 +138,26 @@ export function credentialFilter(
   };
 }
 
-export function backendFacts(backend: BackendIr, provider: ProviderIr): BackendFacts {
+export function backendFacts(
+  backend: BackendIr,
+  provider: ProviderIr,
+  families: readonly ApiFamily[] = [],
+): BackendFacts {
   const { credential } = backend;
   const override = credential?.override;
   const host = backendHost(backend);
+  const { requestHeaders } = providerFacts(provider.schema);
   return {
     cluster: backend.name,
     name: backend.displayName,
     api: provider.schema === 'Anthropic' ? 'anthropic' : 'openai',
     strip: strippedHeaders(backend),
     paths: nativePaths(provider),
+    ...(families.length > 0 && {
+      translated: translatedPaths(provider),
+      stream_type: streamType(provider),
+      ...(requestHeaders && { translated_headers: requestHeaders }),
+    }),
     ...(host !== undefined && { host }),
     ...(backend.forwardClientCredentials && { forward: CLIENT_CREDENTIAL_HEADERS }),
     ...(credential &&
@@ -153,6 +200,15 @@ function nativePaths(provider: ProviderIr): Record<string, string> {
   for (const endpoint of API_ENDPOINTS) {
     const path = nativePath(endpoint.name, provider);
     if (path !== undefined) paths[endpoint.name] = path;
+  }
+  return paths;
+}
+
+function translatedPaths(provider: ProviderIr): Record<string, TranslatedPath> {
+  const paths: Record<string, TranslatedPath> = {};
+  for (const { name } of API_ENDPOINTS) {
+    const path = translatedPath(name, provider);
+    if (path !== undefined) paths[name] = path;
   }
   return paths;
 }

@@ -2,9 +2,10 @@ import { API_ENDPOINTS, type EndpointName, type ProviderIr } from '../ir/index.t
 import { GatewayError } from '../lib/errors.ts';
 import { createLru } from '../lib/lru.ts';
 import {
+  ANSWER_ATTRIBUTE,
+  ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
   BETA_ATTRIBUTE,
-  headerAttribute,
   PROVIDER_ATTRIBUTE,
   READ_HEADERS,
 } from '../providers/attempt-facts.ts';
@@ -19,7 +20,7 @@ const providers = createLru<ProviderIr>(1000);
 export function readAttempt(
   attributes: ReadonlyMap<string, string>,
 ): Pick<Attempt, 'endpoint' | 'provider' | 'unsupported' | 'betas'> {
-  const [endpoint = '', policy] = attributes.get(ATTEMPT_ATTRIBUTE)?.split(' ') ?? [];
+  const [endpoint = '', ...words] = attributes.get(ATTEMPT_ATTRIBUTE)?.split(' ') ?? [];
   const provider = attributes.get(PROVIDER_ATTRIBUTE);
   if (!isEndpoint(endpoint) || provider === undefined) {
     throw new GatewayError('unavailable', 'The gateway does not say what is to be translated.');
@@ -27,7 +28,7 @@ export function readAttempt(
   return {
     endpoint,
     provider: providers.take(provider, () => JSON.parse(provider) as ProviderIr),
-    unsupported: policy === 'refuse' ? 'refuse' : 'report',
+    unsupported: words.includes('refuse') ? 'refuse' : 'report',
     betas: (attributes.get(BETA_ATTRIBUTE) ?? '').split(',').flatMap((beta) => beta.trim() || []),
   };
 }
@@ -42,10 +43,11 @@ export function readAnswerHead(attributes: ReadonlyMap<string, string>): {
   headers: ReadonlyMap<string, string>;
 } {
   const headers = new Map<string, string>();
-  for (const name of READ_HEADERS) {
-    const value = attributes.get(headerAttribute(name));
-    if (value !== undefined) headers.set(name, value);
-  }
+  const values = attributes.get(ANSWER_ATTRIBUTE)?.split(ANSWER_SEPARATOR) ?? [];
+  READ_HEADERS.forEach((name, at) => {
+    const value = values[at];
+    if (value) headers.set(name, value);
+  });
   const status = Number(headers.get(':status'));
   headers.delete(':status');
   if (!Number.isInteger(status))

@@ -3,7 +3,13 @@ import { randomBytes } from 'node:crypto';
 import type { EndpointName } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { Answers, Receiver } from '../lib/http2/streams.ts';
-import { TRANSLATED_NAMESPACE, UNSUPPORTED_KEY } from '../providers/attempt-facts.ts';
+import {
+  CONTENT_TYPE_KEY,
+  PATH_KEY,
+  STATUS_KEY,
+  TRANSLATED_NAMESPACE,
+  UNSUPPORTED_KEY,
+} from '../providers/attempt-facts.ts';
 import type { Attempt, TranslatedResponse, Translation } from '../providers/translation.ts';
 import { readAnswerHead, readAttempt } from './attempt.ts';
 import { apiOf, type ClientError, errorBody, errorEvent } from './client-errors.ts';
@@ -20,6 +26,9 @@ export interface ExchangeOptions {
   /** What a translation threw that is no GatewayError. */
   readonly onBug: (caught: unknown) => void;
 }
+
+/** Key and text of the dynamic metadata that an answer comes with. */
+type Said = readonly [key: string, value: string];
 
 const EMPTY = Buffer.alloc(0);
 const JSON_TYPE = 'application/json';
@@ -54,6 +63,12 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     statistics.open -= 1;
   }
 
+  function end(): void {
+    if (!isOpen) return;
+    close();
+    answers.end();
+  }
+
   function message(bytes: Buffer): void {
     const request = decodeProcessingRequest(bytes);
     if (request.phase === 'request_body') onRequest(request);
@@ -78,23 +93,19 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
       });
       const translated = translation.request(body);
       underway = { endpoint, translation, isStream: translated.stream, answerBytes: 0, hasFailed: false };
-      answers.send(
-        encodeBodyAnswer({
-          phase: 'request_body',
-          body: translated.body,
-          headers: translated.headers,
-          ...(translated.unsupported.length > 0 && {
-            metadata: {
-              namespace: TRANSLATED_NAMESPACE,
-              values: [[UNSUPPORTED_KEY, translated.unsupported.join(', ')]],
-            },
-          }),
-        }),
-      );
+      const said: Said[] = [];
+      if (translated.unsupported.length > 0) said.push([UNSUPPORTED_KEY, translated.unsupported.join(', ')]);
+      if (translated.path !== undefined) said.push([PATH_KEY, translated.path]);
+      send('request_body', translated.body, said);
       statistics.requests += 1;
     } catch (caught) {
       refuse(endpoint, told(caught));
     }
+  }
+
+  function send(phase: 'request_body' | 'response_body', body: Uint8Array, values: readonly Said[]): void {
+    const metadata = values.length > 0 && { metadata: { namespace: TRANSLATED_NAMESPACE, values } };
+    answers.send(encodeBodyAnswer({ phase, body, ...metadata }));
   }
 
   /** Answers in place of the provider. */
@@ -108,25 +119,25 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
         details: `headgate_${error.code}`,
       }),
     );
+    end();
   }
 
   function onAnswer({ body, endOfStream, attributes }: ProcessingRequest): void {
     if (!underway) throw new GatewayError('invalid_input', 'an answer without a request');
-    const headers: [string, string][] = [];
+    const said: Said[] = [];
     let out: Uint8Array = EMPTY;
     if (!underway.hasFailed) {
       try {
         out = translate(underway, body, endOfStream, attributes);
-        const contentType = underway.answer?.response.contentType ?? JSON_TYPE;
-        if (!underway.isStream && contentType !== JSON_TYPE) headers.push(['content-type', contentType]);
+        if (endOfStream) said.push(...headOf(underway));
       } catch (caught) {
-        out = failAnswer(underway, told(caught, BROKEN_ANSWER), headers);
+        out = failAnswer(underway, told(caught, BROKEN_ANSWER), said);
       }
     }
-    answers.send(encodeBodyAnswer({ phase: 'response_body', body: out, headers }));
+    send('response_body', out, said);
     if (endOfStream) {
       statistics.answers += 1;
-      answers.end();
+      end();
     }
   }
 
@@ -152,14 +163,13 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     return pushed.length === 0 ? rest : Buffer.concat([pushed, rest]);
   }
 
-  /** The status can still be changed where the answer is not a stream: Envoy holds its headers (lua/gateway.lua). */
-  function failAnswer(current: Underway, error: ClientError, headers: [string, string][]): Uint8Array {
+  function failAnswer(current: Underway, error: ClientError, said: Said[]): Uint8Array {
     statistics.failures += 1;
     current.hasFailed = true;
     const status = current.answer?.status ?? 502;
     const isGood = status < 400;
     if (current.isStream && isGood) return errorEvent(current.endpoint, error);
-    if (isGood) headers.push([':status', String(error.status)], ['content-type', JSON_TYPE]);
+    if (isGood) said.push([STATUS_KEY, String(error.status)]);
     return errorBody(apiOf(current.endpoint), isGood ? error : { ...error, status });
   }
 
@@ -174,12 +184,19 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
 
   return {
     message,
-    end() {
-      close();
-      answers.end();
-    },
+    end,
     gone: close,
   };
+}
+
+/** What the script is to tell of an answer that is no stream: it holds the headers until the body is there. */
+function headOf({ isStream, answer }: Underway): Said[] {
+  if (answer === undefined || (isStream && answer.status < 400)) return [];
+  const said: Said[] = [];
+  const { contentType, status } = answer.response;
+  if (contentType !== JSON_TYPE) said.push([CONTENT_TYPE_KEY, contentType]);
+  if (status() !== answer.status) said.push([STATUS_KEY, String(status())]);
+  return said;
 }
 
 function newId(): string {

@@ -12,12 +12,11 @@ export interface ProcessingRequest {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
-/** What happens to a body, and to the headers in front of it. */
+/** What happens to a body. */
 export interface BodyAnswer {
   readonly phase: 'request_body' | 'response_body';
   /** Absent: as it is. */
   readonly body?: Uint8Array;
-  readonly headers?: readonly (readonly [name: string, value: string])[];
   /** Dynamic metadata: texts by key, in one namespace. */
   readonly metadata?: {
     readonly namespace: string;
@@ -163,24 +162,19 @@ function readValue(entry: Reader, attributes: Map<string, string>): void {
 }
 
 /** Shape: a ProcessingResponse. */
-export function encodeBodyAnswer({ phase, body, headers, metadata }: BodyAnswer): Buffer {
-  const headerMutation = headers && headers.length > 0 ? field(2, encodeHeaders(headers)) : EMPTY;
+export function encodeBodyAnswer({ phase, body, metadata }: BodyAnswer): Buffer {
   const dynamic = metadata ? field(8, encodeMetadata(metadata)) : EMPTY;
-  if (!body) {
-    const common = headerMutation.length > 0 ? field(1, headerMutation) : EMPTY;
-    return Buffer.concat([field(phase === 'request_body' ? 3 : 4, common), dynamic]);
-  }
+  if (!body) return Buffer.concat([field(phase === 'request_body' ? 3 : 4, EMPTY), dynamic]);
   // Inside out: BodyMutation in CommonResponse in BodyResponse, each a length in front of the next. The body is copied once.
   // An empty body has to be said in another way than by leaving it out.
   const isEmpty = body.length === 0;
   const mutation = isEmpty ? 2 : 1 + varintSize(body.length) + body.length;
-  const common = headerMutation.length + 1 + varintSize(mutation) + mutation;
+  const common = 1 + varintSize(mutation) + mutation;
   const response = 1 + varintSize(common) + common;
   const target = Buffer.allocUnsafe(1 + varintSize(response) + response + dynamic.length);
   let at = head(target, 0, phase === 'request_body' ? 3 : 4, response);
   at = head(target, at, 1, common);
-  target.set(headerMutation, at);
-  at = head(target, at + headerMutation.length, 3, mutation);
+  at = head(target, at, 3, mutation);
   if (isEmpty) {
     target[at] = 2 * 8;
     target[at + 1] = 1;

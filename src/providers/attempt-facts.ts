@@ -5,12 +5,21 @@ const NAMESPACE = 'headgate';
 
 /** Where the processor's word on a translated request goes, as dynamic metadata. */
 export const TRANSLATED_NAMESPACE = 'headgate.translated';
+/** Key there: the status of an answer where it is not the provider's. */
+export const STATUS_KEY = 'status';
+/** Key there: the path of a request where it is not that of the facts. */
+export const PATH_KEY = 'path';
+/** Key there: the media type of an answer that is no stream and no JSON. */
+export const CONTENT_TYPE_KEY = 'content_type';
 /** Key there: the fields that the provider has no word for, separated by a comma and a blank. */
 export const UNSUPPORTED_KEY = 'unsupported';
 
 /** Key of a cluster's metadata: its `ProviderIr` as JSON text. */
 export const PROVIDER_KEY = 'provider';
-/** Key of the dynamic metadata of an attempt: name of the endpoint, then ` refuse` where that is to be done. */
+/**
+ * Key of the dynamic metadata of an attempt: name of the endpoint, then ` stream` where one is asked for, then ` refuse` where
+ * what cannot be carried is to be refused. Empty for an attempt that is not translated.
+ */
 export const ATTEMPT_KEY = 'attempt';
 
 export const PROVIDER_ATTRIBUTE = `xds.cluster_metadata.filter_metadata['${NAMESPACE}']['${PROVIDER_KEY}']`;
@@ -19,10 +28,16 @@ export const ATTEMPT_ATTRIBUTE = `metadata.filter_metadata['${NAMESPACE}']['${AT
 /** The client's header that asks for betas of Anthropic's, separated by commas. */
 export const BETA_ATTRIBUTE = `request.headers['anthropic-beta']`;
 
-/** Headers of answers that translations read: AWS tells the type of a failure and the id of an answer there alone. */
-export const READ_HEADERS: readonly string[] = [':status', 'content-type', 'x-amzn-errortype', 'x-amzn-requestid'];
-
-/** The attribute that holds a header of the answer. */
-export function headerAttribute(name: string): string {
-  return `response.headers['${name}']`;
-}
+/** Headers of answers that translations read. */
+export const READ_HEADERS: readonly string[] = [
+  ':status',
+  'content-type',
+  'content-encoding',
+  'x-amzn-errortype',
+  'x-amzn-requestid',
+];
+/** Key of the dynamic metadata of an attempt: the values of these headers, in their order, empty where there is none. */
+export const ANSWER_KEY = 'answer';
+/** Between the values: a character that no header can hold. */
+export const ANSWER_SEPARATOR = '\x1f';
+export const ANSWER_ATTRIBUTE = `metadata.filter_metadata['${NAMESPACE}']['${ANSWER_KEY}']`;

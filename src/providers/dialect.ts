@@ -57,8 +57,6 @@ export interface StreamWriter {
 
 /** An API as providers speak it: requests go out in it and answers come in it. */
 export interface ProviderDialect {
-  /** Headers that every request of the API has, beside credentials. */
-  readonly headers?: readonly (readonly [name: string, value: string])[];
   /**
    * Body of the request; its path is data (facts.ts). Errors: GatewayError `invalid_input` for what the API cannot carry
    * at all (audio where there is none), so that nothing is silently left out of what the model sees.
@@ -84,8 +82,6 @@ export interface StreamReader {
 
 /** A conversion of one whole body each way, for endpoints that hold no conversation and do not stream. */
 export interface WholeConversion {
-  /** Headers that every request has, beside credentials. */
-  readonly headers?: ProviderDialect['headers'];
   /** The path for a model, where that of the facts will not do. */
   readonly path?: (model: string, provider: ProviderIr) => string | undefined;
   /** `body`: the client's. Errors: GatewayError `invalid_input` for what the provider cannot carry at all. */

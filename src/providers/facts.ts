@@ -18,8 +18,12 @@ export interface ProviderFacts {
   readonly paths: Readonly<Partial<Record<EndpointName, string>>>;
   /** Where requests go that are translated (translated-endpoints.ts says which are). */
   readonly translated?: Readonly<Partial<Record<EndpointName, TranslatedPath>>>;
+  /** Some translations choose the path by the body. */
+  readonly choosesPath?: boolean;
   /** Media type of its streams. Absent: `text/event-stream`. */
   readonly streamType?: string;
+  /** Headers that translated requests to it have, lower case. */
+  readonly requestHeaders?: Readonly<Record<string, string>>;
   /** Value of `{prefix}` where none is configured. */
   readonly defaultPrefix?: string;
   /** Value of `{version}` where none is configured, by endpoint. */

@@ -7,7 +7,7 @@ import { readResponsesRequest } from './openai/responses-request-reader.ts';
 import { invalidField, stringField } from './request-fields.ts';
 
 /** How a provider counts the tokens of a conversation. */
-export interface TokenCounter extends Pick<WholeConversion, 'path' | 'headers' | 'readError'> {
+export interface TokenCounter extends Pick<WholeConversion, 'path' | 'readError'> {
   readonly write: (request: ConversationRequest, context: DialectContext) => JsonObject;
   /** The count as Anthropic's API tells it: `input_tokens`. Errors: GatewayError `provider_failed`. */
   readonly readAnswer: WholeConversion['readAnswer'];
@@ -28,10 +28,9 @@ function countBy(
   read: (body: JsonObject, unsupported: Unsupported) => ConversationRequest,
   write: (count: number) => JsonObject,
 ): WholeConversion {
-  const { path, headers, readError } = counter;
+  const { path, readError } = counter;
   return {
     ...(path !== undefined && { path }),
-    ...(headers !== undefined && { headers }),
     writeRequest: (body, context) => counter.write(read(body, context.unsupported), context),
     readAnswer: (answer, context) => write(numberOf(counter.readAnswer(answer, context).input_tokens) ?? 0),
     readError,

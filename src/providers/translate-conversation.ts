@@ -33,7 +33,7 @@ export function translateConversation(attempt: Attempt, client: ClientDialect, p
       refuseUnsupported(attempt, fields);
       const { requestId, nowSeconds } = attempt;
       context = { model: request.model, requestId, nowSeconds, request };
-      return { body: encodeJson(body), headers: provider.headers ?? [], unsupported: fields, stream: request.stream };
+      return { body: encodeJson(body), unsupported: fields, stream: request.stream };
     },
     response(status, headers) {
       if (context === undefined) throw new InvariantError('an answer before its request');

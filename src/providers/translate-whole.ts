@@ -31,8 +31,7 @@ export function translateWhole(
       refuseUnsupported(attempt, fields);
       asked = { conversion, body, model };
       const path = conversion.path?.(model, attempt.provider);
-      const headers = [...(conversion.headers ?? []), ...(path === undefined ? [] : [[':path', path] as const])];
-      return { body: encodeJson(written), headers, unsupported: fields, stream: false };
+      return { body: encodeJson(written), ...(path !== undefined && { path }), unsupported: fields, stream: false };
     },
     response(status, headers) {
       if (asked === undefined) throw new InvariantError('an answer before its request');

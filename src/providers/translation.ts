@@ -30,8 +30,8 @@ export interface Translation {
 
 export interface TranslatedRequest {
   readonly body: Uint8Array;
-  /** Beside `content-type: application/json`. `:path` where the path of the facts will not do. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Where the path of the facts will not do. */
+  readonly path?: string;
   /** Fields of the client's request that the provider has no word for. */
   readonly unsupported: readonly string[];
   readonly stream: boolean;

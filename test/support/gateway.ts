@@ -1,6 +1,6 @@
 import { type ControlPlane, createControlPlane } from '../../src/cli/control-plane.ts';
 import { emitBootstrap } from '../../src/envoy/bootstrap.ts';
-import { DEFAULT_COMPILE_OPTIONS } from '../../src/envoy/index.ts';
+import { type CompileOptions, DEFAULT_COMPILE_OPTIONS } from '../../src/envoy/index.ts';
 import { formatFinding } from '../../src/lib/findings.ts';
 import { DEFAULT_POLICY_OPTIONS, type TranslateOptions } from '../../src/policy/index.ts';
 import {
@@ -31,6 +31,7 @@ export interface GatewayOptions {
   readonly store?: Store;
   /** A rate limit service that is there already, instead of one for this gateway. */
   readonly rateLimit?: { readonly service: RateLimitService; readonly port: number };
+  readonly compile?: Partial<CompileOptions>;
 }
 
 /** A control plane and a real Envoy that serves what it compiles. */
@@ -48,6 +49,8 @@ export interface TestGateway {
   stop(): Promise<void>;
 }
 
+const { processor: _, ...WITHOUT_PROCESSOR } = DEFAULT_COMPILE_OPTIONS;
+
 /** Starts control plane and Envoy on free ports; the ports of listeners stand in the YAML. */
 export async function startGateway(options: GatewayOptions): Promise<TestGateway> {
   const env = options.env ?? {};
@@ -64,9 +67,10 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     env,
     policy: { ...DEFAULT_POLICY_OPTIONS, ...options.policy },
     compile: {
-      ...DEFAULT_COMPILE_OPTIONS,
+      ...WITHOUT_PROCESSOR,
       sentinelPort: await freePort(),
       rateLimit: { host: '127.0.0.1', port: limitsPort },
+      ...options.compile,
     },
     allowMassRemoval: true,
     metrics: createMetrics({ version: 'test', envoyApi: 'test' }, () => ({

@@ -123,10 +123,14 @@ function formsTable(routes: readonly RouteForm[]): string {
   return formatTable(['GATEWAY', 'LISTENER', 'HOST', 'RULE', ...versions.map((v) => `ENVOY ${v}`)], [...rows.values()]);
 }
 
-function formatForm({ form, apis, refusedApis }: RouteForm): string {
-  if (form !== 'native' || apis.length === 0) return form;
-  const refused = refusedApis.length === 0 ? '' : `; 501: ${refusedApis.join(', ')}`;
-  return `native: ${apis.join(', ')}${refused}`;
+function formatForm({ form, apis, translatedApis, refusedApis }: RouteForm): string {
+  if (apis.length === 0 && translatedApis.length === 0) return form;
+  const parts = [
+    ['native', apis],
+    ['translated', translatedApis],
+    ['501', refusedApis],
+  ] as const;
+  return parts.flatMap(([name, list]) => (list.length === 0 ? [] : [`${name}: ${list.join(', ')}`])).join('; ');
 }
 
 function printSummary({ valid, findings, routes }: Verdict, io: CliIo): void {

@@ -13,7 +13,7 @@ import type {
 } from '../../ir/index.ts';
 import { sortedBy } from '../../lib/compare.ts';
 import { formatFieldPath } from '../../lib/findings.ts';
-import { nativePath } from '../../providers/index.ts';
+import { nativePath, translatedPath } from '../../providers/index.ts';
 import { describeBackend, describeRetry, duration, edits, replacePath, share } from './describe.ts';
 import type { BackendExplanation, ExplainedGateway, Outcome } from './explanation.ts';
 import type { ClientRequest } from './request.ts';
@@ -59,13 +59,13 @@ function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, 
     backend: gateway.backends.find(({ name }) => name === ref.backend),
   }));
   const serving = refs.filter(
-    ({ backend }) => apiClass && backend?.provider && servingMode(backend.provider, apiClass) === 'native',
+    ({ backend }) => apiClass && backend?.provider && servingMode(backend.provider, apiClass) !== undefined,
   );
   const skipped = refs
     .filter((entry) => !serving.includes(entry))
     .map(({ ref, backend }) => ({
       backend: backend?.displayName ?? ref.backend,
-      reason: `speaks ${backend?.provider?.schema ?? 'no AI schema'}; translation is not available`,
+      reason: `speaks ${backend?.provider?.schema ?? 'no AI schema'}, to which this API is not translated`,
     }));
   if (serving.length === 0) {
     const names = skipped.map(({ backend, reason }) => `${backend} ${reason}`).join('; ');
@@ -113,7 +113,9 @@ function explainBackend(
   isPlain: boolean,
 ): BackendExplanation {
   const sent = ref.modelOverride ?? model;
-  const path = backend?.provider && endpoint && nativePath(endpoint.name, backend.provider);
+  const native = backend?.provider && endpoint && nativePath(endpoint.name, backend.provider);
+  const translated = backend?.provider && endpoint && translatedPath(endpoint.name, backend.provider);
+  const path = native ?? translated?.path;
   const total = all.filter(({ priority }) => priority === ref.priority).reduce((sum, { weight }) => sum + weight, 0);
   return {
     ...(backend ? describeBackend(backend) : { backend: ref.backend, endpoints: [] }),
@@ -122,7 +124,10 @@ function explainBackend(
     percent: share(ref.weight, total),
     ...(path !== undefined && { path: path.replace('{model}', encodeURIComponent(sent ?? '')) }),
     ...(sent !== undefined && { model: sent }),
-    changes: mutations(ref),
+    changes: [
+      ...(translated && native === undefined ? [`is translated for ${backend?.provider?.schema}`] : []),
+      ...mutations(ref),
+    ],
   };
 }
 

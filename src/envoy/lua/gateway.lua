@@ -23,6 +23,7 @@ local NS = 'headgate'
 local COST_NS = 'io.envoy.ai_gateway'
 local ORDER_NS = 'headgate.order'
 local CREDENTIALS_NS = 'headgate.credentials' -- apart, so that no log of the rest shows them
+local TRANSLATED_NS = 'headgate.translated' -- what the processor says of a translated request
 local ORIGINALS_NS = 'headgate.originals' -- headers of the client that an attempt may change
 local LIMITS_NS = 'headgate.limits' -- what the rate limits of a route look at
 local RATE_LIMIT_NS = 'envoy.filters.http.ratelimit' -- what the rate limit service answered
@@ -498,10 +499,10 @@ local function public_query(query)
   return #parts > 0 and '?' .. concat(parts, '&') or ''
 end
 
--- Flags: m for a form, u where the script itself asked for the usage of a stream.
+-- Flags: m for a form, s for a stream, u where the script itself asked for the usage of a stream.
 local function write_note(route, endpoint, asked, query, model, now)
   return concat({ route.version, tostring(now), model, endpoint, query, tostring(asked.model_start), tostring(asked.model_end),
-    tostring(asked.size), (asked.multipart and 'm' or '') .. (asked.forced and 'u' or '') }, '\31')
+    tostring(asked.size), (asked.multipart and 'm' or '') .. (asked.stream and 's' or '') .. (asked.forced and 'u' or '') }, '\31')
 end
 
 local function read_note(text)
@@ -1299,12 +1300,34 @@ local function edit_body(handle, note, ref)
   handle:headers():replace('content-length', tostring(length))
 end
 
+-- Whether the body that the translation gets asks for a stream: a mutation of the backend has the last word.
+local function asks_stream(note, ref)
+  local body = ref.body
+  if body and body.set and body.set.stream then return body.set.stream == 'true' end
+  if body and body.removed and body.removed.stream then return false end
+  return find(note.flags, 's', 1, true) ~= nil
+end
+
+local NO_CHANGES = {}
+
+-- An attempt that is translated behind this filter: where it goes, and what the filters there and the answer have to know.
+local function announce_translation(headers, metadata, backend, note, ref, refuses)
+  local target = backend.translated[note.endpoint]
+  local streams = asks_stream(note, ref)
+  -- The filters tell by it whether a stream is asked for.
+  headers:replace('accept', streams and backend.stream_type or 'application/json')
+  headers:replace('content-type', 'application/json')
+  for name, value in pairs(backend.translated_headers or NO_CHANGES) do headers:replace(name, value) end
+  metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '') .. (refuses and ' refuse' or ''))
+  return streams and target.stream or target.path
+end
+
 local function backend_request(handle, backend)
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
   local note = read_note(notes.request)
   local route = known[note.route] or facts_of(handle:metadata())
-  local ref = route.refs[backend.cluster]
+  local ref = route.refs[backend.cluster] or NO_CHANGES
   local headers = handle:headers()
 
   local tried = notes.tried
@@ -1322,7 +1345,20 @@ local function backend_request(handle, backend)
     end
   end
   for i = 1, #backend.strip do headers:remove(backend.strip[i]) end
-  headers:replace(':path', provider_path(backend.paths[note.endpoint], ref.model or note.model, note.query))
+  local template, query = backend.paths[note.endpoint], note.query
+  -- What was said of an earlier attempt.
+  if metadata:get(TRANSLATED_NS) then
+    metadata:set(TRANSLATED_NS, 'unsupported', '')
+    metadata:set(TRANSLATED_NS, 'path', '')
+    metadata:set(TRANSLATED_NS, 'status', '')
+    metadata:set(TRANSLATED_NS, 'content_type', '')
+  end
+  if not template then
+    template, query = announce_translation(headers, metadata, backend, note, ref, route.refuse_unsupported), ''
+  elseif notes.attempt then
+    metadata:set(NS, 'attempt', '')
+  end
+  headers:replace(':path', provider_path(template, ref.model or note.model, query))
   if backend.host then headers:replace(':authority', backend.host) end
   if backend.forward then
     local given = metadata:get(CREDENTIALS_NS)
@@ -1333,7 +1369,7 @@ local function backend_request(handle, backend)
   end
   if backend.credential and not override_credential(headers, metadata, backend.credential) then
     metadata:set(NS, 'tried', all_tried .. '=no-credential')
-    return refuse(handle, backend.api, '401', 'missing_credential', 'missing upstream credential')
+    return refuse(handle, notes.api or 'openai', '401', 'missing_credential', 'missing upstream credential')
   end
   if ref.headers then
     for i = 1, ref.headers.removed and #ref.headers.removed or 0 do headers:remove(ref.headers.removed[i]) end
@@ -1348,13 +1384,57 @@ local function backend_request(handle, backend)
   end
 end
 
+local EMPTY_ANSWER = '{"error":{"message":"The answer of the provider is empty.","type":"server_error","param":null,"code":"provider_error"}}'
+
+-- Makes the head of a translated answer that of the client's API. What is no stream is held until its body is translated:
+-- its length and its status are known then. Returns the status.
+local function translated_response(handle, metadata, attempt, status)
+  local headers = handle:headers()
+  headers:remove('content-encoding')
+  local translated = metadata:get(TRANSLATED_NS)
+  if translated and translated.unsupported and translated.unsupported ~= '' then
+    headers:replace('x-headgate-unsupported', translated.unsupported)
+  end
+  if byte(status) == 50 and find(attempt, ' stream', 1, true) then
+    headers:remove('content-length')
+    headers:replace('content-type', 'text/event-stream')
+    return status
+  end
+  headers:replace('content-type', 'application/json')
+  local body = handle:body(true)
+  local length = body:length()
+  -- What has no body has not been translated.
+  if length == 0 and byte(status) == 50 then
+    handle:headers():replace(':status', '502')
+    status, length = '502', body:setBytes(EMPTY_ANSWER)
+  end
+  headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
+  headers:replace('content-length', tostring(length))
+  translated = metadata:get(TRANSLATED_NS)
+  if not translated then return status end
+  local real, content_type = translated.status, translated.content_type
+  if content_type and content_type ~= '' then headers:replace('content-type', content_type) end
+  if not real or real == '' then return status end
+  headers:replace(':status', real)
+  return real
+end
+
 -- Notes why an attempt failed. Of one that succeeded the listener's response tells.
 local function backend_response(handle, backend)
   local headers = handle:headers()
   local status = headers:get(':status')
-  if byte(status) < 52 then return end -- below 400
   local metadata = handle:streamInfo():dynamicMetadata()
-  local tried = metadata:get(NS).tried
+  local notes
+  if backend.translated then
+    notes = metadata:get(NS)
+    if notes.attempt and notes.attempt ~= '' then
+      status = translated_response(handle, metadata, notes.attempt, status)
+      metadata = handle:streamInfo():dynamicMetadata()
+      headers = handle:headers()
+    end
+  end
+  if byte(status) < 52 then return end -- below 400
+  local tried = (notes or metadata:get(NS)).tried
   if status == '503' and headers:get('x-headgate-sentinel') then
     metadata:set(NS, 'tried', tried .. '=no-endpoint')
     return

@@ -1,5 +1,4 @@
 import type { ActionIr, CostIr, InferenceBackendIr, InferenceRuleIr } from '../../ir/index.ts';
-import { alwaysNeedsTranslation } from '../../providers/index.ts';
 import {
   type AIGatewayRoute,
   aiGatewayRouteKind,
@@ -102,11 +101,6 @@ function readBackendRef(
     return undefined;
   }
   if (!mutations) return undefined;
-  const { provider } = source.ir;
-  if (provider && alwaysNeedsTranslation(provider.schema)) {
-    const message = `AIServiceBackend ${ref.name} speaks ${provider.schema}, which needs translation; it is not available yet`;
-    report.error('HG0303', loaded, path, message);
-  }
   const { header, body } = mergeMutations(source.mutations, mutations);
   const ir: InferenceBackendIr = {
     backend: source.ir.name,

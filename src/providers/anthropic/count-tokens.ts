@@ -15,7 +15,6 @@ export function writeCountBody(request: ConversationRequest, context: DialectCon
 
 /** Counts at Anthropic itself. */
 export const anthropicCounter: TokenCounter = {
-  ...(anthropicMessages.headers !== undefined && { headers: anthropicMessages.headers }),
   write: writeCountBody,
   readAnswer(answer) {
     if (numberOf(answer.input_tokens) === undefined) {

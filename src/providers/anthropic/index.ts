@@ -18,6 +18,7 @@ export const anthropic: ProviderFacts = {
     responses_input_tokens: COUNT_TOKENS,
     tokenize: COUNT_TOKENS,
   },
+  requestHeaders: { 'anthropic-version': '2023-06-01' },
   credential: { header: 'x-api-key', prefix: '' },
   publicHosts: ['api.anthropic.com'],
 };

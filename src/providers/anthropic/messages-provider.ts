@@ -6,7 +6,6 @@ import { createMessagesStreamReader } from './messages-stream.ts';
 
 /** Conversations for Anthropic itself and for servers that speak its API. */
 export const anthropicMessages: ProviderDialect = {
-  headers: [['anthropic-version', '2023-06-01']],
   writeRequest: writeMessagesRequest,
   readAnswer: readMessagesAnswer,
   createStreamReader: createMessagesStreamReader,

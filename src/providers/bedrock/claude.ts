@@ -95,16 +95,9 @@ const PASSAGE: CloudPassage = {
     return passStream(status, {
       push(bytes) {
         let text = '';
-        if (isWhole) return encodeText(text);
-        try {
-          messages.push(bytes, (message) => {
-            text += eventText(message);
-          });
-        } catch (caught) {
-          // What came before it in the same piece is told first.
-          isWhole = true;
-          text += errorEvent(brokenStream(caught));
-        }
+        messages.push(bytes, (message) => {
+          text += eventText(message);
+        });
         return encodeText(text);
       },
       isWhole: () => isWhole,

@@ -27,6 +27,7 @@ export const bedrock: ProviderFacts = {
     tokenize: COUNT_TOKENS,
   },
   streamType,
+  choosesPath: true,
   publicHosts,
 };
 
@@ -44,5 +45,6 @@ export const awsAnthropic: ProviderFacts = {
     tokenize: COUNT_TOKENS,
   },
   streamType,
+  choosesPath: true,
   publicHosts,
 };

@@ -42,6 +42,7 @@ export const vertex: ProviderFacts = {
     responses_input_tokens: { path: `${MODELS}/google/models/{model}:countTokens` },
     tokenize: { path: `${MODELS}/google/models/{model}:countTokens` },
   },
+  choosesPath: true,
   publicHosts,
 };
 

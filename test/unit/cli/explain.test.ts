@@ -110,7 +110,7 @@ describe('cli: explain', () => {
       message: 'the model "nope" does not exist or is not served here',
     });
     expect(await answered(['/nothing'])).to.include({ status: 404 });
-    const translation = await answered(['--model', 'claude', '/v1/chat/completions']);
+    const translation = await answered(['--model', 'claude', '/v1/audio/speech']);
     expect(translation).to.include({ status: 501 });
     expect(translation.message).to.contain('default/claude speaks Anthropic');
     const old = await answered(['--envoy-version', '1.35.0', '--model', 'gpt', '/v1/chat/completions']);
@@ -122,6 +122,12 @@ describe('cli: explain', () => {
         { id: 'claude', ownedBy: 'Envoy AI Gateway' },
       ],
     });
+  });
+
+  it('says what is translated', async () => {
+    const { kind, backends } = await answered(['--model', 'claude', '/v1/chat/completions']);
+    expect(kind).to.equal('backends');
+    expect(backends[0]).to.deep.include({ path: '/v1/messages', changes: ['is translated for Anthropic'] });
   });
 
   it('does not let a client name the model by header', async () => {

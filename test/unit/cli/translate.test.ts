@@ -37,6 +37,7 @@ describe('cli: translate', () => {
       'AIServiceBackend/default/backup',
       'AIServiceBackend/default/claude',
       'AIServiceBackend/default/openai',
+      'headgate_processor',
     ]);
     expect(clusters[0].cluster['@type']).to.equal('type.googleapis.com/envoy.config.cluster.v3.Cluster');
     expect(clusters[0].version_info).to.match(/^[0-9a-f]{16}$/);

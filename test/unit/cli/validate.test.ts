@@ -64,17 +64,20 @@ describe('cli: validate', () => {
     const args = ['validate', '-o', 'json', '--envoy-version', '1.35.0', '--envoy-version', 'v1.40', yamlFile(CHAT)];
     const { code, stdout } = await headgate(args);
     const { routes, findings } = JSON.parse(stdout);
-    const forms = routes.map((r: { rule: string; envoyVersion: string; form: string; apis: string[] }) => [
-      r.rule.slice(-6),
-      r.envoyVersion,
-      r.form,
-      r.apis.join(),
-    ]);
+    const forms = routes.map(
+      (r: { rule: string; envoyVersion: string; form: string; apis: string[]; translatedApis: string[] }) => [
+        r.rule.slice(-6),
+        r.envoyVersion,
+        r.form,
+        r.apis.join(),
+        r.translatedApis.map((api) => api.split('/')[0]).join(),
+      ],
+    );
     expect(forms).to.deep.equal([
-      ['rule/0', '1.35.0', '501', ''],
-      ['rule/1', '1.35.0', '501', ''],
-      ['rule/0', '1.40.0', 'native', 'openai'],
-      ['rule/1', '1.40.0', 'native', 'anthropic'],
+      ['rule/0', '1.35.0', '501', '', ''],
+      ['rule/1', '1.35.0', '501', '', ''],
+      ['rule/0', '1.40.0', 'native', 'openai', 'anthropic'],
+      ['rule/1', '1.40.0', 'native', 'anthropic', 'openai'],
     ]);
     expect(findings.map((f: { code: string; scope: string }) => `${f.code} ${f.scope}`)).to.include(
       'HG0601 Envoy 1.35.0',
@@ -88,7 +91,9 @@ describe('cli: validate', () => {
     const { stdout } = await headgate(['validate', '--color', 'never', file], { isTTY: true });
     const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).to.match(/^GATEWAY +LISTENER +HOST +RULE +ENVOY 1\.40\.0$/);
-    expect(lines[1]).to.match(/^default\/ai +http +\* +AIGatewayRoute\/default\/chat\/rule\/0 +native: openai; 501: /);
+    expect(lines[1]).to.match(
+      /^default\/ai +http +\* +AIGatewayRoute\/default\/chat\/rule\/0 +native: openai; translated: anthropic/,
+    );
     expect((await headgate(['validate', '-o', 'table', file])).stdout).to.equal(stdout);
   });
 

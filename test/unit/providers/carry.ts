@@ -1,7 +1,7 @@
 /** Carries a client's request through a translation to a fake of a provider and back, as Envoy and the processor do. */
 import type { EndpointName, ProviderIr } from '../../../src/ir/index.ts';
 import { GatewayError } from '../../../src/lib/errors.ts';
-import { translatedPath } from '../../../src/providers/index.ts';
+import { providerFacts, translatedPath } from '../../../src/providers/index.ts';
 import type { Attempt } from '../../../src/providers/translation.ts';
 import { clientError, createTranslation } from '../../../src/providers/translations.ts';
 import type { Fake } from '../../fakes/index.ts';
@@ -60,13 +60,11 @@ export async function carry(
   }
   const paths = translatedPath(endpoint, provider);
   if (paths === undefined) throw new Error(`${endpoint} has no path at ${provider.schema}`);
-  const given = new Map(request.headers);
-  const path = given.get(':path') ?? (request.stream ? paths.stream : undefined) ?? paths.path;
-  given.delete(':path');
+  const path = request.path ?? (request.stream ? paths.stream : undefined) ?? paths.path;
   const filled = path.replace('{model}', encodeURIComponent(String(body.model)));
   const response = await fetch(`${fake.url}${filled}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...Object.fromEntries(given), ...headers },
+    headers: { 'content-type': 'application/json', ...providerFacts(provider.schema).requestHeaders, ...headers },
     body: request.body,
   });
   const bytes = Buffer.from(await response.arrayBuffer());
@@ -81,7 +79,11 @@ export async function carry(
     contentType: answer.contentType,
     text: Buffer.concat(out).toString(),
     unsupported: request.unsupported,
-    sent: { path: filled, headers: [...given], body: JSON.parse(Buffer.from(request.body).toString()) as Json },
+    sent: {
+      path: filled,
+      headers: Object.entries(providerFacts(provider.schema).requestHeaders ?? {}),
+      body: JSON.parse(Buffer.from(request.body).toString()) as Json,
+    },
     answer: { status: response.status, headers: answerHeaders, bytes },
   };
 }
