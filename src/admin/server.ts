@@ -22,6 +22,8 @@ export interface AdminView {
   configDump(of: { gateway?: string; node?: string }): object | undefined;
   /** Prometheus text. */
   metrics(): Promise<string>;
+  /** JSON of `/api/budgets`: the `max` buckets with the least left. Absent where another process keeps the buckets. */
+  readonly budgets?: (max: number) => Promise<object>;
   /** Told of what goes wrong while a request is answered. */
   readonly onFailure?: (error: Error) => void;
   /** Bearer token that all but health asks for. */
@@ -71,6 +73,14 @@ function createApp(view: AdminView): Hono {
   });
   app.get('/metrics', async (c) => c.text(await view.metrics()));
   app.get('/api/status', (c) => c.json(view.status()));
+  app.get('/api/budgets', async (c) => {
+    const text = c.req.query('max') ?? '100';
+    if (!view.budgets)
+      return c.json({ error: 'the rate limit service is another process: ask its --admin-address' }, 404);
+    return /^\d{1,5}$/.test(text)
+      ? c.json(await view.budgets(Number(text)))
+      : c.json({ error: 'max is a number' }, 400);
+  });
   app.get('/config_dump', (c) => {
     const gateway = c.req.query('gateway');
     const node = c.req.query('node');

@@ -11,6 +11,7 @@ import { API_VERSION } from '../envoy/schema/index.ts';
 import type { LimitsConfig } from '../ir/index.ts';
 import type { Finding } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
+import type { RateLimitService } from '../ratelimit/index.ts';
 import type { Source } from '../sources/index.ts';
 import { createMetrics, type Logger } from '../telemetry/index.ts';
 import type { RolloutOptions } from '../xds/index.ts';
@@ -42,6 +43,8 @@ export interface ServerOptions {
   /** The rate limit service as Envoys reach it; absent: limits are not enforced, which is a finding. */
   readonly rateLimit?: RateLimitAddress;
   readonly onLimits?: (limits: LimitsConfig) => void;
+  /** The rate limit service of this process. */
+  readonly buckets?: Pick<RateLimitService, 'budgets' | 'metrics'>;
   readonly onServed?: (served: TranslatedRevision) => void;
 }
 
@@ -103,7 +106,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const view = of.node === undefined ? controlPlane.view(of.gateway ?? '') : controlPlane.viewOfNode(of.node);
       return view && configDump(view.resources, { gateway: view.gateway });
     },
-    metrics: () => metrics.expose(),
+    metrics: async () => `${await metrics.expose()}${options.buckets?.metrics() ?? ''}`,
+    ...(options.buckets && { budgets: options.buckets.budgets }),
     onFailure: (error) => logger.error({ component: 'admin', stack: error.stack }, `this is a bug: ${error.message}`),
     ...(adminToken && { token: adminToken }),
   });

@@ -53,7 +53,7 @@ const TEXT = 'text/plain; charset=utf-8';
 async function answer(service: RateLimitService, request: IncomingMessage): Promise<HttpAnswer> {
   const [path = '', query = ''] = (request.url ?? '').split('?');
   if (path === '/json' && request.method === 'POST') return answerJson(service, await readBody(request));
-  if (path === '/limits') return answerBudgets(service, new URLSearchParams(query).get('max') ?? '100');
+  if (path === '/api/budgets') return answerBudgets(service, new URLSearchParams(query).get('max') ?? '100');
   if (path === '/metrics') return { status: 200, type: 'text/plain; version=0.0.4', body: service.metrics() };
   if (!HEALTH.has(path)) return { status: 404, type: TEXT, body: 'not found\n' };
   return service.isServing ? { status: 200, type: TEXT, body: 'OK' } : { status: 503, type: TEXT, body: 'draining' };

@@ -82,6 +82,7 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
       withLocalProxies: flags.envoy,
       rateLimit: limits.address,
       onLimits: limits.service.replaceConfig,
+      buckets: limits.service,
       onServed: () => reconcile?.(),
     });
     closers.unshift(() => server.close(flags.drainTimeout));

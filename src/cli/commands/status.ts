@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import type { Finding } from '../../lib/findings.ts';
+import type { Budgets } from '../../ratelimit/index.ts';
 import type { NodeStatus, RolloutStatus, TypeStatus, Withheld } from '../../xds/index.ts';
 import { type AdminFlags, addAdminOptions } from '../admin-options.ts';
+import { budgetsText } from '../budgets-text.ts';
 import type { ControlPlaneStatus } from '../control-plane.ts';
 import type { CliIo } from '../io.ts';
 import { formatTable, isMachineFormat, type OutputFormat, outputOption, writeDocuments } from '../output.ts';
@@ -9,6 +11,7 @@ import { tokenText } from '../token-text.ts';
 
 interface StatusFlags extends AdminFlags {
   readonly output?: OutputFormat;
+  readonly budgets?: boolean;
 }
 
 const EXAMPLES = `
@@ -22,11 +25,14 @@ WAITING   the proxy names no known Gateway: it is answered as soon as that exist
 
 Examples:
   headgate status
+  headgate status --budgets
+  headgate status --budgets --server http://ratelimit.infra:8080   # a rate limit service of its own
   headgate status --server http://headgate.infra:18001 -o json | jq '.nodes[] | select(.synced | not)'`;
 
 export function registerStatus(program: Command, io: CliIo): void {
   addAdminOptions(program.command('status'))
     .description('Show what a running server serves, and which proxies have it')
+    .option('--budgets', 'show buckets of limits and quotas instead, those with the least left first')
     .addOption(outputOption(['table', 'json', 'yaml']))
     .addHelpText('after', EXAMPLES)
     .action((flags: StatusFlags) => runStatus(flags, io));
@@ -34,6 +40,13 @@ export function registerStatus(program: Command, io: CliIo): void {
 
 async function runStatus(flags: StatusFlags, io: CliIo): Promise<void> {
   const { askAdmin } = await import('../admin-client.ts');
+  if (flags.budgets) {
+    const budgets = (await askAdmin(flags, '/api/budgets?max=1000')) as Budgets;
+    const output = flags.output ?? (io.isTTY ? 'table' : 'json');
+    if (isMachineFormat(output)) await writeDocuments(io, output, [budgets]);
+    else io.stdout.write(budgetsText(budgets));
+    return;
+  }
   const status = await askAdmin(flags, '/api/status');
   const output = flags.output ?? (io.isTTY ? 'table' : 'json');
   if (isMachineFormat(output)) await writeDocuments(io, output, [status]);

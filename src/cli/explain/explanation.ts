@@ -62,9 +62,27 @@ export type Outcome =
       readonly timeouts: readonly string[];
       readonly retry: readonly string[];
       readonly costs: readonly { readonly key: string; readonly value: string }[];
+      /** Of the route, in the order in which they are asked. */
+      readonly limits: readonly LimitExplanation[];
       /** What changes on the way for all backends. */
       readonly changes: readonly string[];
     };
+
+/** A limit, or a bucket of a quota. */
+export interface LimitExplanation {
+  /** `1000 an hour`. */
+  readonly limit: string;
+  /** Object and field. */
+  readonly source: string;
+  /** Whose bucket the request meets; absent where it meets none. */
+  readonly bucket?: string;
+  /** Why it meets none. */
+  readonly missed?: readonly string[];
+  /** It refuses nothing. */
+  readonly shadow?: boolean;
+  /** What a request counts for, and when. */
+  readonly counts: readonly string[];
+}
 
 export interface BackendExplanation {
   /** `NAMESPACE/NAME`. */
@@ -82,5 +100,7 @@ export interface BackendExplanation {
   readonly model?: string;
   /** Which credential goes where, by the name of its secret. */
   readonly credential?: string;
+  /** Buckets of which one needs to have room. */
+  readonly quota?: readonly LimitExplanation[];
   readonly changes: readonly string[];
 }

@@ -15,7 +15,8 @@ import { sortedBy } from '../../lib/compare.ts';
 import { formatFieldPath } from '../../lib/findings.ts';
 import { nativePath, translatedPath } from '../../providers/index.ts';
 import { describeBackend, describeRetry, duration, edits, replacePath, share } from './describe.ts';
-import type { BackendExplanation, ExplainedGateway, Outcome } from './explanation.ts';
+import type { BackendExplanation, ExplainedGateway, LimitExplanation, Outcome } from './explanation.ts';
+import { explainLimits, explainQuotas } from './limits.ts';
 import type { ClientRequest } from './request.ts';
 
 /** What was read of an inference request. */
@@ -38,9 +39,12 @@ export function explainAction(
     case 'redirect':
       return { kind: 'redirect', status: action.redirect.statusCode, to: describeRedirect(action.redirect, request) };
     case 'forward':
-      return explainForward(action.forward, explained, request);
+      return explainForward(action.forward, explained, request, explainLimits(route, request));
     case 'inference':
-      return lacking(route, explained) ?? explainInference(action.rule, explained, asked);
+      return (
+        lacking(route, explained) ??
+        explainInference(action.rule, explained, asked, request, explainLimits(route, request))
+      );
   }
 }
 
@@ -51,7 +55,13 @@ function lacking({ origin }: RouteIr, { findings }: ExplainedGateway): Outcome |
   return found && { kind: 'answer', status: 501, message: found.message };
 }
 
-function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, asked: Asked): Outcome {
+function explainInference(
+  rule: InferenceRuleIr,
+  { gateway }: ExplainedGateway,
+  asked: Asked,
+  request: ClientRequest,
+  limits: readonly LimitExplanation[],
+): Outcome {
   const { endpoint, model } = asked;
   const apiClass = API_CLASSES.find(({ name }) => endpoint && name === classOf(endpoint));
   const refs = rule.backends.map((ref) => ({
@@ -79,17 +89,12 @@ function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, 
   const ordered = sortedBy(serving, ({ ref }) => ref.priority);
   return {
     kind: 'backends',
-    backends: ordered.map(({ ref, backend }) =>
-      explainBackend(
-        rule,
-        ref,
-        backend,
-        refs.map((entry) => entry.ref),
-        endpoint,
-        model,
-        plain.has(ref.backend),
-      ),
-    ),
+    backends: ordered.map(({ ref, backend }) => {
+      const all = refs.map((entry) => entry.ref);
+      const explained = explainBackend(rule, ref, backend, all, endpoint, model, plain.has(ref.backend));
+      const quota = explainQuotas(backend?.quotas ?? [], explained.model, request);
+      return { ...explained, ...(quota.length > 0 && { quota }) };
+    }),
     skipped,
     timeouts: [
       `request ${duration(rule.requestTimeoutMs)}`,
@@ -99,6 +104,7 @@ function explainInference(rule: InferenceRuleIr, { gateway }: ExplainedGateway, 
     ],
     retry: describeRetry(rule.retry, serving.length),
     costs: rule.costs.map((cost) => ({ key: cost.metadataKey, value: describeCost(cost) })),
+    limits,
     changes: [],
   };
 }
@@ -145,7 +151,12 @@ function describeCost({ value }: CostIr): string {
   return value.kind === 'count' ? `${value.count} tokens` : value.expression;
 }
 
-function explainForward(forward: ForwardIr, { gateway }: ExplainedGateway, request: ClientRequest): Outcome {
+function explainForward(
+  forward: ForwardIr,
+  { gateway }: ExplainedGateway,
+  request: ClientRequest,
+  limits: readonly LimitExplanation[],
+): Outcome {
   const total = forward.backends.reduce((sum, { weight }) => sum + weight, 0) + forward.invalidWeight;
   if (forward.backends.length === 0 || total === 0) {
     return { kind: 'answer', status: 500, message: 'the rule has no backend that exists' };
@@ -175,6 +186,7 @@ function explainForward(forward: ForwardIr, { gateway }: ExplainedGateway, reque
     ],
     retry: retry ? describeRetry(retry, 1) : [],
     costs: [],
+    limits,
     changes: [
       ...edits('request', forward.requestHeaders),
       ...edits('response', forward.responseHeaders),

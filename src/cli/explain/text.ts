@@ -1,5 +1,5 @@
 import type { Colors } from '../output.ts';
-import type { BackendExplanation, Explanation, ListenerExplanation, Outcome } from './explanation.ts';
+import type { BackendExplanation, Explanation, LimitExplanation, ListenerExplanation, Outcome } from './explanation.ts';
 
 /** Routes that did not match, shown at most. */
 const MAX_OTHERS = 25;
@@ -55,6 +55,8 @@ function formatOutcome(outcome: Outcome, colors: Colors): string[] {
         ...list('timeouts', outcome.timeouts),
         ...list('retry', outcome.retry),
         ...list('changes', outcome.changes),
+        ...(outcome.limits.length === 0 ? [] : ['limits']),
+        ...outcome.limits.flatMap((limit) => formatLimit(limit).map((line) => `  ${line}`)),
         'backends',
         ...outcome.backends.flatMap((backend, index) => formatBackend(backend, index + 1, colors)),
         ...outcome.skipped.map(({ backend, reason }) => `  -  ${backend}: ${reason}`),
@@ -82,5 +84,13 @@ function formatBackend(backend: BackendExplanation, position: number, colors: Co
   return [
     `  ${position}. ${colors.bold(backend.backend)}${schema}, priority ${backend.priority}, ${backend.percent}%`,
     ...facts.flatMap(([name, value]) => (value === undefined ? [] : [`     ${name.padEnd(10)} ${value}`])),
+    ...(backend.quota ?? []).flatMap((bucket) =>
+      formatLimit(bucket).map((line, i) => `     ${(i === 0 ? 'quota' : '').padEnd(10)} ${line}`),
+    ),
   ];
+}
+
+function formatLimit({ limit, source, bucket, missed, shadow, counts }: LimitExplanation): string[] {
+  const whose = bucket === undefined ? `not met: ${(missed ?? []).join(', ')}` : `${bucket}: ${counts.join(', ')}`;
+  return [`${limit} ${whose}${shadow ? ' (shadow: refuses nothing)' : ''}`, `  by ${source}`];
 }

@@ -189,4 +189,98 @@ spec:
     for (const args of wrong) expect((await headgate(['explain', ...args])).code, args.join(' ')).to.equal(2);
     expect((await headgate(['explain', file, '--body', '/nonexistent', '/v1/models'])).code).to.equal(3);
   });
+
+  describe('limits', () => {
+    const limited = yamlFile(
+      `${CHAT}
+---
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: BackendTrafficPolicy
+metadata: {name: limits, annotations: {headgate.dev/reserve: max_tokens}}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: chat}]
+  rateLimit:
+    local: {rules: [{limit: {requests: 5, unit: Second}}]}
+    global:
+      rules:
+        - clientSelectors: [{headers: [{name: x-tenant, type: Distinct}, {name: x-tier, value: gold}]}]
+          limit: {requests: 1000, unit: Hour}
+          shadowMode: true
+        - limit: {requests: 7, unit: Day}
+          cost:
+            request: {from: Number, number: 0}
+            response: {from: Metadata, metadata: {namespace: io.envoy.ai_gateway, key: spent}}
+---
+apiVersion: aigateway.envoyproxy.io/v1alpha1
+kind: QuotaPolicy
+metadata: {name: quotas}
+spec:
+  targetRefs: [{group: aigateway.envoyproxy.io, kind: AIServiceBackend, name: backup}]
+  perModelQuotas:
+    - modelName: gpt-small
+      quota:
+        costExpression: input_tokens
+        bucketRules:
+          - clientSelectors: [{headers: [{name: x-tenant, type: RegularExpression, value: "a+"}]}]
+            quota: {limit: 3, duration: 1m}
+        defaultBucket: {limit: 9, duration: 1d}
+`,
+    );
+    const ask = async (...args: string[]) => {
+      const { stdout, stderr } = await headgate([
+        'explain',
+        ...args,
+        limited,
+        '--model',
+        'gpt',
+        '/v1/chat/completions',
+      ]);
+      expect(stderr).to.equal('');
+      return stdout;
+    };
+
+    it('tells whose bucket a request meets, or why none, and never what proves who a client is', async () => {
+      const gold = JSON.parse(await ask('-o', 'json', '-H', 'X-Tenant: secret', '-H', 'x-tier: gold')).listeners[0];
+      expect(JSON.stringify(gold)).not.to.contain('secret');
+      expect(gold.outcome.limits).to.deep.equal([
+        {
+          limit: '1000 an hour',
+          source: 'BackendTrafficPolicy/default/limits: spec.rateLimit.global.rules[0]',
+          bucket: 'of the value of header x-tenant',
+          shadow: true,
+          counts: ['takes 1 on arrival'],
+        },
+        {
+          limit: '7 a day',
+          source: 'BackendTrafficPolicy/default/limits: spec.rateLimit.global.rules[1]',
+          bucket: 'of all',
+          counts: [
+            "reserves total tokens, estimated with the request's maximum of output, else 1024",
+            'charges io.envoy.ai_gateway spent when the answer has ended',
+          ],
+        },
+        {
+          limit: '5 a second in each Envoy',
+          source: gold.outcome.limits[2].source,
+          bucket: 'of all',
+          counts: ['takes 1 on arrival'],
+        },
+      ]);
+      const plain = JSON.parse(await ask('-o', 'json')).listeners[0];
+      expect(plain.outcome.limits[0].missed).to.deep.equal(['no header x-tenant', 'wants header x-tier = "gold"']);
+    });
+
+    it('tells the quota of each backend for the model that it is asked for', async () => {
+      const { backends } = JSON.parse(await ask('-o', 'json', '-H', 'x-tenant: aa')).listeners[0].outcome;
+      expect(backends[0].quota).to.equal(undefined);
+      expect(backends[1].quota.map((one: { limit: string; bucket: string }) => [one.limit, one.bucket])).to.deep.equal([
+        ['3 a minute', 'of all'],
+        ['9 a day', 'of all'],
+      ]);
+      expect(backends[1].quota[0].counts).to.deep.equal(['charges input_tokens when the answer has ended']);
+      const text = await ask('-H', 'x-tenant: b');
+      expect(text).to.match(/quota +3 a minute not met: wants header x-tenant regex of "a\+"\n/);
+      expect(text).to.match(/limits\n {2}1000 an hour not met: wants header x-tier = "gold" \(shadow/);
+    });
+  });
 });

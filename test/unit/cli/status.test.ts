@@ -119,4 +119,52 @@ describe('cli: status of a server', () => {
       expect(stderr).to.contain('percentage below 100%');
     }
   });
+
+  it('shows buckets, those with the least left first', async () => {
+    const bucket = { domain: 'headgate', windowSeconds: 86_400, shadow: false, reserved: 0, resetSeconds: 90_061 };
+    const entries = [
+      { key: 'limit', value: 'QuotaPolicy/default/q' },
+      { key: 'match', value: '1' },
+      { key: 'x-tenant', value: 'a' },
+    ];
+    server = createAdminServer({
+      status: () => QUIET,
+      readiness: () => [],
+      configDump: () => undefined,
+      metrics: async () => '',
+      budgets: async (max) => ({
+        budgets: [
+          { ...bucket, entries, limit: 100, used: 130, reserved: 20 },
+          {
+            ...bucket,
+            domain: 'd',
+            entries: [{ key: 'k', value: 'v' }],
+            limit: 7,
+            used: 1,
+            resetSeconds: 59,
+            shadow: true,
+          },
+        ],
+        isPartial: max === 1000,
+      }),
+    });
+    const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+    const { stdout, code } = await headgate(['status', '--budgets', '--server', `127.0.0.1:${port}`, '-o', 'table']);
+    expect(code).to.equal(0);
+    expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).to.deep.equal([
+      ['LEFT', 'USED', 'RESERVED', 'LIMIT', 'RESETS IN', 'OF', 'BUCKET'],
+      ['0', '130', '20', '100', '1d1h', 'x-tenant=a', 'QuotaPolicy/default/q'],
+      ['6', '1', '0', '7', '59s', 'k=v', 'd (shadow)'],
+      [''],
+      ['There are more, with more left.'],
+      [''],
+    ]);
+  });
+
+  it('says who has the buckets where it is another process', async () => {
+    const args = await status({});
+    const { stderr, code } = await headgate([...args, '--budgets']);
+    expect(code).to.equal(1);
+    expect(stderr).to.contain('the rate limit service is another process');
+  });
 });
