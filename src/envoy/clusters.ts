@@ -102,9 +102,11 @@ const ORDERED_DNS: ConfigCoreV3TypedExtensionConfig = {
 /** Who this cluster is: read by the processor, by logs and by people. */
 function providerMetadata(backend: BackendIr, translates: boolean): { [key: string]: JsonValue } {
   const { provider } = backend;
+  // Facts about models are the processor's, which gets them in the provider's own JSON.
+  const { modelFacts: _, ...place } = provider ?? {};
   return {
     backend: backend.displayName,
-    ...provider,
+    ...place,
     ...(provider &&
       translates &&
       translatedFamilies(provider).length > 0 && { [PROVIDER_KEY]: canonicalJson(provider) }),

@@ -45,6 +45,47 @@ export interface ProviderIr {
   readonly project?: string;
   /** Google Cloud, AWS: the region that requests are sent to. */
   readonly region?: string;
+  /** What the user knows of models better than the gateway. The first row that fits a model counts. */
+  readonly modelFacts?: readonly ModelFactsIr[];
+}
+
+/** Facts of models that stand over those in the folders of providers; what is absent stays as it is there. */
+export interface ModelFactsIr {
+  /** Names of models at the provider, with `*` for anything. */
+  readonly models: string;
+  /** A model whose facts are meant, instead of what the name says: for deployments, ARNs, and models newer than the gateway. */
+  readonly like?: string;
+  readonly maxOutputTokens?: number;
+  /** Asked for where a client says nothing and the API requires a number. */
+  readonly defaultMaxTokens?: number;
+  /** Takes a JSON Schema for its answer. */
+  readonly structuredOutput?: boolean;
+  /** Efforts of reasoning, weakest first; none: there is no such setting. */
+  readonly efforts?: readonly string[];
+  /** Claude: the ways of thinking it takes. */
+  readonly thinking?: readonly ('off' | 'on' | 'adaptive')[];
+  /** Claude: `temperature` and `top_p` (and `top_k`): all, one of the first two, or none is taken. */
+  readonly sampling?: 'all' | 'one' | 'none';
+  /** Chat: the server refuses fields that OpenAI's API does not have. */
+  readonly strict?: boolean;
+  /** Converse: how reasoning is asked for. */
+  readonly reasoning?: 'claude' | 'effort' | 'nova' | 'none';
+  /** Converse: where `top_k` goes. */
+  readonly topK?: 'field' | 'nova' | 'none';
+  /** Converse: takes cache points. */
+  readonly caching?: boolean;
+  /** Gemini: levels of thinking, from little to much. */
+  readonly thinkingLevels?: readonly ('MINIMAL' | 'LOW' | 'MEDIUM' | 'HIGH')[];
+  /** Gemini: tokens of thinking. `canDisable`: a budget of 0 switches it off. */
+  readonly thinkingBudget?: { readonly min: number; readonly max: number; readonly canDisable: boolean };
+  /** Gemini: takes JSON Schema as it is. */
+  readonly jsonSchema?: boolean;
+  /** Gemini: takes a resolution for each image. */
+  readonly mediaResolution?: boolean;
+  /** Gemini: refuses a tool call of this turn that comes back without its signature. */
+  readonly needsSignatures?: boolean;
+  /** Gemini: takes images and documents inside of a tool's result. */
+  readonly mediaInResults?: boolean;
 }
 
 export type EndpointIr =

@@ -10,6 +10,7 @@ import {
   refuseUnsupported,
 } from './exchange.ts';
 import { required, stringField } from './request-fields.ts';
+import { tellingName } from './said-of-models.ts';
 import type { Attempt, Translation } from './translation.ts';
 
 /** A translation of one whole body each way. Shape: `conversionOf` may depend on the model that is asked for. */
@@ -23,7 +24,7 @@ export function translateWhole(
     request(bytes) {
       const body = readBody(bytes);
       const model = required(stringField(body, 'model', ''), 'model', '');
-      const conversion = conversionOf(model);
+      const conversion = conversionOf(tellingName(model, attempt.provider));
       const unsupported = collectUnsupported();
       const betas = attempt.betas ?? [];
       const written = conversion.writeRequest(body, { provider: attempt.provider, model, unsupported, betas });

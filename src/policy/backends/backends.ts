@@ -8,6 +8,7 @@ import { type Mutations, readMutations } from '../routes/mutations.ts';
 import type { TargetAddress } from './addresses.ts';
 import type { AwsCredential } from './aws-credentials.ts';
 import type { Credential, CredentialOf } from './credentials.ts';
+import { readModelFacts } from './model-facts.ts';
 
 /** `"true"` on an AIServiceBackend: the client's own credentials go on to it. */
 const FORWARD_ANNOTATION = 'headgate.dev/forward-client-credentials';
@@ -85,7 +86,11 @@ function readAiBackend(
     ir: {
       name: `AIServiceBackend/${keyOf(loaded)}`,
       displayName: keyOf(loaded),
-      provider: { ...readProvider(loaded, context), ...placeOf(credential, signing) },
+      provider: {
+        ...readProvider(loaded, context),
+        ...placeOf(credential, signing),
+        ...readModelFacts(loaded, context),
+      },
       ...address,
       ...(credential.kind === 'usable' && { credential: credential.credential }),
       ...(signing && { signing }),

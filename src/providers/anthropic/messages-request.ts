@@ -23,7 +23,7 @@ const OWN_FIELDS = new Set([
 /** A conversation as a request of the Messages API. Source: Anthropic API reference, Messages. */
 export function writeMessagesRequest(request: ConversationRequest, context: DialectContext): JsonObject {
   const { model, unsupported } = context;
-  const facts = claudeFacts(model);
+  const facts = claudeFacts(model, context.provider);
   const system = request.system.filter(({ text }) => text.trim() !== '').map(writeText);
   const turns = joinTurns(request.messages, (part) => isSigned(part, unsupported));
   const reasoning = writeReasoning(request, turns, facts, unsupported);

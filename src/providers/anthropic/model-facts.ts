@@ -3,6 +3,9 @@
  * Source: Anthropic's pages on models, adaptive thinking, effort, structured outputs, and its migration guide.
  */
 
+import type { ProviderIr } from '../../ir/index.ts';
+import { saidOfModel } from '../said-of-models.ts';
+
 /** What requests to a model may say. */
 export interface ClaudeFacts {
   readonly maxOutputTokens: number;
@@ -59,8 +62,19 @@ const MODELS: readonly (readonly [pattern: RegExp, facts: ClaudeFacts])[] = [
 /** Others' models behind the same API: everything is left to them. */
 const OTHERS: ClaudeFacts = { ...newest, thinking: ['off', 'on', 'adaptive'], sampling: 'all', defaultMaxTokens: 8192 };
 
-/** What a model takes. Shape: its name at the provider, with or without what a cloud adds. */
-export function claudeFacts(model: string): ClaudeFacts {
-  const name = model.toLowerCase();
-  return MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? OTHERS;
+/** What a model takes, with what the user says of it. Shape: its name at the provider, with or without what a cloud adds. */
+export function claudeFacts(model: string, provider?: ProviderIr): ClaudeFacts {
+  const said = saidOfModel(model, provider);
+  const name = (said?.like ?? model).toLowerCase();
+  const known = MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? OTHERS;
+  if (said === undefined) return known;
+  const {
+    maxOutputTokens,
+    defaultMaxTokens,
+    structuredOutput,
+    efforts,
+    thinking: modes,
+    sampling,
+  } = { ...known, ...said };
+  return { maxOutputTokens, defaultMaxTokens, structuredOutput, efforts, thinking: modes, sampling };
 }

@@ -1,3 +1,4 @@
+import type { ProviderIr } from '../../ir/index.ts';
 import { takenBetas } from '../anthropic/cloud.ts';
 import { isSigned } from '../anthropic/messages-request.ts';
 import { writeReasoning } from '../anthropic/messages-thinking.ts';
@@ -24,8 +25,8 @@ export interface ConverseFacts extends BedrockFacts {
 
 /** A conversation as a request of Converse. Source: Amazon Bedrock API reference, Converse. */
 export function writeConverseRequest(request: ConversationRequest, context: DialectContext): JsonObject {
-  const { model, unsupported, betas = [] } = context;
-  const facts = converseFacts(model);
+  const { model, provider, unsupported, betas = [] } = context;
+  const facts = converseFacts(model, provider);
   const turns = joinTurns(request.messages, (part) => isSigned(part, unsupported));
   const cachePoints = createCachePoints(facts, unsupported);
   const system = writeSystem(request.system, cachePoints);
@@ -56,10 +57,10 @@ export function writeConverseRequest(request: ConversationRequest, context: Dial
   });
 }
 
-function converseFacts(model: string): ConverseFacts {
-  const facts = bedrockFacts(model);
+function converseFacts(model: string, provider: ProviderIr): ConverseFacts {
+  const facts = bedrockFacts(model, provider);
   if (facts.reasoning !== 'claude') return facts;
-  const claude = claudeFacts(model);
+  const claude = claudeFacts(model, provider);
   return { ...facts, structuredOutput: claude.structuredOutput, claude };
 }
 

@@ -4,6 +4,7 @@ import type { JsonObject } from '../conversation.ts';
 import type { WholeConversion } from '../dialect.ts';
 import { isJsonObject, listOf, numberOf, objectOf, present } from '../json.ts';
 import { onlyInput, readEmbeddingRequest, reportExtra, writeEmbeddings } from '../openai/embeddings.ts';
+import { tellingName } from '../said-of-models.ts';
 import { readAwsError } from './converse-answer.ts';
 
 /** The conversion for a model. Errors: GatewayError `invalid_input` for one whose embeddings are not known. */
@@ -70,11 +71,11 @@ const INPUT_TYPES: ReadonlyMap<string, string> = new Map([
 ]);
 
 const cohereEmbed: WholeConversion = {
-  writeRequest(body, { model, unsupported }) {
+  writeRequest(body, { model, provider, unsupported }) {
     const request = readEmbeddingRequest(body, unsupported);
     reportExtra(request, COHERE_FIELDS, unsupported);
     const { input_type: inputType, truncate, max_tokens: maxTokens } = request.extra;
-    const isV4 = /embed-v4/.test(model);
+    const isV4 = /embed-v4/.test(tellingName(model, provider));
     if (request.dimensions !== undefined && !isV4) unsupported.add('dimensions');
     return present({
       texts: request.inputs.map(({ text }) => text),

@@ -10,6 +10,7 @@ import {
   wantsHighQuality,
   writeImages,
 } from '../openai/images.ts';
+import { tellingName } from '../said-of-models.ts';
 import { readAwsError } from './converse-answer.ts';
 
 /** The conversion for a model. Errors: GatewayError `invalid_input` for one whose images are not known. */
@@ -23,12 +24,12 @@ export function bedrockImages(model: string): WholeConversion {
 const AMAZON_FIELDS = ['negative_prompt', 'style', 'seed', 'cfg_scale'];
 
 const amazonImages: WholeConversion = {
-  writeRequest(body, { model, unsupported }) {
+  writeRequest(body, { model, provider, unsupported }) {
     const request = readImageRequest(body);
     reportImageExtra(request, AMAZON_FIELDS, unsupported);
     if (request.format !== undefined && request.format !== 'png') unsupported.add('output_format');
     const { extra, size, count } = request;
-    const isNova = model.includes('nova-canvas');
+    const isNova = tellingName(model, provider).includes('nova-canvas');
     const style = textOf(extra.style);
     // OpenAI's styles say something else than Nova's.
     const ownStyle = isNova && style !== undefined && style === style.toUpperCase() ? style : undefined;
@@ -64,7 +65,7 @@ const STABILITY_RATIOS = ['16:9', '1:1', '21:9', '2:3', '3:2', '4:5', '5:4', '9:
 const STABILITY_FIELDS = ['negative_prompt', 'seed'];
 
 const stabilityImages: WholeConversion = {
-  writeRequest(body, { model, unsupported }) {
+  writeRequest(body, { model, provider, unsupported }) {
     const request = readImageRequest(body);
     reportImageExtra(request, STABILITY_FIELDS, unsupported);
     const { prompt, count, format, quality, extra } = request;
@@ -75,7 +76,7 @@ const stabilityImages: WholeConversion = {
     return present({
       prompt,
       negative_prompt: extra.negative_prompt,
-      mode: /sd3/.test(model) ? 'text-to-image' : undefined,
+      mode: /sd3/.test(tellingName(model, provider)) ? 'text-to-image' : undefined,
       aspect_ratio: nearestRatio(request, STABILITY_RATIOS, unsupported),
       output_format: isKnown ? format : undefined,
       seed: extra.seed,

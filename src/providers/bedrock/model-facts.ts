@@ -3,6 +3,9 @@
  * Source: Amazon Bedrock user guide: supported models and features, inference parameters, structured outputs.
  */
 
+import type { ProviderIr } from '../../ir/index.ts';
+import { saidOfModel } from '../said-of-models.ts';
+
 /** What Converse has no common word for. */
 export interface BedrockFacts {
   /** How reasoning is asked for: Claude's `thinking`, a plain `reasoning_effort`, Nova's configuration, or not at all. */
@@ -27,7 +30,12 @@ const MODELS: readonly (readonly [pattern: RegExp, facts: BedrockFacts])[] = [
   [/^arn:/, claude],
 ];
 
-/** What a model takes. Shape: its identifier at Bedrock, with or without a region before it, or an ARN. */
-export function bedrockFacts(model: string): BedrockFacts {
-  return MODELS.find(([pattern]) => pattern.test(model))?.[1] ?? others;
+/** What a model takes, with what the user says of it. Shape: its identifier, with or without a region before it, or an ARN. */
+export function bedrockFacts(model: string, provider?: ProviderIr): BedrockFacts {
+  const said = saidOfModel(model, provider);
+  const name = said?.like ?? model;
+  const known = MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? others;
+  if (said === undefined) return known;
+  const { reasoning, topK, caching, structuredOutput } = { ...known, ...said };
+  return { reasoning, topK, caching, structuredOutput };
 }

@@ -4,6 +4,7 @@ import type { JsonValue } from '../conversation.ts';
 import type { WholeConversion } from '../dialect.ts';
 import { isJsonObject, listOf, numberOf, objectOf, present, textOf } from '../json.ts';
 import { invalidField, listField, numberField, required, stringField } from '../request-fields.ts';
+import { tellingName } from '../said-of-models.ts';
 import { readAwsError } from './converse-answer.ts';
 
 const KNOWN = new Set(['model', 'query', 'documents', 'top_n', 'return_documents']);
@@ -12,14 +13,14 @@ const DOCUMENTS_A_SEARCH = 100;
 
 /** Cohere's rerank for the models on Bedrock: Cohere's own and Amazon's. */
 export const bedrockRerank: WholeConversion = {
-  writeRequest(body, { model, unsupported }) {
+  writeRequest(body, { model, provider, unsupported }) {
     for (const key in body) if (!KNOWN.has(key) && body[key] !== null) unsupported.add(key);
     if (body.return_documents === true) unsupported.add('return_documents');
     return present({
       query: required(stringField(body, 'query', ''), 'query', ''),
       documents: required(listField(body, 'documents', ''), 'documents', '').map(readDocument),
       top_n: numberField(body, 'top_n', ''),
-      api_version: model.includes('cohere.') ? 2 : undefined,
+      api_version: tellingName(model, provider).includes('cohere.') ? 2 : undefined,
     });
   },
   readAnswer(answer, { request, requestId }) {

@@ -1,4 +1,5 @@
 import type { ProviderIr } from '../../ir/index.ts';
+import { saidOfModel } from '../said-of-models.ts';
 
 /**
  * What models behind the chat API take, as data: a new model needs no row, since the last row of each maker holds what the
@@ -21,10 +22,17 @@ const MODELS: readonly (readonly [pattern: RegExp, facts: ChatModelFacts])[] = [
   [/(^|\/)(gpt-|codex-)/, { isStrict: true, efforts: ['none', 'low', 'medium', 'high', 'xhigh'] }],
 ];
 
-/** The facts of a model. Azure's names are those of deployments, which tell nothing of the model when users chose them. */
-export function chatModelFacts(model: string, { schema }: ProviderIr): ChatModelFacts {
-  const known = MODELS.find(([pattern]) => pattern.test(model))?.[1];
-  return known ?? { isStrict: schema === 'AzureOpenAI' };
+/**
+ * The facts of a model, with what the user says of it. Azure's names are those of deployments, which tell nothing of the
+ * model when users chose them.
+ */
+export function chatModelFacts(model: string, provider: ProviderIr): ChatModelFacts {
+  const said = saidOfModel(model, provider);
+  const name = said?.like ?? model;
+  const known = MODELS.find(([pattern]) => pattern.test(name))?.[1] ?? { isStrict: provider.schema === 'AzureOpenAI' };
+  if (said === undefined) return known;
+  const efforts = said.efforts ?? known.efforts;
+  return { isStrict: said.strict ?? known.isStrict, ...(efforts !== undefined && { efforts }) };
 }
 
 const ORDER = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'];

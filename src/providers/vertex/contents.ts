@@ -32,7 +32,7 @@ interface Scope {
  */
 export function writeContents(request: ConversationRequest, context: DialectContext): JsonObject[] {
   const { unsupported } = context;
-  const scope = { facts: geminiModelFacts(context.model), unsupported, calls: callsOf(request) };
+  const scope = { facts: geminiModelFacts(context.model, context.provider), unsupported, calls: callsOf(request) };
   if (request.messages.some(({ name }) => name !== undefined)) unsupported.add('messages[].name');
   if (hasCacheMarks(request)) unsupported.add('cache_control');
   return joinTurns(request.messages, (part) => isSaid(part, unsupported)).flatMap((turn) => {

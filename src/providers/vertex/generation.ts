@@ -91,7 +91,7 @@ function schemaOf(value: JsonValue): JsonObject {
 }
 
 function writeSchema(schema: JsonObject, context: DialectContext): JsonObject {
-  if (geminiModelFacts(context.model).jsonSchema) {
+  if (geminiModelFacts(context.model, context.provider).jsonSchema) {
     return { responseMimeType: 'application/json', responseJsonSchema: schema };
   }
   const leftOut = (keyword: string) => context.unsupported.add(`response_format.json_schema.schema.${keyword}`);

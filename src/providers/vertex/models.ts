@@ -4,6 +4,9 @@
  * Source: Vertex AI reference: Thinking, Thought signatures, Media resolution, Structured output, Embeddings.
  */
 
+import type { ModelFactsIr, ProviderIr } from '../../ir/index.ts';
+import { matchesPattern, saidOfModel } from '../said-of-models.ts';
+
 export interface GeminiModelFacts {
   /** Names of models, with `*` for anything. The first row that fits counts. */
   readonly pattern: string;
@@ -66,9 +69,27 @@ const NEWEST: GeminiModelFacts = {
 /** Models whose embeddings are had one content a request, by `embedContent`; the others take lists, by `predict`. */
 const EMBED_CONTENT_MODELS = ['gemini-embedding-2*'];
 
-/** The facts of a model. */
-export function geminiModelFacts(model: string): GeminiModelFacts {
-  return GEMINI_MODELS.find(({ pattern }) => matchesPattern(model, pattern)) ?? NEWEST;
+/** The facts of a model, with what the user says of it. */
+export function geminiModelFacts(model: string, provider?: ProviderIr): GeminiModelFacts {
+  const said = saidOfModel(model, provider);
+  const name = said?.like ?? model;
+  const known = GEMINI_MODELS.find(({ pattern }) => matchesPattern(name, pattern)) ?? NEWEST;
+  if (said === undefined) return known;
+  const { jsonSchema, mediaResolution, needsSignatures, mediaInResults } = { ...known, ...said };
+  return {
+    pattern: said.models,
+    thinking: thinkingOf(said) ?? known.thinking,
+    jsonSchema,
+    mediaResolution,
+    needsSignatures,
+    mediaInResults,
+  };
+}
+
+function thinkingOf({ thinkingLevels: levels, thinkingBudget: budget }: ModelFactsIr): ThinkingFacts | undefined {
+  if (budget !== undefined) return { kind: 'budget', ...budget };
+  if (levels === undefined) return undefined;
+  return levels.length === 0 ? { kind: 'none' } : { kind: 'level', levels };
 }
 
 /** Whether a model's embeddings are had by `embedContent`. */
@@ -79,18 +100,4 @@ export function usesEmbedContent(model: string): boolean {
 /** Whether a model makes images by `predict`, as Imagen does; the others by `generateContent`. */
 export function isImagen(model: string): boolean {
   return matchesPattern(model, 'imagen*') || matchesPattern(model, 'imagegeneration*');
-}
-
-/** Compares without a regular expression, since patterns come to be the user's. */
-function matchesPattern(name: string, pattern: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  if (!name.startsWith(first)) return false;
-  let at = first.length;
-  for (const [i, piece] of rest.entries()) {
-    if (i === rest.length - 1) return piece === '' || (name.length - piece.length >= at && name.endsWith(piece));
-    const found = name.indexOf(piece, at);
-    if (found === -1) return false;
-    at = found + piece.length;
-  }
-  return at === name.length;
 }

@@ -34,7 +34,7 @@ export function writeThinking(
   context: DialectContext,
 ): JsonObject | undefined {
   if (reasoning === undefined) return undefined;
-  const { thinking } = geminiModelFacts(context.model);
+  const { thinking } = geminiModelFacts(context.model, context.provider);
   const off = reasoning.mode === 'off' || (reasoning.mode === undefined && reasoning.effort === 'none');
   if (thinking.kind === 'none') {
     if (!off) context.unsupported.add(reasoning.effort === undefined ? 'thinking' : 'reasoning_effort');

@@ -34,7 +34,7 @@ function writeAllTools(
 function declare({ name, description, parameters, strict }: ToolDefinition, context: DialectContext): JsonObject {
   if (strict === true) context.unsupported.add('tools[].strict');
   const schema = parameters === undefined || Object.keys(parameters).length === 0 ? undefined : parameters;
-  if (schema === undefined || geminiModelFacts(context.model).jsonSchema) {
+  if (schema === undefined || geminiModelFacts(context.model, context.provider).jsonSchema) {
     return present({ name, description, parametersJsonSchema: schema });
   }
   const leftOut = (keyword: string) => context.unsupported.add(`tools[].parameters.${keyword}`);
