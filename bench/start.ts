@@ -31,10 +31,19 @@ const SIGNS: Readonly<Record<string, string>> = {
 };
 
 async function measureRun(policy: string, port: number): Promise<Phases> {
-  const ports = await Promise.all(['xds', 'admin', 'envoy', 'sentinel'].map(() => freePort()));
-  const [xds, admin, envoy, sentinel] = ports;
+  const ports = await Promise.all(['xds', 'admin', 'envoy', 'sentinel', 'limits'].map(() => freePort()));
+  const [xds, admin, envoy, sentinel, limits] = ports;
   const flags = ['--xds-address', `:${xds}`, '--admin-address', `:${admin}`, '--envoy-admin-address', `:${envoy}`];
-  const command = [join(ROOT, 'dist', 'cli', 'main.js'), 'run', policy, ...flags, '--sentinel-port', `${sentinel}`];
+  const command = [
+    join(ROOT, 'dist', 'cli', 'main.js'),
+    'run',
+    policy,
+    ...flags,
+    '--sentinel-port',
+    `${sentinel}`,
+    '--ratelimit-address',
+    `:${limits}`,
+  ];
   const launched = performance.now();
   const child = spawnChild(process.execPath, [...command, '--log-format', 'json'], {
     stdio: ['ignore', 'pipe', 'pipe'],

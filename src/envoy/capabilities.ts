@@ -58,6 +58,12 @@ const FEATURES = {
     extension: 'envoy.filters.http.ratelimit',
     what: 'rate limits by ranges of addresses',
   },
+  /** Hits that are given back. */
+  negative_hits: {
+    since: '1.38.0',
+    extension: 'envoy.filters.http.ratelimit',
+    what: 'rate limits that give back what was reserved',
+  },
   retry_after: {
     since: '1.40.0',
     extension: 'envoy.filters.http.ratelimit',

@@ -17,6 +17,7 @@ import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
 import { processorCluster } from './processor.ts';
 import { rateLimitCluster } from './rate-limit-cluster.ts';
+import { reducedLimits } from './reduced-limits.ts';
 import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
 import { emitSecret } from './secrets.ts';
@@ -36,7 +37,8 @@ export function compileGateway(
   capabilities: Capabilities,
   options: CompileOptions,
 ): CompiledGateway {
-  const [gateway, unlimited] = withoutService(withoutPending(configured, secrets), options);
+  const [served, unlimited] = withoutService(withoutPending(configured, secrets), options);
+  const [gateway, reduced] = reducedLimits(served, capabilities);
   const rules = inferenceRules(gateway);
   const plain = plainBackends(gateway, rules);
   const backends = [...gateway.backends, ...repeatedBackends(gateway, rules)];
@@ -49,6 +51,7 @@ export function compileGateway(
   const resources: EnvoyResource[] = [];
   const findings: Finding[] = [
     ...unlimited,
+    ...reduced,
     ...rules.flatMap(costFindings),
     ...gateway.backends.flatMap(quotaFindings),
     ...untranslated(rules, byName, options),

@@ -7,7 +7,7 @@ import { clusterName } from './cluster-name.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import { byApi } from './match-tree.ts';
-import { BACKEND_HEADER, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER } from './names.ts';
+import { BACKEND_HEADER, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER, WHO_ANSWERED } from './names.ts';
 import { olderNeeds, olderRoute } from './older/route.ts';
 import type { CompileOptions } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
@@ -78,7 +78,7 @@ function lackingFeatures(
   const refs = members.map(({ ref }) => ref);
   const needed = new Set<EnvoyFeature>(
     isOlder(capabilities)
-      ? olderNeeds(route, rule, refs)
+      ? olderNeeds(rule, refs)
       : refs.length > 1
         ? ['lua_filter_context', 'priority_group']
         : ['lua_filter_context'],
@@ -132,7 +132,7 @@ function servingRoute(
   const quotas = ruleQuotas(rule, refs, backends);
   const limits = limitFacts(route, rule, used[0]?.displayName ?? '', quotas);
   const filters = {
-    ...limitsOfRoute(route, quotas).typed_per_filter_config,
+    ...limitsOfRoute(route, capabilities, quotas).typed_per_filter_config,
     ...(translates && translateSwitch(family)),
   };
   const facts = { ...routeFacts(rule, members, backends), ...(limits && { limits }) };
@@ -155,9 +155,7 @@ function servingRoute(
     ...(alone && {
       request_headers_to_remove: strippedHeaders(alone).filter((name) => !REMOVED_EVERYWHERE.includes(name)),
       // Tells the script whether the backend was asked, and whether it has answered or Envoy; the script puts the name in its place.
-      response_headers_to_add: [
-        { header: { key: BACKEND_HEADER, value: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%%RESPONSE_FLAGS%' } },
-      ],
+      response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: WHO_ANSWERED } }],
     }),
     // The sentinel's mark, and what only the script may say, which sees the answer after this.
     response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER],

@@ -1,9 +1,9 @@
 /**
  * The descriptor of a bucket, in Envoy's words. A request is charged when its stream has ended; by then attempts have
- * changed and removed headers. So limits that charge at the end look, at both times, at what the script has noted on
- * arrival; the others look at the request itself.
+ * changed and removed headers. So limits of inference look, at both times, at what the script has noted on arrival; limits
+ * of plain HTTP look at the request itself.
  */
-import { type BucketEntryIr, type BucketIr, entryKey, LIMIT_KEY } from '../ir/index.ts';
+import { type BucketEntryIr, type BucketIr, entryKey, LIMIT_KEY, type RouteIr } from '../ir/index.ts';
 import { conditionText, notedKey } from './limit-cel.ts';
 import { LIMITS_NAMESPACE, PATH_HEADER } from './names.ts';
 import {
@@ -15,6 +15,10 @@ import {
 
 /** Where the entries of a descriptor come from: the request as it is, or what was noted of it. */
 export type DescriptorSource = 'request' | 'noted';
+
+export function sourceOf({ action }: RouteIr): DescriptorSource {
+  return action.kind === 'inference' ? 'noted' : 'request';
+}
 
 /** The entries of a bucket's descriptor: its name, its conditions and who is told apart. */
 export function descriptorActions(

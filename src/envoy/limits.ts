@@ -47,9 +47,10 @@ function limitsOfGateway({ listeners }: GatewayIr): LimitsIr[] {
 /** The limits of a route, for its filters. */
 export function limitsOfRoute(
   route: RouteIr,
+  capabilities: Capabilities,
   quotas?: RuleQuotas,
 ): { readonly typed_per_filter_config?: { readonly [name: string]: Any } } {
-  const config = { ...routeLocalLimits(route), ...routeRateLimits(route, quotas?.rateLimits ?? []) };
+  const config = { ...routeLocalLimits(route, capabilities), ...routeRateLimits(route, quotas?.rateLimits ?? []) };
   return Object.keys(config).length === 0 ? {} : { typed_per_filter_config: config };
 }
 

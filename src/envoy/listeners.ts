@@ -75,7 +75,7 @@ function connectionManager(chain: FilterChainIr, gateway: GatewayIr, capabilitie
     rds: { route_config_name: chain.routeConfigName, config_source: { ads: {}, resource_api_version: 'V3' } },
     http_filters: httpFilters(chain, gateway, capabilities),
     access_log: [accessLog()],
-    local_reply_config: localReplies(gateway),
+    local_reply_config: localReplies(gateway, capabilities),
     early_header_mutation_extensions: [pathHeader()],
     use_remote_address: true,
     strip_trailing_host_dot: true,

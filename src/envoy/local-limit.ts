@@ -1,7 +1,8 @@
 /** Limits that each Envoy keeps by itself, as token buckets. */
 import type { LocalLimitIr, RouteIr } from '../ir/index.ts';
 import { entryKey, LIMIT_KEY } from '../ir/index.ts';
-import { descriptorActions } from './limit-descriptors.ts';
+import type { Capabilities } from './capabilities.ts';
+import { descriptorActions, sourceOf } from './limit-descriptors.ts';
 import { LOCAL_RATE_LIMIT_FILTER } from './names.ts';
 import {
   type Any,
@@ -26,8 +27,11 @@ export function localLimitFilter(): ExtensionsFiltersNetworkHttpConnectionManage
 }
 
 /** The token buckets of a route, under the name of the filter. */
-export function routeLocalLimits({ limits }: RouteIr): { readonly [LOCAL_RATE_LIMIT_FILTER]: Any } | undefined {
-  const rules = limits?.local ?? [];
+export function routeLocalLimits(
+  route: RouteIr,
+  { features }: Capabilities,
+): { readonly [LOCAL_RATE_LIMIT_FILTER]: Any } | undefined {
+  const rules = route.limits?.local ?? [];
   if (rules.length === 0) return undefined;
   const everyone = { default_value: { numerator: 100, denominator: 'HUNDRED' as const } };
   return {
@@ -37,10 +41,10 @@ export function routeLocalLimits({ limits }: RouteIr): { readonly [LOCAL_RATE_LI
       filter_enabled: { ...everyone, runtime_key: 'headgate.local_limit.enabled' },
       filter_enforced: { ...everyone, runtime_key: 'headgate.local_limit.enforced' },
       enable_x_ratelimit_headers: 'DRAFT_VERSION_03',
-      enable_retry_after_header: true,
+      ...(features.has('retry_after') && { enable_retry_after_header: true }),
       max_dynamic_descriptors: MAX_CLIENTS,
       rate_limits: rules.map((rule) => ({
-        actions: descriptorActions(rule, 'request'),
+        actions: descriptorActions(rule, sourceOf(route)),
         ...(rule.hits !== 1 && { hits_addend: { number: rule.hits } }),
       })),
       descriptors: rules.map((rule) => ({ entries: entriesOf(rule), token_bucket: bucketOf(rule) })),

@@ -1,8 +1,10 @@
 import type { GatewayIr } from '../ir/index.ts';
 import { errorBody } from './answers.ts';
+import type { Capabilities } from './capabilities.ts';
 import { isLimited } from './limits.ts';
 import type {
   ConfigAccesslogV3AccessLogFilter,
+  ConfigCoreV3HeaderValueOption,
   ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig,
   ExtensionsFiltersNetworkHttpConnectionManagerV3ResponseMapper,
 } from './schema/index.ts';
@@ -37,6 +39,12 @@ const LIMITED: Reply = {
   code: 'rate_limit_exceeded',
   openai: 'rate_limit_error',
   anthropic: 'rate_limit_error',
+};
+
+/** For an Envoy that does not add it itself. */
+const RETRY_AFTER: ConfigCoreV3HeaderValueOption = {
+  header: { key: 'retry-after', value: '%RESP(x-ratelimit-reset)%' },
+  append_action: 'ADD_IF_ABSENT',
 };
 
 /** The rate limit service gave no verdict, and what is not counted is not served. */
@@ -78,14 +86,20 @@ const REPLIES: readonly Reply[] = [
 ];
 
 /** Envoy's own errors in the shape of the API that the client speaks, by path. */
-export function localReplies(gateway: GatewayIr): ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig {
+export function localReplies(
+  gateway: GatewayIr,
+  { features }: Capabilities,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig {
   const ofEnvoy: ConfigAccesslogV3AccessLogFilter = { response_flag_filter: { flags: FLAGS } };
   const anthropic = ofAnthropic(gateway.endpointPrefixes.anthropic);
   return {
     mappers: [
       ...mappers(TOO_LARGE, [statusIs(413)], anthropic),
       ...(isLimited(gateway)
-        ? [...mappers(LIMITED, [statusIs(429)], anthropic), ...mappers(UNLIMITED, [hasFlag('RLSE')], anthropic)]
+        ? [
+            ...mappers(LIMITED, [statusIs(429)], anthropic, features.has('retry_after') ? [] : [RETRY_AFTER]),
+            ...mappers(UNLIMITED, [hasFlag('RLSE')], anthropic),
+          ]
         : []),
       ...REPLIES.flatMap((reply) =>
         mappers(reply, [ofEnvoy, ...(reply.status === undefined ? [] : [statusIs(reply.status)])], anthropic),
@@ -112,11 +126,16 @@ function mappers(
   reply: Reply,
   conditions: readonly ConfigAccesslogV3AccessLogFilter[],
   anthropic: ConfigAccesslogV3AccessLogFilter,
+  headers_to_add: readonly ConfigCoreV3HeaderValueOption[] = [],
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3ResponseMapper[] {
   const { code, message } = reply;
+  const added = headers_to_add.length === 0 ? {} : { headers_to_add };
   return [
-    jsonReply(allOf([...conditions, anthropic]), errorBody('anthropic', reply.anthropic, code, message)),
-    jsonReply(allOf(conditions), errorBody('openai', reply.openai, code, message)),
+    {
+      ...jsonReply(allOf([...conditions, anthropic]), errorBody('anthropic', reply.anthropic, code, message)),
+      ...added,
+    },
+    { ...jsonReply(allOf(conditions), errorBody('openai', reply.openai, code, message)), ...added },
   ];
 }
 

@@ -32,6 +32,8 @@ export const CLIENT_CREDENTIAL_HEADERS = ['authorization', 'api-key', 'x-api-key
 export const SENTINEL_HEADER = 'x-headgate-sentinel';
 /** Tell the client who served, and who was tried before. */
 export const BACKEND_HEADER = 'x-headgate-backend';
+/** What the backend header says until the script has read it: attempts and response flags. */
+export const WHO_ANSWERED = '%UPSTREAM_REQUEST_ATTEMPT_COUNT%%RESPONSE_FLAGS%';
 export const TRIED_HEADER = 'x-headgate-tried';
 
 /** Tells the client what of its request the provider cannot do. */

@@ -14,7 +14,7 @@ import {
 import type { Capabilities } from './capabilities.ts';
 import { costFacts } from './cost-facts.ts';
 import { arrivalFormat, knownKey, notedHits, notedKey, refundFormat, settlingFormat } from './limit-cel.ts';
-import { type DescriptorSource, descriptorActions, notedEntry } from './limit-descriptors.ts';
+import { type DescriptorSource, descriptorActions, notedEntry, sourceOf } from './limit-descriptors.ts';
 import type { LimitFacts, ReserveFacts } from './lua-facts.ts';
 import { COST_NAMESPACE, RATE_LIMIT_CLUSTER, RATE_LIMIT_FILTER } from './names.ts';
 import type { RuleQuotas } from './quotas.ts';
@@ -61,16 +61,12 @@ export function routeRateLimits(
   const limits = route.limits?.global ?? [];
   if (limits.length + quotas.length === 0) return undefined;
   const rate_limits = [
-    ...limits.flatMap((limit, index) => emitLimit(limit, sourceOf(limit, route), reserveKey(index))),
+    ...limits.flatMap((limit, index) => emitLimit(limit, sourceOf(route), reserveKey(index))),
     ...quotas,
   ];
   return {
     [RATE_LIMIT_FILTER]: typedAny('envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute', { rate_limits }),
   };
-}
-
-function sourceOf(limit: LimitIr, { action }: RouteIr): DescriptorSource {
-  return action.kind === 'inference' && limit.response ? 'noted' : 'request';
 }
 
 function reserveKey(index: number): string {
@@ -131,16 +127,15 @@ export function limitFacts(
   backend: string,
   quotas: RuleQuotas | undefined,
 ): LimitFacts | undefined {
+  if (!route.limits && !quotas) return undefined;
   const limits = route.limits?.global ?? [];
-  const noted = limits.filter((limit) => sourceOf(limit, route) === 'noted');
-  if (noted.length === 0 && !quotas) return undefined;
-  const entries = [...noted.flatMap((limit) => limit.entries), ...(quotas?.entries ?? [])];
-  const all = [...new Set(entries.flatMap(notedKeys))].sort();
+  const entries = [...limits, ...(route.limits?.local ?? [])].flatMap((limit) => limit.entries);
+  const all = [...new Set([...entries, ...(quotas?.entries ?? [])].flatMap(notedKeys))].sort();
   const query = all.filter((key) => key.startsWith('?')).map((key) => key.slice(1));
   const reserves = limits.flatMap(({ reserve }, index) => (reserve ? reserveFacts(reserve, reserveKey(index)) : []));
   const charged = rule.costs
     .map(({ metadataKey }) => metadataKey)
-    .filter((key) => noted.some(({ response }) => response?.kind === 'metadata' && isCost(response.metadata, key)));
+    .filter((key) => limits.some(({ response }) => response?.kind === 'metadata' && isCost(response.metadata, key)));
   return {
     backend,
     headers: all.filter((key) => !key.startsWith('?')),

@@ -192,7 +192,8 @@ function limitedForward(
   findings: Finding[],
 ): XdsTypeMatcherV3MatcherOnMatch {
   const lacking = limitNeeds(route).filter((need) => !capabilities.features.has(need));
-  if (lacking.length === 0) return routeAction({ ...forwardRoute(route, forward), ...limitsOfRoute(route) });
+  if (lacking.length === 0)
+    return routeAction({ ...forwardRoute(route, forward), ...limitsOfRoute(route, capabilities) });
   findings.push(...lacking.map((feature) => lackingFinding(route, feature, capabilities)));
   const body = errorBody('openai', 'server_error', 'not_implemented', 'This proxy cannot serve this route.');
   return routeAction(directAnswer(route.name, 501, body));

@@ -24,10 +24,11 @@ export async function startCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
-  const [xds = 0, admin = 0, envoyAdmin = 0, sentinel = 0] = await freePorts(4);
+  const [xds = 0, admin = 0, envoyAdmin = 0, sentinel = 0, limits = 0] = await freePorts(5);
   const [command = 'run', ...rest] = args;
   const ports = ['--xds-address', `:${xds}`, '--admin-address', `:${admin}`, '--sentinel-port', String(sentinel)];
-  const ofEnvoy = command === 'run' ? ['--envoy-admin-address', `:${envoyAdmin}`] : [];
+  const ofEnvoy =
+    command === 'run' ? ['--envoy-admin-address', `:${envoyAdmin}`, '--ratelimit-address', `:${limits}`] : [];
   // What a test names comes last and counts.
   const child = spawnChild(process.execPath, [MAIN, command, ...ports, ...ofEnvoy, ...rest], {
     cwd: ROOT,

@@ -1,10 +1,14 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { RateLimitAddress } from '../../envoy/index.ts';
+import { GatewayError } from '../../lib/errors.ts';
+import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import {
   addServerOptions,
   checkServerFlags,
   openSource,
+  parseAddress,
   parseDuration,
   type ServerFlags,
   serverOptions,
@@ -16,6 +20,10 @@ interface ServeFlags extends ServerFlags, LogFlags {
   readonly stateDir?: string;
   readonly rollout?: number;
   readonly rolloutPause: number;
+  readonly ratelimitAddress?: Address;
+  readonly ratelimitTlsCa?: string;
+  readonly ratelimitTlsCert?: string;
+  readonly ratelimitTlsKey?: string;
 }
 
 export function registerServe(program: Command, io: CliIo): void {
@@ -27,12 +35,21 @@ export function registerServe(program: Command, io: CliIo): void {
         .argParser(parseDuration)
         .default(30_000, '30s'),
     )
+    .addOption(
+      new Option('--ratelimit-address <address>', 'the rate limit service, as proxies reach it').argParser(
+        parseAddress,
+      ),
+    )
+    .option('--ratelimit-tls-ca <file>', 'TLS to it: its authorities, a file on the hosts of proxies')
+    .option('--ratelimit-tls-cert <file>', 'certificate of proxies for it')
+    .option('--ratelimit-tls-key <file>', 'key of --ratelimit-tls-cert')
     .description('Serve a fleet: the control plane alone (ADS and the admin API)')
     .addHelpText(
       'after',
       `
 Examples:
   headgate serve config/
+  headgate serve config/ --ratelimit-address ratelimit.infra:8081
   headgate serve config/ --xds-address 10.0.0.5:18000 --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt`,
     )
     .action((sources: string[], flags: ServeFlags, command: Command) =>
@@ -46,13 +63,29 @@ function parseShare(text: string): number {
   return percent / 100;
 }
 
+/** Errors: GatewayError `usage`. */
+function rateLimitOf(flags: ServeFlags): RateLimitAddress | undefined {
+  const { ratelimitAddress: address, ratelimitTlsCa: ca, ratelimitTlsCert: cert, ratelimitTlsKey: key } = flags;
+  const usage = (message: string): GatewayError => new GatewayError('usage', message);
+  if (!address) {
+    if (ca ?? cert ?? key) throw usage('--ratelimit-tls-* belong to --ratelimit-address');
+    return undefined;
+  }
+  if ((cert === undefined) !== (key === undefined)) throw usage('--ratelimit-tls-cert and -key belong together');
+  if (cert !== undefined && ca === undefined) throw usage('--ratelimit-tls-cert needs --ratelimit-tls-ca');
+  if (ca === undefined) return address;
+  return { ...address, tls: { ca, ...(cert !== undefined && key !== undefined && { cert, key }) } };
+}
+
 async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo): Promise<void> {
   checkServerFlags(flags);
+  const rateLimit = rateLimitOf(flags);
   const { startServer } = await import('../server.ts');
   const logger = await createCliLogger(io, flags);
   const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
   const server = await startServer({
     ...(await serverOptions(flags, source, logger)),
+    ...(rateLimit && { rateLimit }),
     ...(flags.stateDir !== undefined && { stateDirectory: pathFrom(io, flags.stateDir) }),
     ...(flags.rollout !== undefined && { rollout: { share: flags.rollout, pauseMs: flags.rolloutPause } }),
   });

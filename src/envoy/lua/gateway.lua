@@ -1169,7 +1169,7 @@ local function listener_response(handle)
   local model, version, started = notes.model, match(notes.request or '', NOTE_START)
   local route = version and known[version] or facts_of(handle:metadata())
   local only = route and route.only
-  if not notes.tried and not only then return end
+  if (notes.tried or '') == '' and not only then return end
   local headers = handle:headers()
   local status = headers:get(':status')
   local backend

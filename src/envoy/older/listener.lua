@@ -8,17 +8,19 @@ on_request = function(handle)
   if route and route.sole then backend_request(handle, route.sole) end
 end
 
--- The route tells by the response flags whether the one backend has answered or Envoy. Of one that served listener_response
--- tells.
+-- The route tells by the number of attempts and the response flags whether the one backend was asked, and whether it has
+-- answered or Envoy. Of one that served listener_response tells.
 local function note_sole_answer(handle, backend)
   local headers = handle:headers()
-  local flags = headers:get('x-headgate-backend')
+  local attempts, flags = match(headers:get('x-headgate-backend') or '', '^(%d*)(.*)$')
   local status = headers:get(':status')
   headers:remove('x-headgate-backend')
-  if flags == '-' and byte(status) < 52 then return end -- below 400
+  local asked = attempts ~= '' and attempts ~= '0'
+  if asked and flags == '-' and byte(status) < 52 then return end -- below 400
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
   if not notes or notes.tried ~= backend.name then return end
+  if not asked then return metadata:set(NS, 'tried', '') end
   local outcome = flags == '-' and status or flags == 'UH' and 'no-endpoint' or 'no-answer'
   metadata:set(NS, 'tried', backend.name .. '=' .. outcome)
 end

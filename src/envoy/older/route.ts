@@ -1,19 +1,14 @@
-import type { BackendIr, InferenceBackendIr, InferenceRuleIr, RouteIr } from '../../ir/index.ts';
+import type { BackendIr, InferenceBackendIr, InferenceRuleIr } from '../../ir/index.ts';
 import type { EnvoyFeature } from '../capabilities.ts';
 import { routeFactsMetadata } from '../lua.ts';
 import type { BackendFacts, RouteFacts } from '../lua-facts.ts';
-import { BACKEND_HEADER } from '../names.ts';
+import { BACKEND_HEADER, WHO_ANSWERED } from '../names.ts';
 import type { ConfigRouteV3Route } from '../schema/index.ts';
 import { backendFacts } from '../upstream-filters.ts';
 
-/** What a rule asks of an older Envoy, beside what its backends do. */
-export function olderNeeds(
-  { limits }: RouteIr,
-  rule: InferenceRuleIr,
-  refs: readonly InferenceBackendIr[],
-): EnvoyFeature[] {
-  const isLimited = limits !== undefined && limits.global.length + limits.local.length > 0;
-  return isAskedOnce(rule, refs) && !isLimited ? ['lua'] : ['lua_filter_context', 'priority_group'];
+/** What a rule asks of an older Envoy, beside what its backends and limits do. */
+export function olderNeeds(rule: InferenceRuleIr, refs: readonly InferenceBackendIr[]): EnvoyFeature[] {
+  return isAskedOnce(rule, refs) ? ['lua'] : ['lua_filter_context', 'priority_group'];
 }
 
 /**
@@ -29,8 +24,8 @@ export function olderRoute(
   return {
     ...route,
     metadata: routeFactsMetadata({ ...facts, ...(sole && { sole }) }),
-    // Tells the script whether the backend has answered or Envoy; the script puts the name in its place.
-    response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: '%RESPONSE_FLAGS%' } }],
+    // Tells the script whether the backend was asked, and whether it has answered or Envoy; the script puts the name in its place.
+    response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: WHO_ANSWERED } }],
   };
 }
 
