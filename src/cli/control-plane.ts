@@ -90,6 +90,8 @@ export interface ControlPlane {
   start(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
   /** A second port on loopback without TLS, for proxies that were started here. */
   listenHere(): Promise<{ host: string; port: number }>;
+  /** Whether the processor answers: what needs it is left out while it does not. */
+  useProcessor(isServing: boolean): void;
   /** What proxies rejected is offered to them once more. */
   retry(): void;
   /** Ends the streams of proxies that may not have them any more. */
@@ -115,6 +117,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let staleSince: string | undefined;
   let inPart = false;
   let pending: readonly Finding[] = [];
+  let compile = options.compile;
 
   const tokens = createTokens({
     env: options.env ?? process.env,
@@ -170,7 +173,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (known !== undefined) return { key, view: known };
     const gateway = served?.ir.gateways.find((candidate) => candidate.key === gatewayKey);
     if (served === undefined || gateway === undefined) return undefined;
-    const view = compileView(withTokens(served), gateway, capabilities, options.compile);
+    const view = compileView(withTokens(served), gateway, capabilities, compile);
     views.set(key, view);
     publish(key, view);
     report();
@@ -210,13 +213,25 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const compiled = new Map<string, CompiledView>();
     for (const [key, view] of views) {
       const gateway = revision.ir.gateways.find((candidate) => candidate.key === view.gateway);
-      if (gateway) compiled.set(key, compileView(complete, gateway, view.capabilities, options.compile, view.snapshot));
+      if (gateway) compiled.set(key, compileView(complete, gateway, view.capabilities, compile, view.snapshot));
     }
     return compiled;
   }
 
+  function useProcessor(isServing: boolean): void {
+    if (!compile.processor || isServing !== (compile.processor.isDown ?? false)) return;
+    compile = { ...compile, processor: { ...compile.processor, isDown: !isServing } };
+    if (isServing) logger.info({ component: 'processor' }, 'the processor answers: what needs it is served again');
+    else logger.warn({ component: 'processor' }, 'the processor does not answer: what needs it is left out');
+    recompile('without a processor nothing can be compiled');
+  }
+
   /** What is served, with tokens that have come or gone: mostly a secret is all that changes. */
   function takeTokens(): void {
+    recompile('new tokens cannot be compiled');
+  }
+
+  function recompile(failure: string): void {
     try {
       for (const [key, view] of served ? compileViews(served) : []) {
         views.set(key, view);
@@ -224,7 +239,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       }
       save();
     } catch (caught) {
-      logBug(caught, 'new tokens cannot be compiled');
+      logBug(caught, failure);
     }
     report();
   }
@@ -347,6 +362,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     listenHere: () => xds.listen({ host: '127.0.0.1', port: 0 }, { plaintext: true }),
     reauthorize: xds.reauthorize,
     retry: xds.retry,
+    useProcessor,
     get served() {
       return served;
     },

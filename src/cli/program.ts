@@ -5,6 +5,7 @@ import { registerCrds } from './commands/crds.ts';
 import { registerDiff } from './commands/diff.ts';
 import { registerDump } from './commands/dump.ts';
 import { registerExplain } from './commands/explain.ts';
+import { registerProcessor } from './commands/processor.ts';
 import { registerRateLimit } from './commands/ratelimit.ts';
 import { registerRun } from './commands/run.ts';
 import { registerServe } from './commands/serve.ts';
@@ -60,6 +61,7 @@ function createProgram(io: CliIo): Command {
   registerCrds(program, io);
   registerStatus(program, io);
   registerDump(program, io);
+  registerProcessor(program, io);
   registerRateLimit(program, io);
   registerVersion(program, io);
   return program;

@@ -45,6 +45,8 @@ export interface ServerOptions {
   readonly onLimits?: (limits: LimitsConfig) => void;
   /** The rate limit service of this process. */
   readonly buckets?: Pick<RateLimitService, 'budgets' | 'metrics'>;
+  /** Of a processor that runs here too: Prometheus text. */
+  readonly processorMetrics?: () => string;
   readonly onServed?: (served: TranslatedRevision) => void;
 }
 
@@ -106,7 +108,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const view = of.node === undefined ? controlPlane.view(of.gateway ?? '') : controlPlane.viewOfNode(of.node);
       return view && configDump(view.resources, { gateway: view.gateway });
     },
-    metrics: async () => `${await metrics.expose()}${options.buckets?.metrics() ?? ''}`,
+    metrics: async () =>
+      `${await metrics.expose()}${options.buckets?.metrics() ?? ''}${options.processorMetrics?.() ?? ''}`,
     ...(options.buckets && { budgets: options.buckets.budgets }),
     onFailure: (error) => logger.error({ component: 'admin', stack: error.stack }, `this is a bug: ${error.message}`),
     ...(adminToken && { token: adminToken }),

@@ -148,7 +148,7 @@ function servingRoute(
     },
     metadata: routeFactsMetadata({
       ...facts,
-      ...(plainOne && { refs: {} }),
+      ...(plainOne && { refs: alone ? {} : { [plainClusterName(plainOne.name)]: {} } }),
       ...(alone && { only: alone.displayName }),
     }),
     ...(Object.keys(filters).length > 0 && { typed_per_filter_config: filters }),

@@ -5,4 +5,5 @@
  * Must not know: routes, credentials, any configuration of its own.
  */
 
+export { startProcessorHttp } from './http.ts';
 export { createProcessor, type Processor, type ProcessorOptions } from './service.ts';

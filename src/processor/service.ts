@@ -1,5 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../lib/errors.ts';
 import { createHealth } from '../lib/http2/health.ts';
 import { createGrpcServer, type GrpcAddress, type ServerTls } from '../lib/http2/server.ts';
@@ -27,8 +28,8 @@ export interface Processor {
   /** Prometheus text. */
   metrics(): string;
   readonly isServing: boolean;
-  /** Says NOT_SERVING, and lets attempts end within the time. */
-  close(drainMs: number): Promise<void>;
+  /** Says NOT_SERVING, still takes requests for `graceMs`, and lets attempts end within the time. */
+  close(drainMs: number, graceMs?: number): Promise<void>;
 }
 
 const METHOD = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
@@ -72,8 +73,9 @@ export function createProcessor(options: ProcessorOptions): Processor {
     get isServing() {
       return health.isServing;
     },
-    async close(drainMs) {
+    async close(drainMs, graceMs = 0) {
       health.set(false);
+      if (graceMs > 0 && server.connections > 0) await sleep(graceMs);
       health.close();
       await server.close(drainMs);
     },

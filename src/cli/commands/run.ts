@@ -7,6 +7,7 @@ import type { Logger } from '../../telemetry/index.ts';
 import { type Address, formatAddress } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
+import { startOwnProcessor } from '../processor-options.ts';
 import { addBucketOptions, type BucketFlags, checkBucketFlags, startOwnService } from '../rate-limit-options.ts';
 import type { RunningServer } from '../server.ts';
 import {
@@ -77,10 +78,14 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
     const options = await serverOptions(flags, source, logger);
     const limits = await startOwnService(flags, flags.ratelimitAddress, logger);
     closers.unshift(() => limits.service.close(0));
+    const processor = await startOwnProcessor(logger);
+    closers.unshift(() => processor.close(flags.drainTimeout));
     const server = await startServer({
       ...options,
       withLocalProxies: flags.envoy,
       rateLimit: limits.address,
+      processor: processor.target,
+      processorMetrics: processor.processor.metrics,
       onLimits: limits.service.replaceConfig,
       buckets: limits.service,
       onServed: () => reconcile?.(),

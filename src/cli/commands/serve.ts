@@ -4,6 +4,7 @@ import { GatewayError } from '../../lib/errors.ts';
 import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
+import { addProcessorOptions, type ProcessorFlags, processorTarget, watchProcessor } from '../processor-options.ts';
 import {
   addServerOptions,
   checkServerFlags,
@@ -16,7 +17,7 @@ import {
 import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { pathFrom, sourcePaths } from '../source-options.ts';
 
-interface ServeFlags extends ServerFlags, LogFlags {
+interface ServeFlags extends ServerFlags, ProcessorFlags, LogFlags {
   readonly stateDir?: string;
   readonly rollout?: number;
   readonly rolloutPause: number;
@@ -27,7 +28,7 @@ interface ServeFlags extends ServerFlags, LogFlags {
 }
 
 export function registerServe(program: Command, io: CliIo): void {
-  addServerOptions(program.command('serve'))
+  addProcessorOptions(addServerOptions(program.command('serve')))
     .option('--state-dir <directory>', 'save what is served there (credentials too), for a start without the source')
     .option('--rollout <share>', 'give changes to this share of the proxies first, such as 10%', parseShare)
     .addOption(
@@ -50,6 +51,7 @@ export function registerServe(program: Command, io: CliIo): void {
 Examples:
   headgate serve config/
   headgate serve config/ --ratelimit-address ratelimit.infra:8081
+  headgate serve config/ --processor processor.infra:18003
   headgate serve config/ --xds-address 10.0.0.5:18000 --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt`,
     )
     .action((sources: string[], flags: ServeFlags, command: Command) =>
@@ -80,18 +82,22 @@ function rateLimitOf(flags: ServeFlags): RateLimitAddress | undefined {
 async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo): Promise<void> {
   checkServerFlags(flags);
   const rateLimit = rateLimitOf(flags);
+  const processor = processorTarget(flags);
   const { startServer } = await import('../server.ts');
   const logger = await createCliLogger(io, flags);
   const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
   const server = await startServer({
     ...(await serverOptions(flags, source, logger)),
     ...(rateLimit && { rateLimit }),
+    ...(processor && { processor }),
     ...(flags.stateDir !== undefined && { stateDirectory: pathFrom(io, flags.stateDir) }),
     ...(flags.rollout !== undefined && { rollout: { share: flags.rollout, pauseMs: flags.rolloutPause } }),
   });
+  const watch = processor && (await watchProcessor(processor, server.controlPlane.useProcessor));
   reloadOnHangup(source, logger);
   process.on('SIGHUP', server.controlPlane.retry);
   const signal = await untilTerminated();
   logger.info({ signal }, 'draining');
+  watch?.close();
   await server.close(flags.drainTimeout);
 }

@@ -1327,7 +1327,7 @@ local function backend_request(handle, backend)
   local notes = metadata:get(NS)
   local note = read_note(notes.request)
   local route = known[note.route] or facts_of(handle:metadata())
-  local ref = route.refs[backend.cluster] or NO_CHANGES
+  local ref = route.refs[backend.cluster]
   local headers = handle:headers()
 
   local tried = notes.tried

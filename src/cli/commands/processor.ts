@@ -1,0 +1,129 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { GatewayError } from '../../lib/errors.ts';
+import type { Logger } from '../../telemetry/index.ts';
+import { type Address, formatAddress } from '../addresses.ts';
+import type { CliIo } from '../io.ts';
+import { createCliLogger, type LogFlags } from '../log-options.ts';
+import { parseAddress, parseDuration } from '../server-options.ts';
+import { untilTerminated } from '../signals.ts';
+import { watchFiles } from '../watched-files.ts';
+
+interface ProcessorCommandFlags extends LogFlags {
+  readonly address?: Address;
+  readonly socket?: string;
+  readonly adminAddress?: Address;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly maxBody: number;
+  readonly maxExchanges: number;
+  readonly preStopDelay: number;
+  readonly drainTimeout: number;
+}
+
+const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 18003 };
+const MIB = 1024 * 1024;
+const NOTHING = Buffer.alloc(0);
+
+export function registerProcessor(program: Command, io: CliIo): void {
+  program
+    .command('processor')
+    .description('Translate between the APIs of clients and providers, for Envoys (ext_proc)')
+    .addOption(
+      new Option('--address <address>', 'where Envoys connect (gRPC; default: 127.0.0.1:18003)').argParser(
+        parseAddress,
+      ),
+    )
+    .option('--socket <path>', 'a Unix socket, in the place of --address')
+    .addOption(new Option('--admin-address <address>', 'HTTP: /healthz, /metrics').argParser(parseAddress))
+    .option('--tls-cert <file>', 'TLS for Envoys: certificate chain (read again when it changes)')
+    .option('--tls-key <file>', 'key of --tls-cert')
+    .option('--tls-client-ca <file>', 'Envoys need a certificate of these authorities')
+    .addOption(new Option('--max-body <mebibytes>', 'largest body').argParser(parseCount).default(64))
+    .addOption(
+      new Option('--max-exchanges <number>', 'attempts at once; more get 503').argParser(parseCount).default(4096),
+    )
+    .addOption(
+      new Option('--pre-stop-delay <duration>', 'how long requests are still taken once health says no')
+        .argParser(parseDuration)
+        .default(1000, '1s'),
+    )
+    .addOption(
+      new Option('--drain-timeout <duration>', 'how long attempts may go on at the end')
+        .argParser(parseDuration)
+        .default(30_000, '30s'),
+    )
+    .addHelpText(
+      'after',
+      `
+It has no configuration: Envoy tells it of each attempt, so any number may serve one fleet.
+
+Examples:
+  headgate processor
+  headgate processor --socket /run/headgate/processor.sock
+  headgate processor --address 0.0.0.0:18003 --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt`,
+    )
+    .action((flags: ProcessorCommandFlags, command: Command) =>
+      runProcessor({ ...command.optsWithGlobals<ProcessorCommandFlags>(), ...flags }, io),
+    );
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1 || count > 1_000_000)
+    throw new InvalidArgumentError('It must be a number.');
+  return count;
+}
+
+async function runProcessor(flags: ProcessorCommandFlags, io: CliIo): Promise<void> {
+  checkFlags(flags);
+  const [{ createProcessor, startProcessorHttp }, { createTranslation }] = await Promise.all([
+    import('../../processor/index.ts'),
+    import('../../providers/translations.ts'),
+  ]);
+  const logger = await createCliLogger(io, flags);
+  const terminated = untilTerminated();
+  const tls = await openTls(flags, logger);
+  const processor = createProcessor({
+    createTranslation,
+    logger,
+    maxBodyBytes: flags.maxBody * MIB,
+    maxExchanges: flags.maxExchanges,
+    ...(tls && { tls: tls.current }),
+  });
+  tls?.onChange(processor.replaceTls);
+  const at = flags.socket === undefined ? (flags.address ?? DEFAULT_ADDRESS) : { path: flags.socket };
+  const bound = await processor.listen(at);
+  const http = flags.adminAddress && (await startProcessorHttp(processor, flags.adminAddress));
+  const address = 'path' in bound ? bound.path : formatAddress(bound);
+  logger.info({ address, ...(http && { admin: http.port }) }, 'processor listening');
+  const signal = await terminated;
+  logger.info({ signal }, 'draining');
+  await processor.close(flags.drainTimeout, flags.preStopDelay);
+  tls?.close();
+  await http?.close();
+}
+
+/** Errors: GatewayError `usage`. */
+function checkFlags({ address, socket, tlsCert, tlsKey, tlsClientCa }: ProcessorCommandFlags): void {
+  const usage = (message: string): GatewayError => new GatewayError('usage', message);
+  if (address && socket !== undefined) throw usage('--address and --socket exclude each other');
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
+  if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
+  if (tlsCert !== undefined && socket !== undefined) throw usage('a Unix socket has no TLS');
+}
+
+/** Read again when they change. */
+async function openTls({ tlsCert, tlsKey, tlsClientCa }: ProcessorCommandFlags, logger: Logger) {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  const { checkTlsMaterial } = await import('../../xds/index.ts');
+  return watchFiles({
+    paths: [tlsCert, tlsKey, ...(tlsClientCa === undefined ? [] : [tlsClientCa])],
+    parse: ([cert = NOTHING, key = NOTHING, clientCa]) => {
+      const material = { cert, key, ...(clientCa && { clientCa }) };
+      checkTlsMaterial(material);
+      return material;
+    },
+    logger,
+  });
+}

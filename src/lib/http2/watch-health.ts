@@ -1,0 +1,127 @@
+/** The other side of grpc.health.v1.Health: whether a server takes requests, told as soon as that changes. */
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { createConnection } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { MESSAGE_HEAD } from './streams.ts';
+
+/** `tls`: PEM. */
+export interface HealthTarget {
+  readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
+  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+}
+
+export interface HealthWatch {
+  close(): void;
+}
+
+const RETRY_MS = 250;
+const MAX_RETRY_MS = 2000;
+/** A server that hangs says nothing, not even that: it is asked so often, and has so long to answer. */
+const PING_EVERY_MS = 1000;
+const PING_TIMEOUT_MS = 3000;
+const CONNECT_TIMEOUT_MS = 2000;
+const SERVING = 1;
+
+/** Watches until it is closed. `onChange` is told the first state and then each other one. */
+export function watchHealth(target: HealthTarget, onChange: (isServing: boolean) => void): HealthWatch {
+  let last: boolean | undefined;
+  let isClosed = false;
+  let retryMs = RETRY_MS;
+  let session: ClientHttp2Session | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  function tell(isServing: boolean): void {
+    if (isClosed || isServing === last) return;
+    last = isServing;
+    onChange(isServing);
+  }
+
+  function open(): void {
+    const opened = openSession(target);
+    session = opened;
+    const deadline = setTimeout(() => opened.destroy(), CONNECT_TIMEOUT_MS);
+    opened.once('connect', () => {
+      clearTimeout(deadline);
+      pingOn(opened);
+    });
+    opened.on('error', () => undefined);
+    opened.once('close', () => {
+      clearTimeout(deadline);
+      tell(false);
+      if (isClosed) return;
+      timer = setTimeout(open, retryMs);
+      retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+    });
+    const call = opened.request({
+      ':method': 'POST',
+      ':path': '/grpc.health.v1.Health/Watch',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    readStates(call, (isServing) => {
+      retryMs = RETRY_MS;
+      tell(isServing);
+    });
+    call.on('error', () => undefined);
+    call.once('close', () => opened.destroy());
+    // One empty HealthCheckRequest.
+    call.end(Buffer.alloc(MESSAGE_HEAD));
+  }
+
+  open();
+  return {
+    close() {
+      isClosed = true;
+      clearTimeout(timer);
+      session?.destroy();
+    },
+  };
+}
+
+function openSession({ address, tls }: HealthTarget): ClientHttp2Session {
+  const authority = 'path' in address ? 'localhost' : `${address.host}:${address.port}`;
+  const { ca, cert, key } = tls ?? {};
+  const secret = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+  return connect(`${tls ? 'https' : 'http'}://${authority}`, {
+    createConnection: () =>
+      tls && !('path' in address)
+        ? connectTls({
+            host: address.host,
+            port: address.port,
+            ALPNProtocols: ['h2'],
+            servername: address.host,
+            ...secret,
+          })
+        : createConnection(address),
+  });
+}
+
+function pingOn(session: ClientHttp2Session): void {
+  let timeout: NodeJS.Timeout | undefined;
+  const every = setInterval(() => {
+    if (timeout !== undefined || session.destroyed) return;
+    timeout = setTimeout(() => session.destroy(undefined, constants.NGHTTP2_CANCEL), PING_TIMEOUT_MS);
+    session.ping(() => {
+      clearTimeout(timeout);
+      timeout = undefined;
+    });
+  }, PING_EVERY_MS);
+  session.once('close', () => {
+    clearInterval(every);
+    clearTimeout(timeout);
+  });
+}
+
+/** Each message is a HealthCheckResponse: nothing, or field 1 with the status. */
+function readStates(call: ClientHttp2Stream, onState: (isServing: boolean) => void): void {
+  let held = Buffer.alloc(0);
+  call.on('data', (chunk: Buffer) => {
+    held = Buffer.concat([held, chunk]);
+    while (held.length >= MESSAGE_HEAD) {
+      const end = MESSAGE_HEAD + held.readUInt32BE(1);
+      if (held.length < end) return;
+      onState(held[MESSAGE_HEAD] === 0x08 && held[MESSAGE_HEAD + 1] === SERVING);
+      held = held.subarray(end);
+    }
+  });
+}
