@@ -1,4 +1,6 @@
 /** What the tests of translation share: a processor on a Unix socket behind a real Envoy, strict fakes behind that. */
+import { watchProcessor } from '../../../src/cli/processor-options.ts';
+import type { ProcessorTarget } from '../../../src/envoy/index.ts';
 import { createProcessor, type Processor, type ProcessorOptions } from '../../../src/processor/index.ts';
 import { createTranslation } from '../../../src/providers/translations.ts';
 import { silentLogger } from '../../../src/telemetry/index.ts';
@@ -23,6 +25,9 @@ export interface TranslationRig {
       readonly body?: Readonly<Record<string, unknown>>;
     },
   ): Promise<LoadResult>;
+  /** Without a word. */
+  killProcessor(): Promise<void>;
+  startProcessor(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -33,8 +38,12 @@ export async function startTranslationRig(
   const path = `${tempDir('processor')}/socket`;
   const bugs: string[] = [];
   const logger = { ...silentLogger, error: (fields: object) => void bugs.push(JSON.stringify(fields)) };
-  const processor = createProcessor({ createTranslation, logger: logger as typeof silentLogger, ...options });
-  await processor.listen({ path });
+  const create = async (): Promise<Processor> => {
+    const created = createProcessor({ createTranslation, logger: logger as typeof silentLogger, ...options });
+    await created.listen({ path });
+    return created;
+  };
+  let processor = await create();
   const port = await freePort();
   const gateway = await startGateway({
     yaml: gatewayYaml({ port, ...facts }),
@@ -43,6 +52,8 @@ export async function startTranslationRig(
     await processor.close(0);
     throw error;
   });
+  const target: ProcessorTarget = { address: { kind: 'unix', path } };
+  const watch = await watchProcessor(target, gateway.controlPlane.useProcessor);
   const bodyOf = (model: string, body: Readonly<Record<string, unknown>> = {}) => ({
     model,
     messages: [{ role: 'user', content: 'hi' }],
@@ -51,17 +62,24 @@ export async function startTranslationRig(
   return {
     port,
     gateway,
-    processor,
+    get processor() {
+      return processor;
+    },
     bugs,
+    killProcessor: () => processor.close(0),
+    async startProcessor() {
+      processor = await create();
+    },
     ask: (model, body, at = CHAT) =>
       postJson(port, at, bodyOf(model, body), {
         authorization: 'Bearer client-secret',
-        'anthropic-version': '2023-06-01',
+        'anthropic-version': '2023-01-01',
         'anthropic-beta': 'a-beta,another',
       }),
     load: (model, { concurrency, total, body }) =>
       loadTest({ concurrency, total, makeRequest: () => ({ port, path: CHAT, body: bodyOf(model, body) }) }),
     async stop() {
+      watch.close();
       await gateway.stop();
       await processor.close(0);
     },
