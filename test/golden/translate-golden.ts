@@ -121,6 +121,11 @@ export function targetsOf(endpoint: EndpointName): ProviderSchema[] {
   return PROVIDER_SCHEMAS.filter((schema) => !servesNatively(endpoint, schema) && translates(endpoint, schema));
 }
 
+/** A model that a provider has for conversations. */
+export function modelAt(schema: ProviderSchema): string {
+  return PLACES[schema].model;
+}
+
 /** Fakes of all providers, and how to get at them. */
 export async function startTargets(): Promise<ReadonlyMap<ProviderSchema, Target>> {
   const started = PROVIDER_SCHEMAS.map(async (schema): Promise<[ProviderSchema, Target]> => {
