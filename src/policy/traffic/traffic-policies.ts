@@ -11,6 +11,7 @@ import type { ListenerState } from '../gateways/listeners.ts';
 import { keyOf } from '../objects.ts';
 import type { RouteSource, RuleSource } from '../routes/routes.ts';
 import { type PolicyLimits, readRateLimits } from './rate-limits.ts';
+import { salvageLimits } from './salvage-limits.ts';
 import { warnLaterFields } from './traffic-later.ts';
 import { findTarget, type TargetObjects, targetsOf } from './traffic-targets.ts';
 
@@ -57,6 +58,10 @@ export function readTrafficPolicies(objects: TargetObjects, context: Context, co
       attachPolicy(policy, owners, objects, context, conditions);
     } else {
       conditions.add(policy, 'Accepted', false, 'Invalid', 'the policy does not match its schema');
+      const closed = salvageLimits(policy);
+      if (!closed) continue;
+      limits.set(closed, { global: [], local: [], isWhole: false });
+      attachPolicy(closed, owners, objects, context, { add: () => undefined });
     }
   }
   return (gateway, listener, route, rule) => {
@@ -121,7 +126,7 @@ function attachPolicy(
   owners: Map<string, Policy>,
   objects: TargetObjects,
   context: Context,
-  conditions: Conditions,
+  conditions: Pick<Conditions, 'add'>,
 ): void {
   const ancestors = new Set<string>();
   let problem: readonly [reason: string, message: string] = ['TargetNotFound', 'no target was found'];
