@@ -17,7 +17,7 @@ import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
 import { processorCluster } from './processor.ts';
 import { rateLimitCluster } from './rate-limit-cluster.ts';
-import { reducedLimits } from './reduced-limits.ts';
+import { reducedLimits, reserveFindings } from './reduced-limits.ts';
 import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
 import { emitSecret } from './secrets.ts';
@@ -52,6 +52,7 @@ export function compileGateway(
   const findings: Finding[] = [
     ...unlimited,
     ...reduced,
+    ...reserveFindings(gateway),
     ...rules.flatMap(costFindings),
     ...gateway.backends.flatMap(quotaFindings),
     ...untranslated(rules, byName, options),

@@ -38,7 +38,7 @@ function countsQuotas({ backends }: GatewayIr): boolean {
   return backends.some(({ quotas = [] }) => quotas.length > 0);
 }
 
-function limitsOfGateway({ listeners }: GatewayIr): LimitsIr[] {
+export function limitsOfGateway({ listeners }: GatewayIr): LimitsIr[] {
   return listeners.flatMap(({ chains }) =>
     chains.flatMap(({ hosts }) => hosts.flatMap(({ routes }) => routes.flatMap(({ limits }) => limits ?? []))),
   );

@@ -157,8 +157,6 @@ function notedKeys(entry: BucketEntryIr): string[] {
 function reserveFacts(reserve: ReserveIr, key: string): ReserveFacts[] {
   if (reserve.kind === 'number') return [{ key, number: reserve.number }];
   const { cost, output } = reserve;
-  return costFacts({ metadataKey: key, value: cost }).map((facts) => ({
-    ...facts,
-    ...(output !== undefined && { output }),
-  }));
+  const [facts = { key, count: 'total' }] = costFacts({ metadataKey: key, value: cost });
+  return [{ ...facts, ...(output !== undefined && { output }) }];
 }

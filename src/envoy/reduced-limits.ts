@@ -2,6 +2,8 @@
 import type { GatewayIr, LimitIr, RouteIr } from '../ir/index.ts';
 import { type FieldPath, type Finding, formatFieldPath } from '../lib/findings.ts';
 import type { Capabilities } from './capabilities.ts';
+import { costProblem } from './cost-facts.ts';
+import { limitsOfGateway } from './limits.ts';
 
 /**
  * Before 1.38 what is given back counts as a charge, so nothing may be reserved: limits are charged when requests end, and
@@ -32,4 +34,18 @@ export function reducedLimits(gateway: GatewayIr, capabilities: Capabilities): [
     })),
   }));
   return [{ ...gateway, listeners }, [...findings.values()]];
+}
+
+/** Reservations that the script cannot compute; it reserves the tokens themselves then. */
+export function reserveFindings(gateway: GatewayIr): Finding[] {
+  const found = new Map<string, Finding>();
+  for (const { origin, reserve } of limitsOfGateway(gateway).flatMap(({ global }) => global)) {
+    if (reserve?.kind !== 'estimate') continue;
+    const problem = costProblem({ metadataKey: 'reserve', value: reserve.cost });
+    if (problem === undefined) continue;
+    const message = `what is to be reserved cannot be computed inside Envoy; tokens are reserved: ${problem}`;
+    const field = formatFieldPath(['metadata', 'annotations', 'headgate.dev/reserve']);
+    found.set(origin.object, { code: 'HG0501', level: 'error', message, object: origin.object, field });
+  }
+  return [...found.values()];
 }

@@ -27,6 +27,19 @@ describe('limits: reservations', () => {
       prompt: { rules: [costRule(1000)], ...reserve('prompt') },
       price: { rules: [costRule(100_000, 'price')], ...reserve('max_tokens') },
       own: { rules: [costRule(1000)], ...reserve('input_tokens + 2u * output_tokens') },
+      odd: {
+        rules: [costRule(1000, 'odd')],
+        costs: [{ metadataKey: 'odd', type: 'CEL', cel: 'total_tokens / (input_tokens == 0u ? 1u : input_tokens - 30u)' }],
+        ...reserve('70'),
+      },
+      negative: {
+        rules: [costRule(1000, 'odd')],
+        costs: [{ metadataKey: 'odd', type: 'CEL', cel: 'int(output_tokens) - int(input_tokens)' }],
+      },
+      huge: {
+        rules: [costRule(4_000_000_000, 'odd')],
+        costs: [{ metadataKey: 'odd', type: 'CEL', cel: 'total_tokens * 1000000000u' }],
+      },
       two: { rules: [costRule(1000), costRule(10)], ...reserve('50') },
       none: { rules: [costRule(100_000)] },
       claude: { refs: ['anthropic'], rules: [costRule(1000)], ...reserve('100') },
@@ -119,6 +132,15 @@ describe('limits: reservations', () => {
     const size = promptSize({ model: 'none', messages: HI, stream: true });
     await until(async () => (await rig.used('none')) > before, { what: 'a charge' });
     expect((await rig.used('none')) - before).to.be.within(size, size + 10);
+  });
+
+  it('kept where the cost divides by zero, is negative or larger than Envoy can tell', async () => {
+    expect((await rig.chat('odd')).status).to.equal(200);
+    await rig.untilUsed(70, 'odd');
+    expect((await rig.chat('negative')).status).to.equal(200);
+    expect((await rig.chat('huge')).status).to.equal(200);
+    await rig.untilUsed(1_000_000_000, 'huge');
+    expect(await rig.used('negative')).to.equal(0);
   });
 
   it('nothing for endpoints that count tokens alone', async () => {
