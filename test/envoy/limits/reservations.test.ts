@@ -29,7 +29,9 @@ describe('limits: reservations', () => {
       own: { rules: [costRule(1000)], ...reserve('input_tokens + 2u * output_tokens') },
       odd: {
         rules: [costRule(1000, 'odd')],
-        costs: [{ metadataKey: 'odd', type: 'CEL', cel: 'total_tokens / (input_tokens == 0u ? 1u : input_tokens - 30u)' }],
+        costs: [
+          { metadataKey: 'odd', type: 'CEL', cel: 'total_tokens / (input_tokens == 0u ? 1u : input_tokens - 30u)' },
+        ],
         ...reserve('70'),
       },
       negative: {
