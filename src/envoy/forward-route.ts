@@ -124,7 +124,7 @@ function mirrors(forward: ForwardIr): ConfigRouteV3RouteAction {
 function retries(forward: ForwardIr): ConfigRouteV3RouteAction {
   const { retry, backendRequestTimeoutMs: perTryTimeoutMs } = forward;
   const policy =
-    retry && retryPolicy({ ...retry, ...(perTryTimeoutMs !== undefined && { perTryTimeoutMs }) }, 1, undefined);
+    retry && retryPolicy({ ...retry, ...(perTryTimeoutMs !== undefined && { perTryTimeoutMs }) }, 1, 0, undefined);
   if (policy) return { retry_policy: policy };
   return perTryTimeoutMs === undefined ? {} : { retry_policy: { per_try_timeout: protoDuration(perTryTimeoutMs) } };
 }

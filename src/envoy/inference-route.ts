@@ -4,6 +4,7 @@ import { directAnswer, errorBody } from './answers.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, type EnvoyFeature, isOlder } from './capabilities.ts';
 import { clusterName } from './cluster-name.ts';
+import { furtherTries, poolHeaders } from './key-pool.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import { byApi } from './match-tree.ts';
@@ -128,7 +129,7 @@ function servingRoute(
   const alone = translates ? undefined : plainOne;
   const idleMs =
     rule.requestTimeoutMs === 0 ? UNBOUNDED_IDLE_TIMEOUT_MS : Math.max(MIN_IDLE_TIMEOUT_MS, rule.requestTimeoutMs);
-  const retry = retryPolicy(rule.retry, refs.length, rule.streamIdleTimeoutMs);
+  const retry = retryPolicy(rule.retry, refs.length, furtherTries(used), rule.streamIdleTimeoutMs);
   const quotas = ruleQuotas(rule, refs, backends);
   const limits = limitFacts(route, rule, used[0]?.displayName ?? '', quotas);
   const filters = {
@@ -158,7 +159,7 @@ function servingRoute(
       response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: WHO_ANSWERED } }],
     }),
     // The sentinel's mark, and what only the script may say, which sees the answer after this.
-    response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER],
+    response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER, ...poolHeaders(used)],
   };
   if (alone !== undefined || !isOlder(capabilities)) return compiled;
   const clusters = refs.flatMap((ref) => {

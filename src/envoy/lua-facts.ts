@@ -142,6 +142,8 @@ export interface BackendFacts {
   readonly host?: string;
   /** Headers with credentials of the client that this backend gets, lower case. */
   readonly forward?: readonly string[];
+  /** Several keys: the script says by a mark in the header which of them is to be put there. */
+  readonly pool?: { readonly header: string; readonly size: number };
   readonly credential?: {
     readonly header: string;
     readonly prefix: string;

@@ -30,6 +30,10 @@ export const GATEWAY_CREDENTIAL_HEADERS = [
 export const CLIENT_CREDENTIAL_HEADERS = ['authorization', 'api-key', 'x-api-key', 'x-goog-api-key'] as const;
 /** Marks the answer of the sentinel, so that it does not count as a failure of the provider. */
 export const SENTINEL_HEADER = 'x-headgate-sentinel';
+/** Marks the answer to a key that was refused or used up where another key can be tried. */
+export const NEXT_KEY_HEADER = 'x-headgate-next-key';
+/** What the script puts where a key of a pool goes, before its number. */
+export const KEY_MARK = 'headgate-key-';
 /** Tell the client who served, and who was tried before. */
 export const BACKEND_HEADER = 'x-headgate-backend';
 /** What the backend header says until the script has read it: attempts and response flags. */

@@ -56,7 +56,14 @@ function isPlainRule({ backends, retry }: InferenceRuleIr): boolean {
 function isPlainBackend(backend: BackendIr, prefixes: EndpointPrefixes): boolean {
   const { provider, credential, signing, forwardClientCredentials } = backend;
   // What is signed has its host before Envoy puts the name of the endpoint there.
-  if (provider === undefined || credential?.override || signing || forwardClientCredentials) return false;
+  if (
+    provider === undefined ||
+    credential?.override ||
+    credential?.furtherKeys?.length ||
+    signing ||
+    forwardClientCredentials
+  )
+    return false;
   const host = backendHost(backend);
   // Envoy takes the name of the endpoint; a name that is more than that is the script's to set.
   if (host !== undefined && backend.endpoints.some((endpoint) => endpoint.hostname !== host)) return false;

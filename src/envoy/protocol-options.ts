@@ -2,6 +2,7 @@ import type { BackendIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
 import type { Capabilities } from './capabilities.ts';
 import { clusterFilters } from './cluster-filters.ts';
+import { failingStatuses } from './key-pool.ts';
 import { SENTINEL_HEADER } from './names.ts';
 import { type Any, type ExtensionsUpstreamsHttpV3HttpProtocolOptions, typedAny } from './schema/index.ts';
 import type { ClusterKind } from './upstream-filters.ts';
@@ -27,7 +28,7 @@ export function protocolOptions(backend: BackendIr, kind: ClusterKind, capabilit
             rules: [
               {
                 http_response_headers_match: {
-                  headers: [{ name: ':status', string_match: { safe_regex: { regex: '429|5..' } } }],
+                  headers: [{ name: ':status', string_match: { safe_regex: { regex: failingStatuses(backend) } } }],
                 },
               },
               {

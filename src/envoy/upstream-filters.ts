@@ -6,11 +6,13 @@ import {
   type CredentialIr,
   type EndpointIr,
   type ProviderIr,
+  type SecretRef,
 } from '../ir/index.ts';
 import type { TranslatedPath } from '../providers/facts.ts';
 import { nativePath, providerFacts, translatedPath } from '../providers/index.ts';
 import { translatedFamilies } from './api-classes.ts';
 import { signingFilter, signingReferences } from './aws-signing.ts';
+import { keysOf, onlyForKey, poolSize } from './key-pool.ts';
 import { luaFilter } from './lua.ts';
 import type { BackendFacts } from './lua-facts.ts';
 import {
@@ -79,9 +81,7 @@ export function upstreamFilters(
   const families = translates ? translatedFamilies(provider) : [];
   return [
     ...scriptFilters(backend, provider, isPlain, families),
-    ...(backend.credential?.secret && mayUseConfigured(backend.credential)
-      ? [credentialFilter(backend.credential, isPlain)]
-      : []),
+    ...credentialFilters(backend, isPlain),
     ...translateFilters(provider, families),
     // Behind the translation: the signature covers the body as it leaves.
     ...(backend.signing ? [signingFilter(backend.signing)] : []),
@@ -109,7 +109,7 @@ export const CODEC_FILTER: ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFi
 
 export function upstreamFilterReferences(backend: BackendIr): ResourceReference[] {
   const { credential, provider } = backend;
-  if (provider && credential?.secret && mayUseConfigured(credential)) return [secretReference(credential.secret)];
+  if (provider && credential?.secret && mayUseConfigured(credential)) return keysOf(credential).map(secretReference);
   return signingReferences(backend);
 }
 
@@ -117,9 +117,22 @@ export function mayUseConfigured(credential: CredentialIr): boolean {
   return credential.override?.fallbackToConfigured ?? true;
 }
 
+function credentialFilters(
+  backend: BackendIr,
+  isPlain: boolean,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  const { credential } = backend;
+  if (!credential?.secret || !mayUseConfigured(credential)) return [];
+  if (poolSize(backend) === undefined) return [credentialFilter(credential, credential.secret, isPlain)];
+  return keysOf(credential).map((key, i) =>
+    onlyForKey(credential.header, i + 1, credentialFilter(credential, key, true)),
+  );
+}
+
 /** Adds the configured credential: where the script left the header free, or in any case. */
 export function credentialFilter(
   credential: CredentialIr,
+  secret: SecretRef,
   overwrite: boolean,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return {
@@ -131,7 +144,7 @@ export function credentialFilter(
         typed_config: typedAny('envoy.extensions.http.injected_credentials.generic.v3.Generic', {
           header: credential.header,
           header_value_prefix: credential.prefix,
-          ...(credential.secret && { credential: sdsConfig(credential.secret) }),
+          credential: sdsConfig(secret),
         }),
       },
     }),
@@ -145,6 +158,7 @@ export function backendFacts(
 ): BackendFacts {
   const { credential } = backend;
   const override = credential?.override;
+  const poolKeys = poolSize(backend);
   const host = backendHost(backend);
   const { requestHeaders } = providerFacts(provider.schema);
   return {
@@ -159,6 +173,7 @@ export function backendFacts(
       ...(requestHeaders && { translated_headers: requestHeaders }),
     }),
     ...(host !== undefined && { host }),
+    ...(credential && poolKeys !== undefined && { pool: { header: credential.header, size: poolKeys } }),
     ...(backend.forwardClientCredentials && { forward: CLIENT_CREDENTIAL_HEADERS }),
     ...(credential &&
       override && {

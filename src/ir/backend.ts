@@ -163,6 +163,8 @@ export interface CredentialIr {
   readonly prefix: string;
   /** Absent: only what the request itself carries (see `override`). */
   readonly secret?: SecretRef;
+  /** Further keys of the same provider: each serves in its turn, and one that is refused or used up rests. */
+  readonly furtherKeys?: readonly SecretRef[];
   readonly override?: CredentialOverrideIr;
 }
 

@@ -616,6 +616,70 @@ local function choose_order(route, now, credentials, metadata, full)
   return groups, concat(why, ',')
 end
 
+-- ------------------------------------------------------------------------------------------------------- pools of keys
+
+-- Name of a backend -> end of the rest of each of its keys in ms, and whose turn it is.
+local resting, turns = {}, {}
+-- Where the provider does not say for how long: after a refusal, and after a limit.
+local REFUSED_REST_MS, LIMITED_REST_MS = 60000, 10000
+
+-- The key to use: each in its turn, without those that rest; the one that is back first where all do.
+local function choose_key(name, size, now)
+  local rest = resting[name] or {}
+  local first = turns[name] or random(size)
+  local best
+  for i = 0, size - 1 do
+    local key = (first + i - 1) % size + 1
+    if not rest[key] or rest[key] <= now then
+      best = key
+      break
+    end
+    if not best or rest[key] < rest[best] then best = key end
+  end
+  turns[name] = best % size + 1
+  return best
+end
+
+-- Lets a key rest. When the first one is back where all rest now, else nil.
+local function rest_key(name, size, key, till, now)
+  local rest = resting[name] or {}
+  resting[name] = rest
+  rest[key] = till
+  local first
+  for i = 1, size do
+    if not rest[i] or rest[i] <= now then return nil end
+    first = math.min(first or rest[i], rest[i])
+  end
+  return first
+end
+
+-- Puts the cluster of this attempt next in the order, before any other one.
+local function repeat_cluster(route, metadata, cluster, tried)
+  if not route.groups then return end
+  local order = metadata:get(ORDER_NS)
+  local groups = {}
+  if order then
+    groups = order.priority_groups
+  else
+    for g = 1, #route.groups do
+      for i = 1, #route.groups[g] do
+        local name = route.groups[g][i].cluster
+        for _ = 1, route.attempts_per_backend or 1 do
+          groups[#groups + 1] = { name = name, clusters = { { cluster_name = name, weight = 1 } } }
+        end
+      end
+    end
+  end
+  -- Those that were put last by the order have not been attempts.
+  local attempts = 0
+  for what in gmatch(tried, '=([^,]*)') do
+    if what ~= 'cooling' and what ~= 'no-credential' then attempts = attempts + 1 end
+  end
+  table.insert(groups, math.min(attempts, #groups) + 1,
+    { name = cluster, clusters = { { cluster_name = cluster, weight = 1 } } })
+  metadata:set(ORDER_NS, 'priority_groups', groups)
+end
+
 -- ------------------------------------------------------------------------------------------------------- token usage
 
 -- Where the counts of an answer stand: the same names for every API (OpenAI chat, responses, Anthropic, Cohere).
@@ -1375,6 +1439,13 @@ local function backend_request(handle, backend)
     for i = 1, ref.headers.removed and #ref.headers.removed or 0 do headers:remove(ref.headers.removed[i]) end
     for name, value in pairs(ref.headers.set or {}) do headers:replace(name, value) end
   end
+  if backend.pool and not headers:get(backend.pool.header) then
+    local key = choose_key(backend.name, backend.pool.size, now_ms(handle))
+    metadata:set(NS, 'key', tostring(key))
+    headers:replace(backend.pool.header, 'headgate-key-' .. key)
+  elseif backend.pool then
+    metadata:set(NS, 'key', '')
+  end
   -- An earlier attempt may have sent another name.
   if ref.model or notes.sent_model then metadata:set(NS, 'sent_model', ref.model or note.model) end
   if ref.model or ref.body then
@@ -1423,6 +1494,7 @@ end
 local function backend_response(handle, backend)
   local headers = handle:headers()
   local status = headers:get(':status')
+  if backend.pool then headers:remove('x-headgate-next-key') end
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes
   if backend.translated then
@@ -1440,8 +1512,19 @@ local function backend_response(handle, backend)
     return
   end
   metadata:set(NS, 'tried', tried .. '=' .. status)
-  if status == '429' or status == '503' then
-    local now = now_ms(handle)
+  local now = now_ms(handle)
+  local key = backend.pool and (status == '429' or status == '401') and tonumber(metadata:get(NS).key)
+  if key then
+    local wait = retry_after_ms(headers, now) or status == '401' and REFUSED_REST_MS or LIMITED_REST_MS
+    local back = rest_key(backend.name, backend.pool.size, key, now + wait, now)
+    if back then
+      cooling[backend.cluster] = back
+    else
+      headers:replace('x-headgate-next-key', '1')
+      local note = read_note(metadata:get(NS).request)
+      repeat_cluster(known[note.route] or facts_of(handle:metadata()), metadata, backend.cluster, tried .. '=' .. status)
+    end
+  elseif status == '429' or status == '503' then
     local wait = retry_after_ms(headers, now)
     if wait then cooling[backend.cluster] = now + wait end
   end

@@ -15,7 +15,7 @@ export function olderUpstreamFilters(
   return [
     ...(credential && secret
       ? // Where a request may bring a credential, the script has left nothing else in the header.
-        [credentialFilter({ ...credential, ...secret }, credential.override === undefined)]
+        [credentialFilter({ ...credential, ...secret }, secret.secret, credential.override === undefined)]
       : []),
     ...(signing ? [signingFilter(signing)] : []),
     CODEC_FILTER,

@@ -9,8 +9,8 @@ import {
 import type { Context } from '../context.ts';
 import { isKind, keyOf } from '../objects.ts';
 import { fieldsOf, itemsOf, textOf } from '../routes/salvage.ts';
+import { readKeys } from './api-keys.ts';
 import { type AwsCredential, readAwsCredential } from './aws-credentials.ts';
-import { readCredentialSecret } from './credential-secrets.ts';
 import { readAzureCredential, readGcpCredential } from './token-credentials.ts';
 
 /** Where requests are made, as far as the credential says it. */
@@ -39,8 +39,6 @@ const HEADER_TYPES = {
   AzureCredentials: { header: 'authorization', prefix: 'Bearer ', override: 'x-aigw-azure-access-token' },
   GCPCredentials: { header: 'authorization', prefix: 'Bearer ', override: 'x-aigw-gcp-access-token' },
 } as const;
-
-type KeyType = (typeof KEY_TYPES)[keyof typeof KEY_TYPES];
 
 /** Reads all BackendSecurityPolicies. */
 export function readCredentials(context: Context): CredentialOf {
@@ -95,23 +93,29 @@ function readCredential(policy: LoadedObject, context: Context): Credential {
   if (override && !override.fallbackToConfigured) {
     return { kind: 'usable', credential: { header, prefix, override }, ...place };
   }
-  const secret = readSecret(policy, type, context);
+  const [secret, ...furtherKeys] = readSecrets(policy, type, context);
   if (!secret) return { kind: 'unusable' };
-  return { kind: 'usable', credential: { header, prefix, secret, ...(override && { override }) }, ...place };
+  const credential = {
+    ...{ header, prefix, secret },
+    ...(furtherKeys.length > 0 && { furtherKeys }),
+    ...(override && { override }),
+  };
+  return { kind: 'usable', credential, ...place };
 }
 
-function readSecret(
+/** None where the credential cannot be used; more than one of a pool of keys. */
+function readSecrets(
   policy: LoadedObject<BackendSecurityPolicy>,
   type: keyof typeof HEADER_TYPES,
   context: Context,
-): SecretRef | undefined {
+): SecretRef[] {
   switch (type) {
     case 'AzureCredentials':
-      return readAzureCredential(policy, context);
+      return [readAzureCredential(policy, context)].filter((ref) => ref !== undefined);
     case 'GCPCredentials':
-      return readGcpCredential(policy, context);
+      return [readGcpCredential(policy, context)].filter((ref) => ref !== undefined);
     default:
-      return readKey(policy, KEY_TYPES[type], context);
+      return readKeys(policy, KEY_TYPES[type].field, context);
   }
 }
 
@@ -119,29 +123,6 @@ function readSecret(
 function readPlace({ object }: LoadedObject<BackendSecurityPolicy>): CredentialPlace {
   const { gcpCredentials } = object.spec;
   return gcpCredentials ? { project: gcpCredentials.projectName, region: gcpCredentials.region } : {};
-}
-
-function readKey(
-  policy: LoadedObject<BackendSecurityPolicy>,
-  { field }: KeyType,
-  context: Context,
-): SecretRef | undefined {
-  const { report, secrets } = context;
-  const ref = policy.object.spec[field]?.secretRef;
-  const key = ref && readCredentialSecret(policy, ['spec', field, 'secretRef'], ref, 'apiKey', context);
-  if (!key) return undefined;
-  const { found, at } = key;
-  const value = key.text.replace(/[\r\n]+$/, '');
-  if (!/^[\x20-\x7e]+$/.test(value)) {
-    report.error('HG0402', found, at, 'the key has characters that no header can carry');
-    return undefined;
-  }
-  if (value !== key.text) {
-    report.warning('HG0402', found, at, 'the key ends with a line break, which is removed', {
-      hint: 'encode it with printf or echo -n',
-    });
-  }
-  return secrets.put(`Secret/${keyOf(found)}/apiKey`, { kind: 'generic', value });
 }
 
 type OverrideFields = NonNullable<BackendSecurityPolicy['spec']['credentialOverride']>;

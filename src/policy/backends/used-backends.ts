@@ -46,6 +46,7 @@ export function secretsOf(backends: readonly BackendIr[]): SecretRef[] {
     ...(tls && typeof tls.ca === 'object' ? [tls.ca] : []),
     ...(tls?.certificate ? [tls.certificate] : []),
     ...(credential?.secret ? [credential.secret] : []),
+    ...(credential?.furtherKeys ?? []),
     ...(signing?.secret ? [signing.secret] : []),
   ]);
 }

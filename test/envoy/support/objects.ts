@@ -13,6 +13,8 @@ export interface BackendFacts {
   readonly endpoints?: readonly Fields[];
   readonly schema?: Fields;
   readonly key?: string;
+  /** Of a pool, by what stands behind `apiKey.`. */
+  readonly furtherKeys?: Readonly<Record<string, string>>;
   /** Type and field of the policy; default APIKey. */
   readonly keyType?: 'APIKey' | 'AzureAPIKey' | 'AnthropicAPIKey';
   readonly credentialOverride?: Fields;
@@ -114,7 +116,16 @@ function backendObjects(name: string, facts: BackendFacts): Fields[] {
           }),
         ]
       : []),
-    ...(key === undefined ? [] : [object('v1', 'Secret', `key-${name}`, { stringData: { apiKey: key } })]),
+    ...(key === undefined
+      ? []
+      : [
+          object('v1', 'Secret', `key-${name}`, {
+            stringData: {
+              apiKey: key,
+              ...Object.fromEntries(Object.entries(facts.furtherKeys ?? {}).map(([id, one]) => [`apiKey.${id}`, one])),
+            },
+          }),
+        ]),
     ...(tls === undefined
       ? []
       : [
