@@ -1,7 +1,10 @@
 /** Prints measurements side by side, and what they are of the targets. */
 import { type Case, CHANGES, type Cost, describeCase, type Measurement, type Server } from './measure.ts';
 
-export type Results = Record<Server, Measurement>;
+/** A reference may be too slow to be measured. */
+export type Results = { readonly headgate: Measurement } & Readonly<
+  Record<Exclude<Server, 'headgate'>, Measurement | undefined>
+>;
 
 /** The numbers of one case as lines of a Markdown table. */
 export function renderCase(one: Case, results: Results): string {
@@ -13,11 +16,11 @@ export function renderCase(one: Case, results: Results): string {
   ];
   const row = (name: string, pick: (m: Measurement) => number | undefined, unit: string): void => {
     const ours = pick(results.headgate);
-    const snapshot = pick(results.snapshot);
-    const linear = pick(results.linear);
-    if (ours === undefined || snapshot === undefined || linear === undefined) return;
-    const cells = [ours, snapshot, linear].map((value) => `${short(value)} ${unit}`);
-    lines.push(`| ${name} | ${cells.join(' | ')} | ${ratio(ours, snapshot)} / ${ratio(ours, linear)} |`);
+    if (ours === undefined) return;
+    const theirs = [results.snapshot, results.linear].map((measurement) => measurement && pick(measurement));
+    const cells = [ours, ...theirs].map((value) => (value === undefined ? '-' : `${short(value)} ${unit}`));
+    const ratios = theirs.map((value) => (value === undefined ? '-' : ratio(ours, value)));
+    lines.push(`| ${name} | ${cells.join(' | ')} | ${ratios.join(' / ')} |`);
   };
   const perClient = (cost: Cost | undefined): number | undefined => cost && cost.bytes / one.clients / 1024;
   const costRows = (name: string, pick: (m: Measurement) => Cost | undefined): void => {
@@ -88,7 +91,8 @@ export function renderTargets(measured: readonly { one: Case; results: Results }
     const found = measured.find(({ one }) => sameCase(one, target.case));
     if (found === undefined) continue;
     const { headgate, snapshot, linear } = found.results;
-    const [ours, first, second] = [target.pick(headgate), target.pick(snapshot), target.pick(linear)];
+    const ours = target.pick(headgate);
+    const [first, second] = [snapshot, linear].map((measurement) => measurement && target.pick(measurement));
     if (ours === undefined || first === undefined || second === undefined) continue;
     row(
       `${describeCase(found.one)}, ${target.name}`,

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:xds`: Headgate's xDS server and go-control-plane's caches under the same fleet with the same resources.
- * `--large` adds 2,000 clients and more; `--case=delta,1000,1000` runs one case only; `--only=headgate` one server.
+ * `--large` runs 2,000 clients and other large cases instead; `--case=delta,1000,1000` runs one case only; `--only=headgate` one server.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -9,7 +9,16 @@ import { cpus, homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Case, CHANGES, describeCase, measure, measureStalled, type Parts, type Server } from './measure.ts';
+import {
+  type Case,
+  CHANGES,
+  describeCase,
+  measure,
+  measureStalled,
+  measureWithin,
+  type Parts,
+  type Server,
+} from './measure.ts';
 import { pinned } from './processes.ts';
 import { type Results, renderCase, renderTargets } from './report.ts';
 
@@ -61,8 +70,8 @@ async function main(): Promise<void> {
     }
     const results = {
       headgate: await measure('headgate', one, rounds, parts),
-      snapshot: await measure('snapshot', one, rounds, parts),
-      linear: await measure('linear', one, rounds, parts),
+      snapshot: await measureWithin('snapshot', one, rounds, parts),
+      linear: await measureWithin('linear', one, rounds, parts),
     };
     measured.push({ one, results });
     console.log(renderCase(one, results));
@@ -73,7 +82,7 @@ async function main(): Promise<void> {
 }
 
 function chosenCases(): readonly Case[] {
-  if (values.case === undefined) return values.large ? [...DEFAULT_CASES, ...LARGE_CASES] : DEFAULT_CASES;
+  if (values.case === undefined) return values.large ? LARGE_CASES : DEFAULT_CASES;
   const [variant, clients, resources] = values.case.split(',');
   if (variant !== 'delta' && variant !== 'sotw') throw new Error('--case=delta|sotw,CLIENTS,RESOURCES');
   return [{ variant, clients: Number(clients), resources: Number(resources), changes: CHANGES }];
