@@ -34,6 +34,7 @@ import {
 } from './revisions.ts';
 import { restoredView, savedState } from './saved-views.ts';
 import type { SavedState, StateStore } from './state-store.ts';
+import { viewFindings } from './view-findings.ts';
 
 /** How long the first tokens are waited for before proxies may connect: without them their backends are left out. */
 const FIRST_TOKENS_MS = 5000;
@@ -327,7 +328,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   /** Of what is served, of what is refused or held, and of what proxies rejected. */
   function findingsNow(): Finding[] {
-    const all = [...(served?.findings ?? []), ...[...views.values()].flatMap((view) => view.findings), ...pending];
+    const all = [...(served?.findings ?? []), ...viewFindings(views, xds.nodes()), ...pending];
     const viewOf = (key: string): CompiledView | undefined => views.get(key);
     const rejected = [...standingRejections(xds.nodes(), viewOf), ...withheldFindings(xds.withheld(), viewOf)];
     const gaps = rateLimitGaps(xds.nodes(), served?.ir.gateways ?? []);
