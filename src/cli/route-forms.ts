@@ -1,5 +1,6 @@
 import type { EnvoyResource } from '../envoy/index.ts';
 import { TRANSLATED_LUA_FILTER } from '../envoy/names.ts';
+import { isOlderForm } from '../envoy/older/route.ts';
 import type { GatewayIr } from '../ir/index.ts';
 
 /** How Envoys of one version serve a rule. */
@@ -10,8 +11,11 @@ export interface RouteForm {
   /** `KIND/NAMESPACE/NAME/rule/N`. */
   readonly rule: string;
   readonly envoyVersion: string;
-  /** `native`: Envoy alone serves something of it. `translated`: all by translation. `501`: what it needs is not there. `500`: its configuration is not usable. */
-  readonly form: 'native' | 'translated' | '501' | '500';
+  /**
+   * `native`: Envoy alone serves something of it. `older`: likewise, in the form for Envoys before 1.40. `translated`: all
+   * by translation. `501`: what it needs is not there. `500`: its configuration is not usable.
+   */
+  readonly form: 'native' | 'older' | 'translated' | '501' | '500';
   /** APIs that it serves natively; empty for plain HTTP rules. */
   readonly apis: readonly string[];
   /** APIs that it serves by translation, at one backend at least. */
@@ -26,6 +30,7 @@ interface CompiledRoute {
   readonly api: string;
   readonly status?: number;
   readonly isTranslated: boolean;
+  readonly isOlder: boolean;
 }
 
 /** The forms of a gateway's rules, read from what they were compiled to. */
@@ -62,7 +67,8 @@ function formOf(
   const translated = served.filter(({ isTranslated }) => isTranslated);
   const refusedApis = routes.filter(({ status, api }) => status === 501 && api !== '*').map(({ api }) => api);
   const unserved = routes.some(({ status }) => status === 501) ? '501' : '500';
-  const form = native.length > 0 ? 'native' : translated.length > 0 ? 'translated' : unserved;
+  const byEnvoy = native.some(({ isOlder }) => isOlder) ? 'older' : 'native';
+  const form = native.length > 0 ? byEnvoy : translated.length > 0 ? 'translated' : unserved;
   return { form, apis: apisOf(native), translatedApis: apisOf(translated), refusedApis };
 }
 
@@ -89,12 +95,13 @@ function visit(value: unknown, api: string, add: (route: CompiledRoute) => void)
     '@type': type,
     name,
     direct_response: answer,
+    metadata,
     typed_per_filter_config: filters = {},
   } = value as Record<string, unknown>;
   if (type === 'type.googleapis.com/envoy.config.route.v3.Route' && typeof name === 'string') {
     const status = (answer as { status?: number } | undefined)?.status;
     const isTranslated = Object.keys(filters as object).includes(TRANSLATED_LUA_FILTER);
-    add({ name, api, isTranslated, ...(status !== undefined && { status }) });
+    add({ name, api, isTranslated, isOlder: isOlderForm(metadata), ...(status !== undefined && { status }) });
     return;
   }
   for (const [key, item] of Object.entries(value)) {

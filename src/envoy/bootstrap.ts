@@ -53,6 +53,13 @@ export function emitBootstrap(options: BootstrapOptions): ConfigBootstrapV3Boots
       lds_config: fromAds,
     },
     static_resources: { clusters: [xdsCluster(options)] },
+    // Envoys before 1.40 make attempts through one (older/attempts.ts).
+    bootstrap_extensions: [
+      {
+        name: 'envoy.bootstrap.internal_listener',
+        typed_config: typedAny('envoy.extensions.bootstrap.internal_listener.v3.InternalListener', {}),
+      },
+    ],
     layered_runtime: {
       layers: [
         // Without it Envoy refuses all routes for one expression longer than a line.

@@ -23,6 +23,12 @@ const FEATURES = {
     extension: 'envoy.filters.http.lua',
     what: 'Lua filters',
   },
+  /** The way to backends of which another may be asked, on older Envoys. */
+  internal_listener: {
+    since: '1.36.0',
+    extension: 'envoy.bootstrap.internal_listener',
+    what: 'internal listeners',
+  },
   /** Every supported version has it, but an Envoy may be built without. */
   credential_injector: {
     since: '1.36.0',
@@ -51,6 +57,12 @@ const FEATURES = {
     since: '1.40.0',
     extension: 'envoy.filters.http.ext_proc',
     what: 'external processing of attempts',
+  },
+  /** How much of a request is held, by virtual host; else it is as much as a connection may hold. */
+  body_limit: {
+    since: '1.37.0',
+    extension: 'envoy.filters.http.router',
+    what: 'limits of request bodies by virtual host',
   },
   /** Limits by the range of the client's address. */
   address_match: {

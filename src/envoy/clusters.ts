@@ -23,14 +23,17 @@ import { SENTINEL_SOCKET } from './sentinel.ts';
 import { upstreamTlsReferences, upstreamTlsSocket } from './tls.ts';
 
 /** "No limit" for a circuit breaker: what Envoy's default of 3 retries and 1,024 requests would refuse is not retried. */
-const UNLIMITED = 4_294_967_295;
+export const UNLIMITED = 4_294_967_295;
 
 const LB_POLICIES = { round_robin: 'ROUND_ROBIN', least_request: 'LEAST_REQUEST', random: 'RANDOM' } as const;
 
-/** A cluster for one backend. `withSentinel`: a route can go on to another backend. `isPlain`: no script. */
+/**
+ * A cluster for one backend. `failsOver`: a route can go on to another backend; `withSentinel`: by a sentinel.
+ * `isPlain`: no script.
+ */
 export function emitCluster(
   backend: BackendIr,
-  { withSentinel, isPlain }: { readonly withSentinel: boolean; readonly isPlain: boolean },
+  { failsOver, withSentinel, isPlain }: { failsOver: boolean; withSentinel: boolean; isPlain: boolean },
   capabilities: Capabilities,
   options: CompileOptions,
 ): EnvoyResource {
@@ -48,7 +51,7 @@ export function emitCluster(
     metadata: {
       filter_metadata: { [METADATA_NAMESPACE]: providerMetadata(backend, doesTranslate(capabilities, options)) },
     },
-    ...connectionSettings(backend.connection, withSentinel),
+    ...connectionSettings(backend.connection, failsOver),
     ...sockets(backend, withSentinel, options),
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(
@@ -113,7 +116,7 @@ function providerMetadata(backend: BackendIr, translates: boolean): { [key: stri
   };
 }
 
-function connectionSettings(connection: ConnectionIr, withSentinel: boolean): ConfigClusterV3Cluster {
+function connectionSettings(connection: ConnectionIr, failsOver: boolean): ConfigClusterV3Cluster {
   const { outlier, activeHealthCheck, tcpKeepalive } = connection;
   return {
     circuit_breakers: {
@@ -126,7 +129,7 @@ function connectionSettings(connection: ConnectionIr, withSentinel: boolean): Co
         },
       ],
     },
-    ...((withSentinel || outlier) && { common_lb_config: { healthy_panic_threshold: { value: 0 } } }),
+    ...((failsOver || outlier) && { common_lb_config: { healthy_panic_threshold: { value: 0 } } }),
     ...(outlier && {
       outlier_detection: {
         interval: protoDuration(outlier.intervalMs),

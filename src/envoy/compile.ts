@@ -11,7 +11,9 @@ import { costProblem } from './cost-facts.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
 import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
+import { attemptResources } from './older/attempts.ts';
 import { prefixedSecrets } from './older/cluster-filters.ts';
+import { needsAttempts } from './older/route.ts';
 import { type CompileOptions, doesTranslate } from './options.ts';
 import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
@@ -47,7 +49,8 @@ export function compileGateway(
   const usable = backends.filter((backend) =>
     backendNeeds(backend, capabilities).every((need) => capabilities.features.has(need)),
   );
-  const withSentinel = !isOlder(capabilities) ? backendsThatFailOver(rules) : new Set<string>();
+  const older = isOlder(capabilities);
+  const failOver = backendsThatFailOver(rules);
   const resources: EnvoyResource[] = [];
   const findings: Finding[] = [
     ...unlimited,
@@ -60,9 +63,10 @@ export function compileGateway(
   for (const usableBackend of usable) {
     const isPlain = plain.has(usableBackend.name);
     const backend = isPlain ? { ...usableBackend, name: plainClusterName(usableBackend.name) } : usableBackend;
-    const sentinel = withSentinel.has(backend.name);
-    resources.push(emitCluster(backend, { withSentinel: sentinel, isPlain }, capabilities, options));
-    if (usesEds(backend)) resources.push(emitEndpoints(backend, sentinel, options));
+    const failsOver = failOver.has(backend.name);
+    const withSentinel = failsOver && !older;
+    resources.push(emitCluster(backend, { failsOver, withSentinel, isPlain }, capabilities, options));
+    if (usesEds(backend)) resources.push(emitEndpoints(backend, withSentinel, options));
   }
   for (const listener of gateway.listeners) {
     resources.push(emitListener(listener, gateway, capabilities));
@@ -73,12 +77,13 @@ export function compileGateway(
     }
   }
   for (const secret of gateway.secrets) if (secret.kind !== 'aws') resources.push(emitSecret(secret, secrets));
-  if (isOlder(capabilities)) resources.push(...prefixedSecrets(usable, secrets, capabilities));
+  if (older) resources.push(...prefixedSecrets(usable, secrets, capabilities));
+  if (older && needsAttempts(rules, capabilities)) resources.push(...attemptResources(gateway, capabilities));
   resources.push(...emitSigning(usable, secrets));
   if (options.processor && usable.some((backend) => needsProcessor(backend, capabilities, options)))
     resources.push(processorCluster(options.processor));
   if (options.rateLimit && asksService(gateway)) resources.push(rateLimitCluster(options.rateLimit));
-  if (usable.some((backend) => withSentinel.has(backend.name)))
+  if (!older && usable.some(({ name }) => failOver.has(name)))
     resources.push(sentinelListener(options.sentinelPort), sentinelSecret());
   return { resources: inOrder(resources), findings: sortFindings(findings) };
 }

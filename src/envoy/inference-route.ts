@@ -9,6 +9,7 @@ import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import { byApi } from './match-tree.ts';
 import { BACKEND_HEADER, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER, WHO_ANSWERED } from './names.ts';
+import { reductionOf } from './older/reduced.ts';
 import { olderNeeds, olderRoute } from './older/route.ts';
 import type { CompileOptions } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
@@ -34,6 +35,8 @@ const UNBOUNDED_IDLE_TIMEOUT_MS = 3_600_000;
 export interface InferenceTarget {
   readonly onMatch: XdsTypeMatcherV3MatcherOnMatch;
   readonly lacking: readonly EnvoyFeature[];
+  /** What it serves less of, in words. */
+  readonly leftOut: readonly string[];
 }
 
 /** What a rule cannot know by itself. */
@@ -47,10 +50,11 @@ export interface InferenceContext {
 
 /** Where an inference route leads: for each API to the backends that speak it, or to a 501 that says why not. */
 export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: InferenceContext): InferenceTarget {
-  const { backends, options } = context;
-  const lacking = new Set<EnvoyFeature>();
+  const { backends, capabilities, options } = context;
+  const reduction = reductionOf(rule, backends, capabilities, options);
+  const lacking = new Set<EnvoyFeature>(reduction.lacking);
   const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
-  for (const served of servedClasses(rule, backends, options)) {
+  for (const served of servedClasses(rule, backends, isOlder(capabilities) ? {} : options)) {
     const { members, isDown } = served.serving;
     const missing = members.length === 0 ? [] : lackingFeatures(route, rule, members, context);
     for (const feature of missing) lacking.add(feature);
@@ -60,7 +64,7 @@ export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: 
         : servingRoute(route, rule, served, context);
     targets[served.prefix] = routeAction(emitted);
   }
-  return { onMatch: byApi(targets), lacking: [...lacking] };
+  return { onMatch: byApi(targets), lacking: [...lacking], leftOut: lacking.size > 0 ? [] : reduction.leftOut };
 }
 
 /** An action of a matcher tree: a whole route, with its metadata, headers and retries. */
@@ -166,7 +170,7 @@ function servingRoute(
     const backend = backends.get(ref.backend);
     return backend ? [{ ...backend, name: clusterName(rule, ref) }] : [];
   });
-  return olderRoute(compiled, facts, clusters);
+  return olderRoute(compiled, facts, rule, clusters);
 }
 
 /** Whether the name of the endpoint that Envoy has chosen is to be the `:authority`; without the script it always is. */

@@ -34,7 +34,7 @@ export function emitListener(listener: ListenerIr, gateway: GatewayIr, capabilit
         },
       ],
     }),
-    ...(gateway.maxRequestBodyBytes < CONNECTION_BUFFER_BYTES && {
+    ...((gateway.maxRequestBodyBytes < CONNECTION_BUFFER_BYTES || !capabilities.features.has('body_limit')) && {
       per_connection_buffer_limit_bytes: gateway.maxRequestBodyBytes,
     }),
     filter_chains: listener.chains.map((chain) => emitFilterChain(chain, gateway, capabilities)),

@@ -26,6 +26,8 @@ export interface RouteFacts {
   readonly only?: string;
   /** The one backend, asked once, on Envoys whose clusters have no script (older/). */
   readonly sole?: BackendFacts;
+  /** On such Envoys, the backends of a rule that may be asked more than once. */
+  readonly attempts?: AttemptFacts;
   /** A request that asks for what a provider cannot do is refused where it is translated. */
   readonly refuse_unsupported?: boolean;
   /** Streams are made to report their usage. */
@@ -98,6 +100,15 @@ export interface ReserveFacts {
   readonly lua?: string;
   /** Tokens of output that count for a request that names no maximum; absent: no output counts. */
   readonly output?: number;
+}
+
+export interface AttemptFacts {
+  /** Clusters in the order of attempts, where none is drawn for the request. */
+  readonly order: readonly string[];
+  /** By cluster. `endpoint_host`: the chosen endpoint's name is the `:authority`. */
+  readonly backends: Readonly<Record<string, BackendFacts & { readonly endpoint_host?: boolean }>>;
+  /** Response flags of Envoy's own answers after which another attempt is made. */
+  readonly retried: Readonly<Record<string, boolean>>;
 }
 
 export interface GroupMember {

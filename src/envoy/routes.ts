@@ -15,7 +15,7 @@ import type { Finding } from '../lib/findings.ts';
 import { formatFieldPath } from '../lib/findings.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { classOf, endpointPath } from './api-classes.ts';
-import { type Capabilities, describeFeature, type EnvoyFeature } from './capabilities.ts';
+import { type Capabilities, describeFeature, type EnvoyFeature, NEWEST_ENVOY } from './capabilities.ts';
 import { forwardRoute, INVALID_BACKEND, redirectRoute } from './forward-route.ts';
 import { inferenceTarget, routeAction } from './inference-route.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
@@ -165,8 +165,9 @@ function routeTarget(route: RouteIr, context: RouteContext, findings: Finding[])
   const { action } = route;
   switch (action.kind) {
     case 'inference': {
-      const { onMatch, lacking } = inferenceTarget(route, action.rule, context);
+      const { onMatch, lacking, leftOut } = inferenceTarget(route, action.rule, context);
       findings.push(...lacking.map((feature) => lackingFinding(route, feature, context.capabilities)));
+      findings.push(...leftOut.map((what) => reducedFinding(route, what, context.capabilities)));
       return onMatch;
     }
     case 'forward':
@@ -207,6 +208,17 @@ function lackingFinding(route: RouteIr, feature: EnvoyFeature, capabilities: Cap
     object: route.origin.object,
     field: formatFieldPath(route.origin.field),
     scope: `Envoy ${capabilities.version}`,
+  };
+}
+
+function reducedFinding(route: RouteIr, what: string, { version }: Capabilities): Finding {
+  return {
+    code: 'HG0602',
+    level: 'warning',
+    message: `Envoy ${version} serves this rule in a reduced form: ${what} (Envoy ${NEWEST_ENVOY} serves it in full)`,
+    object: route.origin.object,
+    field: formatFieldPath(route.origin.field),
+    scope: `Envoy ${version}`,
   };
 }
 

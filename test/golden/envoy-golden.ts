@@ -146,7 +146,7 @@ function legible(key: string, value: unknown): unknown {
 }
 
 function olderScriptName(text: string): string {
-  const role = ['listener'].find((one) => text.endsWith(readFileSync(`src/envoy/older/${one}.lua`, 'utf8')));
+  const role = ['listener', 'attempt'].find((one) => text.endsWith(readFileSync(`src/envoy/older/${one}.lua`, 'utf8')));
   return role === undefined ? text : `<gateway.lua and older/${role}.lua>`;
 }
 

@@ -126,7 +126,7 @@ function formsTable(routes: readonly RouteForm[]): string {
 function formatForm({ form, apis, translatedApis, refusedApis }: RouteForm): string {
   if (apis.length === 0 && translatedApis.length === 0) return form;
   const parts = [
-    ['native', apis],
+    [form === 'older' ? 'older' : 'native', apis],
     ['translated', translatedApis],
     ['501', refusedApis],
   ] as const;

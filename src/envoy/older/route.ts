@@ -1,14 +1,33 @@
 import type { BackendIr, InferenceBackendIr, InferenceRuleIr } from '../../ir/index.ts';
-import type { EnvoyFeature } from '../capabilities.ts';
+import type { Capabilities, EnvoyFeature } from '../capabilities.ts';
 import { routeFactsMetadata } from '../lua.ts';
-import type { BackendFacts, RouteFacts } from '../lua-facts.ts';
-import { BACKEND_HEADER, WHO_ANSWERED } from '../names.ts';
-import type { ConfigRouteV3Route } from '../schema/index.ts';
-import { backendFacts } from '../upstream-filters.ts';
+import type { AttemptFacts, BackendFacts, RouteFacts } from '../lua-facts.ts';
+import { BACKEND_HEADER, LUA_FILTER, SENTINEL_HEADER, WHO_ANSWERED } from '../names.ts';
+import type { ConfigCoreV3Metadata, ConfigRouteV3RetryPolicy, ConfigRouteV3Route } from '../schema/index.ts';
+import { backendFacts, backendHost } from '../upstream-filters.ts';
+import { ATTEMPTS } from './attempts.ts';
 
 /** What a rule asks of an older Envoy, beside what its backends and limits do. */
 export function olderNeeds(rule: InferenceRuleIr, refs: readonly InferenceBackendIr[]): EnvoyFeature[] {
-  return isAskedOnce(rule, refs) ? ['lua'] : ['lua_filter_context', 'priority_group'];
+  return isAskedOnce(rule, refs) ? ['lua'] : ['lua', 'internal_listener'];
+}
+
+/** One backend and one attempt: the request can be made that provider's own before it is routed. */
+export function isAskedOnce({ retry }: InferenceRuleIr, refs: readonly unknown[]): boolean {
+  return refs.length === 1 && (retry.numRetries ?? retry.attemptsPerBackend - 1) === 0;
+}
+
+/** Whether a gateway has rules that may ask more than once. */
+export function needsAttempts(rules: readonly InferenceRuleIr[], { features }: Capabilities): boolean {
+  return features.has('internal_listener') && rules.some((rule) => !isAskedOnce(rule, rule.backends));
+}
+
+/** Whether a compiled route, known by its metadata, is one of these. */
+export function isOlderForm(metadata: unknown): boolean {
+  const facts = (metadata as ConfigCoreV3Metadata | undefined)?.filter_metadata?.[LUA_FILTER]?.facts;
+  if (typeof facts !== 'string') return false;
+  const { sole, attempts } = JSON.parse(facts) as Partial<RouteFacts>;
+  return sole !== undefined || attempts !== undefined;
 }
 
 /**
@@ -18,8 +37,13 @@ export function olderNeeds(rule: InferenceRuleIr, refs: readonly InferenceBacken
 export function olderRoute(
   route: ConfigRouteV3Route,
   facts: RouteFacts,
+  rule: InferenceRuleIr,
   members: readonly BackendIr[],
 ): ConfigRouteV3Route {
+  return isAskedOnce(rule, members) ? soleRoute(route, facts, members) : attemptsRoute(route, facts, rule, members);
+}
+
+function soleRoute(route: ConfigRouteV3Route, facts: RouteFacts, members: readonly BackendIr[]): ConfigRouteV3Route {
   const [sole] = members.flatMap(factsOf);
   return {
     ...route,
@@ -29,9 +53,68 @@ export function olderRoute(
   };
 }
 
-/** One backend and one attempt: the request can be made that provider's own before it is routed. */
-function isAskedOnce({ retry }: InferenceRuleIr, refs: readonly InferenceBackendIr[]): boolean {
-  return refs.length === 1 && (retry.numRetries ?? retry.attemptsPerBackend - 1) === 0;
+function attemptsRoute(
+  route: ConfigRouteV3Route,
+  facts: RouteFacts,
+  { retry: { attemptsPerBackend, triggers } }: InferenceRuleIr,
+  members: readonly BackendIr[],
+): ConfigRouteV3Route {
+  const attempts: AttemptFacts = {
+    order: members.flatMap(({ name }) => Array.from({ length: attemptsPerBackend }, () => name)),
+    backends: Object.fromEntries(
+      members.flatMap((backend) =>
+        factsOf(backend).map((one) => [
+          backend.name,
+          { ...one, ...(isNamedByEndpoint(backend) && { endpoint_host: true }) },
+        ]),
+      ),
+    ),
+    retried: Object.fromEntries(retriedFlags(triggers, members.length).map((flag) => [flag, true])),
+  };
+  const {
+    cluster: _,
+    inline_cluster_specifier_plugin: __,
+    auto_host_rewrite: ___,
+    retry_policy,
+    ...action
+  } = route.route ?? {};
+  return {
+    ...route,
+    metadata: routeFactsMetadata({ ...facts, attempts }),
+    route: { cluster: ATTEMPTS, ...action, ...(retry_policy && { retry_policy: olderRetryPolicy(retry_policy) }) },
+  };
+}
+
+/** All that ends an attempt is an answer here: what is to be retried for its flags has the script's mark. */
+function olderRetryPolicy({
+  refresh_cluster_on_retry: _,
+  ...policy
+}: ConfigRouteV3RetryPolicy): ConfigRouteV3RetryPolicy {
+  const triggers = (policy.retry_on ?? '').split(',').filter((one) => one !== '');
+  return {
+    ...policy,
+    retry_on: [...new Set([...triggers, 'retriable-headers'])].join(','),
+    retriable_headers: [{ name: SENTINEL_HEADER, present_match: true }],
+  };
+}
+
+/** By the triggers of Envoy's retry policy: connection failures, resets before and after the request was sent. */
+const FLAGS_OF_TRIGGERS: Readonly<Record<string, readonly string[]>> = {
+  'connect-failure': ['UF'],
+  'reset-before-request': ['UF'],
+  'refused-stream': ['UR'],
+  reset: ['UF', 'UC', 'UR', 'LR', 'UPE'],
+};
+
+/** Where there is another backend: a backend that has no endpoint, or that is just being taken away, was not asked. */
+function retriedFlags(triggers: readonly string[], backends: number): string[] {
+  const flags = triggers.flatMap((trigger) => FLAGS_OF_TRIGGERS[trigger] ?? []);
+  return [...new Set([...flags, ...(backends > 1 ? ['UH', 'NC'] : [])])].sort();
+}
+
+/** Several names: the endpoint that Envoy chooses says which is the `:authority`. */
+function isNamedByEndpoint(backend: BackendIr): boolean {
+  return backendHost(backend) === undefined && backend.endpoints.some(({ hostname }) => hostname !== undefined);
 }
 
 function factsOf(backend: BackendIr): BackendFacts[] {

@@ -41,7 +41,7 @@ describe('capabilities of an Envoy', () => {
 
   it('go by the extensions it names', () => {
     const { features } = capabilitiesOf(NEWEST_ENVOY, ['envoy.filters.http.lua', 'envoy.filters.http.router']);
-    expect([...features]).to.deep.equal(['lua_filter_context', 'lua']);
+    expect([...features]).to.deep.equal(['lua_filter_context', 'lua', 'body_limit']);
   });
 
   it('are the same for Envoys that can do the same', () => {

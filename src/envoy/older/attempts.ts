@@ -1,0 +1,170 @@
+import type { GatewayIr } from '../../ir/index.ts';
+import type { Capabilities } from '../capabilities.ts';
+import { UNLIMITED } from '../clusters.ts';
+import { localReplies } from '../local-replies.ts';
+import { API_HEADER, METADATA_NAMESPACE, ROUTER_FILTER } from '../names.ts';
+import type { EnvoyResource } from '../resource.ts';
+import {
+  type Any,
+  type ConfigRouteV3Route,
+  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  typedAny,
+} from '../schema/index.ts';
+import { CODEC_FILTER } from '../upstream-filters.ts';
+import { olderScript } from './script.ts';
+
+/** Cluster and listener of attempts. */
+export const ATTEMPTS = 'headgate/attempts';
+
+/** What the script of attempts tells the listener of attempts, and gets back. */
+const CLUSTER_HEADER = 'x-headgate-cluster';
+const ENDPOINT_HOST_HEADER = 'x-headgate-endpoint-host';
+const FLAGS_HEADER = 'x-headgate-flags';
+
+/** Shorter than the listener's hour, so that a connection is never closed from the other end while it is taken. */
+const IDLE_TIMEOUT = '60s';
+
+/**
+ * The way to backends of which another may be asked. An Envoy before 1.40 cannot choose another cluster with other
+ * filters for a retry, so all attempts go to one cluster that leads to a listener of the same Envoy, in memory; that one
+ * goes on to the cluster which the script of the attempt names. What that cluster answers or fails with is an answer to
+ * the first one, so all of it can be retried.
+ */
+export function attemptResources(gateway: GatewayIr, capabilities: Capabilities): EnvoyResource[] {
+  const limit = capabilities.features.has('body_limit') ? undefined : gateway.maxRequestBodyBytes;
+  return [attemptCluster(limit), attemptListener(gateway, limit)];
+}
+
+/** `bufferBytes`: what a connection may hold, where that is what limits a request. */
+function attemptCluster(bufferBytes: number | undefined): EnvoyResource {
+  const endpoint = { address: { envoy_internal_address: { server_listener_name: ATTEMPTS } } };
+  return {
+    type: 'cluster',
+    name: ATTEMPTS,
+    message: {
+      name: ATTEMPTS,
+      type: 'STATIC',
+      connect_timeout: '5s',
+      ...(bufferBytes !== undefined && { per_connection_buffer_limit_bytes: bufferBytes }),
+      circuit_breakers: {
+        thresholds: [
+          {
+            max_connections: UNLIMITED,
+            max_pending_requests: UNLIMITED,
+            max_requests: UNLIMITED,
+            max_retries: UNLIMITED,
+          },
+        ],
+      },
+      load_assignment: { cluster_name: ATTEMPTS, endpoints: [{ lb_endpoints: [{ endpoint }] }] },
+      typed_extension_protocol_options: {
+        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typedAny(
+          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+          {
+            common_http_protocol_options: { idle_timeout: IDLE_TIMEOUT, max_headers_count: MAX_HEADERS },
+            explicit_http_config: { http_protocol_options: {} },
+            http_filters: [olderScript('attempt'), CODEC_FILTER],
+          },
+        ),
+      },
+    },
+    requires: [],
+  };
+}
+
+/** Above what the first listener takes. */
+const MAX_HEADERS = 250;
+const MAX_HEADERS_KB = 96;
+
+function attemptListener(gateway: GatewayIr, bufferBytes: number | undefined): EnvoyResource {
+  return {
+    type: 'listener',
+    name: ATTEMPTS,
+    message: {
+      name: ATTEMPTS,
+      internal_listener: {},
+      ...(bufferBytes !== undefined && { per_connection_buffer_limit_bytes: bufferBytes }),
+      filter_chains: [
+        {
+          filters: [
+            { name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(gateway) },
+          ],
+        },
+      ],
+    },
+    requires: [],
+  };
+}
+
+/** It changes nothing of the request beside what it was told: the first listener has seen to all else. */
+function connectionManager(gateway: GatewayIr): Any {
+  return typedAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+    stat_prefix: 'attempts',
+    route_config: {
+      name: ATTEMPTS,
+      virtual_hosts: [
+        {
+          name: ATTEMPTS,
+          domains: ['*'],
+          request_body_buffer_limit: gateway.maxRequestBodyBytes,
+          routes: [attemptRoute(true), attemptRoute(false)],
+        },
+      ],
+    },
+    http_filters: [
+      apiFilter(),
+      {
+        name: ROUTER_FILTER,
+        typed_config: typedAny('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
+      },
+    ],
+    local_reply_config: localReplies(gateway),
+    scheme_header_transformation: { match_upstream: true },
+    server_header_transformation: 'PASS_THROUGH',
+    skip_xff_append: true,
+    generate_request_id: false,
+    preserve_external_request_id: true,
+    max_request_headers_kb: MAX_HEADERS_KB,
+    common_http_protocol_options: { max_headers_count: MAX_HEADERS },
+    // The first listener bounds the time.
+    stream_idle_timeout: '0s',
+  });
+}
+
+function attemptRoute(takesEndpointHost: boolean): ConfigRouteV3Route {
+  return {
+    match: {
+      prefix: '/',
+      ...(takesEndpointHost && { headers: [{ name: ENDPOINT_HOST_HEADER, present_match: true }] }),
+    },
+    route: {
+      cluster_header: CLUSTER_HEADER,
+      ...(takesEndpointHost && { auto_host_rewrite: true }),
+      timeout: '0s',
+      idle_timeout: '0s',
+    },
+    request_headers_to_remove: [CLUSTER_HEADER, ENDPOINT_HOST_HEADER, 'x-envoy-internal'],
+    response_headers_to_add: [
+      {
+        header: { key: FLAGS_HEADER, value: '%RESPONSE_FLAGS%' },
+        append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
+      },
+    ],
+  };
+}
+
+/** Whose errors the client knows (local-replies.ts). */
+function apiFilter(): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  return {
+    name: 'envoy.filters.http.header_to_metadata',
+    typed_config: typedAny('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
+      request_rules: [
+        {
+          header: API_HEADER,
+          on_header_present: { metadata_namespace: METADATA_NAMESPACE, key: 'api' },
+          remove: true,
+        },
+      ],
+    }),
+  };
+}

@@ -1,0 +1,37 @@
+import type { BackendIr, InferenceRuleIr } from '../../ir/index.ts';
+import { type Capabilities, type EnvoyFeature, isOlder } from '../capabilities.ts';
+import type { CompileOptions } from '../options.ts';
+import { servedClasses } from '../serving.ts';
+import { isAskedOnce } from './route.ts';
+
+/** What an older Envoy does not do of a rule: features without which it serves nothing of it, and what it leaves out. */
+export interface Reduction {
+  readonly lacking: readonly EnvoyFeature[];
+  readonly leftOut: readonly string[];
+}
+
+export function reductionOf(
+  rule: InferenceRuleIr,
+  backends: ReadonlyMap<string, BackendIr>,
+  capabilities: Capabilities,
+  options: Pick<CompileOptions, 'processor'>,
+): Reduction {
+  if (!isOlder(capabilities)) return { lacking: [], leftOut: [] };
+  const members = servedClasses(rule, backends, options).flatMap(({ serving }) => serving.members);
+  const namesOf = (chosen: readonly string[]): string =>
+    [...new Set(chosen)].map((name) => backends.get(name)?.displayName ?? name).join(', ');
+  const translated = members.filter(({ mode }) => mode === 'translated').map(({ ref }) => ref.backend);
+  if (translated.length > 0 && translated.length === members.length) return { lacking: ['ext_proc'], leftOut: [] };
+  const bounded = rule.backends
+    .map(({ backend }) => backend)
+    .filter((name) => backends.get(name)?.connection.maxParallelRetries !== undefined);
+  return {
+    lacking: [],
+    leftOut: [
+      ...(translated.length > 0 ? [`nothing is translated for ${namesOf(translated)}`] : []),
+      ...(bounded.length > 0 && !isAskedOnce(rule, rule.backends)
+        ? [`the limit on parallel retries at ${namesOf(bounded)} has no effect`]
+        : []),
+    ],
+  };
+}
