@@ -26,8 +26,8 @@ on_request = function(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
   local attempts = route_of(handle, notes).attempts
-  local n = (notes.attempt or 0) + 1
-  metadata:set(NS, 'attempt', n)
+  local n = (notes.turn or 0) + 1
+  metadata:set(NS, 'turn', n)
   local cluster = cluster_at(metadata, attempts, n)
   local backend = attempts.backends[cluster]
   backend_request(handle, backend)
@@ -61,7 +61,7 @@ on_response = function(handle)
   if byte(headers:get(':status')) < 52 then return end -- below 400
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
-  local cluster = cluster_at(metadata, route_of(handle, notes).attempts, notes.attempt)
+  local cluster = cluster_at(metadata, route_of(handle, notes).attempts, notes.turn)
   backend_response(handle, { cluster = cluster })
   -- The order is chosen in another VM.
   if cooling[cluster] then metadata:set(COOLING_NS, cluster, cooling[cluster]) end
