@@ -12,12 +12,12 @@ import {
 } from '../ir/index.ts';
 import { pathMatches } from '../ir/match.ts';
 import type { Finding } from '../lib/findings.ts';
-import { formatFieldPath } from '../lib/findings.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { classOf, endpointPath } from './api-classes.ts';
-import { type Capabilities, describeFeature, type EnvoyFeature, NEWEST_ENVOY } from './capabilities.ts';
+import type { Capabilities } from './capabilities.ts';
 import { forwardRoute, INVALID_BACKEND, redirectRoute } from './forward-route.ts';
 import { inferenceTarget, routeAction } from './inference-route.ts';
+import { lackingFinding, reducedFinding } from './lack-findings.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import { hasHeader, headerInput } from './match-predicates.ts';
@@ -198,28 +198,6 @@ function limitedForward(
   findings.push(...lacking.map((feature) => lackingFinding(route, feature, capabilities)));
   const body = errorBody('openai', 'server_error', 'not_implemented', 'This proxy cannot serve this route.');
   return routeAction(directAnswer(route.name, 501, body));
-}
-
-function lackingFinding(route: RouteIr, feature: EnvoyFeature, capabilities: Capabilities): Finding {
-  return {
-    code: 'HG0601',
-    level: 'error',
-    message: `Envoy ${capabilities.version} cannot serve this rule (501): it lacks ${describeFeature(feature)}`,
-    object: route.origin.object,
-    field: formatFieldPath(route.origin.field),
-    scope: `Envoy ${capabilities.version}`,
-  };
-}
-
-function reducedFinding(route: RouteIr, what: string, { version }: Capabilities): Finding {
-  return {
-    code: 'HG0602',
-    level: 'warning',
-    message: `Envoy ${version} serves this rule in a reduced form: ${what} (Envoy ${NEWEST_ENVOY} serves it in full)`,
-    object: route.origin.object,
-    field: formatFieldPath(route.origin.field),
-    scope: `Envoy ${version}`,
-  };
 }
 
 /** No route serves the model: 404. The script names the model in its own answer. */

@@ -32,7 +32,7 @@ const IDLE_TIMEOUT = '60s';
  */
 export function attemptResources(gateway: GatewayIr, capabilities: Capabilities): EnvoyResource[] {
   const limit = capabilities.features.has('body_limit') ? undefined : gateway.maxRequestBodyBytes;
-  return [attemptCluster(limit), attemptListener(gateway, limit)];
+  return [attemptCluster(limit), attemptListener(gateway, capabilities, limit)];
 }
 
 /** `bufferBytes`: what a connection may hold, where that is what limits a request. */
@@ -76,7 +76,11 @@ function attemptCluster(bufferBytes: number | undefined): EnvoyResource {
 const MAX_HEADERS = 250;
 const MAX_HEADERS_KB = 96;
 
-function attemptListener(gateway: GatewayIr, bufferBytes: number | undefined): EnvoyResource {
+function attemptListener(
+  gateway: GatewayIr,
+  capabilities: Capabilities,
+  bufferBytes: number | undefined,
+): EnvoyResource {
   return {
     type: 'listener',
     name: ATTEMPTS,
@@ -87,7 +91,10 @@ function attemptListener(gateway: GatewayIr, bufferBytes: number | undefined): E
       filter_chains: [
         {
           filters: [
-            { name: 'envoy.filters.network.http_connection_manager', typed_config: connectionManager(gateway) },
+            {
+              name: 'envoy.filters.network.http_connection_manager',
+              typed_config: connectionManager(gateway, capabilities),
+            },
           ],
         },
       ],
@@ -97,7 +104,7 @@ function attemptListener(gateway: GatewayIr, bufferBytes: number | undefined): E
 }
 
 /** It changes nothing of the request beside what it was told: the first listener has seen to all else. */
-function connectionManager(gateway: GatewayIr): Any {
+function connectionManager(gateway: GatewayIr, capabilities: Capabilities): Any {
   return typedAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: 'attempts',
     route_config: {
@@ -118,7 +125,7 @@ function connectionManager(gateway: GatewayIr): Any {
         typed_config: typedAny('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
       },
     ],
-    local_reply_config: localReplies(gateway),
+    local_reply_config: localReplies(gateway, capabilities),
     scheme_header_transformation: { match_upstream: true },
     server_header_transformation: 'PASS_THROUGH',
     skip_xff_append: true,
