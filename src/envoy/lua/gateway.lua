@@ -623,18 +623,25 @@ local resting, turns = {}, {}
 -- Where the provider does not say for how long: after a refusal, and after a limit.
 local REFUSED_REST_MS, LIMITED_REST_MS = 60000, 10000
 
--- The key to use: each in its turn, without those that rest; the one that is back first where all do.
-local function choose_key(name, size, now)
+-- How a request notes that it has used a key of a backend.
+local function key_note(name, key)
+  return name .. '=' .. key .. ';'
+end
+
+-- The key to use: each in its turn, without those that rest or that the request has used; of these the one that is back
+-- first where there is no other.
+local function choose_key(name, size, now, used)
   local rest = resting[name] or {}
   local first = turns[name] or random(size)
   local best
   for i = 0, size - 1 do
     local key = (first + i - 1) % size + 1
-    if not rest[key] or rest[key] <= now then
+    local ends = rest[key] or 0
+    if ends <= now and not find(used, key_note(name, key), 1, true) then
       best = key
       break
     end
-    if not best or rest[key] < rest[best] then best = key end
+    if not best or ends < (rest[best] or 0) then best = key end
   end
   turns[name] = best % size + 1
   return best
@@ -670,10 +677,10 @@ local function repeat_cluster(route, metadata, cluster, tried)
       end
     end
   end
-  -- Those that were put last by the order have not been attempts.
+  -- Those that were put last by the order, for whatever reason, have not been attempts.
   local attempts = 0
   for what in gmatch(tried, '=([^,]*)') do
-    if what ~= 'cooling' and what ~= 'no-credential' then attempts = attempts + 1 end
+    if find(what, '^%d+$') or what == 'no-answer' or what == 'no-endpoint' then attempts = attempts + 1 end
   end
   table.insert(groups, math.min(attempts, #groups) + 1,
     { name = cluster, clusters = { { cluster_name = cluster, weight = 1 } } })
@@ -1440,7 +1447,9 @@ local function backend_request(handle, backend)
     for name, value in pairs(ref.headers.set or {}) do headers:replace(name, value) end
   end
   if backend.pool and not headers:get(backend.pool.header) then
-    local key = choose_key(backend.name, backend.pool.size, now_ms(handle))
+    local used = notes.keys or ''
+    local key = choose_key(backend.name, backend.pool.size, now_ms(handle), used)
+    metadata:set(NS, 'keys', used .. key_note(backend.name, key))
     metadata:set(NS, 'key', tostring(key))
     headers:replace(backend.pool.header, 'headgate-key-' .. key)
   elseif backend.pool then
