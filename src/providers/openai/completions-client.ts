@@ -71,7 +71,8 @@ function writeLogprobs(logprobs: readonly JsonValue[], offset: number): JsonObje
 }
 
 function createCompletionStreamWriter(context: AnswerContext): StreamWriter {
-  let head: JsonObject | undefined;
+  /** The beginning of every chunk. */
+  let head: string | undefined;
   let usage: Usage | undefined;
   let isBroken = false;
   /** Length of the text of each candidate. */
@@ -79,9 +80,14 @@ function createCompletionStreamWriter(context: AnswerContext): StreamWriter {
   /** Kind of the part that is open, by candidate. */
   const open = new Map<number, string>();
 
-  function event(fields: JsonObject): string {
-    head ??= headOf({}, context);
-    return `data: ${JSON.stringify({ ...head, ...fields })}\n\n`;
+  /** Shape: `fields` is the inside of a JSON object. */
+  function event(fields: string): string {
+    head ??= beginning({});
+    return `${head},${fields}}\n\n`;
+  }
+
+  function beginning(start: Head): string {
+    return `data: ${JSON.stringify(headOf(start, context)).slice(0, -1)}`;
   }
 
   function choice(
@@ -92,15 +98,18 @@ function createCompletionStreamWriter(context: AnswerContext): StreamWriter {
   ): string {
     const offset = lengths.get(index) ?? 0;
     lengths.set(index, offset + text.length);
-    const told = logprobs === undefined ? null : writeLogprobs(logprobs, offset);
-    return event({ choices: [{ text, index, logprobs: told, finish_reason: finish }] });
+    const told = logprobs === undefined ? 'null' : JSON.stringify(writeLogprobs(logprobs, offset));
+    const reason = finish === null ? 'null' : `"${finish}"`;
+    return event(
+      `"choices":[{"text":${JSON.stringify(text)},"index":${index},"logprobs":${told},"finish_reason":${reason}}]`,
+    );
   }
 
   return {
     write(one) {
       switch (one.kind) {
         case 'start':
-          head = headOf(one, context);
+          head = beginning(one);
           return '';
         case 'part_start':
           open.set(one.candidate, one.start.kind);
@@ -126,7 +135,7 @@ function createCompletionStreamWriter(context: AnswerContext): StreamWriter {
     end() {
       if (isBroken) return '';
       const isTold = usage !== undefined && context.request.includeUsage;
-      return `${isTold ? event({ choices: [], usage: writeChatUsage(usage as Usage) }) : ''}data: [DONE]\n\n`;
+      return `${isTold ? event(`"choices":[],"usage":${JSON.stringify(writeChatUsage(usage as Usage))}`) : ''}data: [DONE]\n\n`;
     },
   };
 }

@@ -46,6 +46,8 @@ type Said = {
   text: string;
   readonly annotations: JsonObject[];
   readonly logprobs: JsonValue[];
+  /** Where it stands, as the inside of a JSON object: every piece of it says so again. */
+  readonly place: string;
 };
 
 const TOO_LARGE: ProviderError = { status: 502, message: 'the answer of the provider is too large' };
@@ -73,6 +75,13 @@ export function createResponsesStreamWriter(context: AnswerContext): StreamWrite
     const data = JSON.stringify({ type, sequence_number: sequence, ...fields });
     sequence += 1;
     return `event: ${type}\ndata: ${data}\n\n`;
+  }
+
+  /** An event of a piece of text, the most frequent one: ready text around what is new. */
+  function pieceEvent(type: string, { place: at }: Said, delta: string, rest: string): string {
+    const head = `event: ${type}\ndata: {"type":"${type}","sequence_number":${sequence}`;
+    sequence += 1;
+    return `${head},${at},"delta":${JSON.stringify(delta)}${rest}}\n\n`;
   }
 
   function response(how: Ending): JsonObject {
@@ -141,9 +150,9 @@ export function createResponsesStreamWriter(context: AnswerContext): StreamWrite
       message = { id: itemId('msg', context, output.length), content: [] };
       before = added(messageItem(message.id, [], 'in_progress'));
     }
-    open = { kind, text: '', annotations: [], logprobs: [] };
-    hasRefused ||= kind === 'refusal';
     const at = { ...place(message.id), content_index: message.content.length };
+    open = { kind, text: '', annotations: [], logprobs: [], place: JSON.stringify(at).slice(1, -1) };
+    hasRefused ||= kind === 'refusal';
     return before + event('response.content_part.added', { ...at, part: saidPart(open) });
   }
 
@@ -208,10 +217,9 @@ export function createResponsesStreamWriter(context: AnswerContext): StreamWrite
       return event('response.reasoning_summary_text.delta', { ...place(one.id), summary_index: 0, delta });
     }
     if (message === undefined) return '';
-    const at = { ...place(message.id), content_index: message.content.length };
-    if (one.kind === 'refusal') return event('response.refusal.delta', { ...at, delta });
+    if (one.kind === 'refusal') return pieceEvent('response.refusal.delta', one, delta, '');
     one.logprobs.push(...logprobs);
-    return event('response.output_text.delta', { ...at, delta, logprobs });
+    return pieceEvent('response.output_text.delta', one, delta, `,"logprobs":${JSON.stringify(logprobs)}`);
   }
 
   function writeArguments(call: Call, delta: string): string {
