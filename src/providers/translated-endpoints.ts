@@ -7,8 +7,8 @@ const COUNTS: readonly EndpointName[] = ['responses_input_tokens', 'tokenize'];
 
 /** Endpoints whose requests and answers are translated, by the schema of the provider. Those that pass unchanged are in its facts. */
 const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
-  OpenAI: ['messages'],
-  AzureOpenAI: ['messages'],
+  OpenAI: ['messages', 'messages_count_tokens'],
+  AzureOpenAI: ['messages', 'messages_count_tokens'],
   Anthropic: [...CONVERSATIONS, ...COUNTS],
   Cohere: [],
   AWSBedrock: [

@@ -18,6 +18,7 @@ import { chatClient } from './openai/chat-client.ts';
 import { chatProvider } from './openai/chat-provider.ts';
 import { completionsClient } from './openai/completions-client.ts';
 import { writeOpenAiError } from './openai/errors.ts';
+import { openAiTokens } from './openai/input-tokens.ts';
 import { responsesClient } from './openai/responses-client.ts';
 import { countResponseInput, countTokenized, type TokenCounter } from './token-counts.ts';
 import { translateConversation } from './translate-conversation.ts';
@@ -45,8 +46,8 @@ function countsBy(counter: TokenCounter): NonNullable<Conversions['whole']> {
 }
 
 const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
-  OpenAI: { dialect: chatProvider },
-  AzureOpenAI: { dialect: chatProvider },
+  OpenAI: { dialect: chatProvider, whole: { messages_count_tokens: () => openAiTokens } },
+  AzureOpenAI: { dialect: chatProvider, whole: { messages_count_tokens: () => openAiTokens } },
   Anthropic: { dialect: anthropicMessages, whole: countsBy(anthropicCounter) },
   Cohere: {},
   AWSBedrock: {

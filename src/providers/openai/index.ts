@@ -19,7 +19,10 @@ export const openai: ProviderFacts = {
     audio_translations: '/{prefix}/audio/translations',
     tokenize: '/tokenize',
   },
-  translated: { messages: { path: '/{prefix}/chat/completions' } },
+  translated: {
+    messages: { path: '/{prefix}/chat/completions' },
+    messages_count_tokens: { path: '/{prefix}/responses/input_tokens' },
+  },
   credential: { header: 'authorization', prefix: 'Bearer ' },
   publicHosts: [
     'api.openai.com',
