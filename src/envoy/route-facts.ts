@@ -31,6 +31,7 @@ export function routeFacts(
   const restore = refs.length > 1 ? changedHeaders(serving, backends) : [];
   return {
     name: rule.route,
+    ...(rule.refusesUnsupported === true && { refuse_unsupported: true }),
     ...(rule.costs.length > 0 && { force_usage: true, costs: rule.costs.flatMap(costFacts) }),
     ...(refs.length > 1 && {
       groups,

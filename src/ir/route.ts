@@ -65,6 +65,8 @@ export interface InferenceRuleIr {
   readonly streamIdleTimeoutMs?: number;
   readonly retry: RetryIr;
   readonly costs: readonly CostIr[];
+  /** What a provider has no word for refuses the request, instead of being named in the answer. */
+  readonly refusesUnsupported?: boolean;
 }
 
 export interface InferenceBackendIr {

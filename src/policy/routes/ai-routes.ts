@@ -17,6 +17,8 @@ import { mergeMutations, readMutations } from './mutations.ts';
 import type { RouteSource } from './routes.ts';
 
 const REQUEST_TIMEOUT_MS = 60_000;
+/** On an AIGatewayRoute: `report` (the default) or `refuse` what a provider has no word for. */
+const UNSUPPORTED_ANNOTATION = 'headgate.dev/unsupported';
 
 /** One rule of an AIGatewayRoute with its references followed; what is left depends on gateway and policy. */
 export interface InferenceRule {
@@ -24,6 +26,7 @@ export interface InferenceRule {
   readonly name: string;
   readonly backends: readonly { readonly source: BackendSource; readonly ir: InferenceBackendIr }[];
   readonly costs: readonly CostIr[];
+  readonly refusesUnsupported: boolean;
   readonly fields: AIGatewayRoute['spec']['rules'][number];
 }
 
@@ -47,14 +50,23 @@ export function readInferenceRules(
   }
   const { spec } = loaded.object;
   const { costs, isWhole } = readCosts(spec.llmRequestCosts ?? [], loaded, ['spec', 'llmRequestCosts'], context.report);
+  const refusesUnsupported = readUnsupported(loaded, context);
   return spec.rules.map((fields, index) => {
     const usable = readBackendRefs(loaded, fields, index, backends, context);
     // Without one of its costs a route would serve what nobody counts.
     if (!isWhole) return respond(500, 'the costs of this route are not valid');
     if (usable.length === 0) return respond(500, 'no backend of this route can be used');
-    const rule = { route: keyOf(loaded), name: `${route.name}/rule/${index}`, backends: usable, costs, fields };
-    return { rule };
+    const name = `${route.name}/rule/${index}`;
+    return { rule: { route: keyOf(loaded), name, backends: usable, costs, refusesUnsupported, fields } };
   });
+}
+
+function readUnsupported(loaded: LoadedObject, { report }: Context): boolean {
+  const value = loaded.object.metadata.annotations?.[UNSUPPORTED_ANNOTATION] ?? 'report';
+  if (value === 'report' || value === 'refuse') return value === 'refuse';
+  const path = ['metadata', 'annotations', UNSUPPORTED_ANNOTATION];
+  report.warning('HG0310', loaded, path, `${JSON.stringify(value)} is neither "report" nor "refuse"; it is reported`);
+  return false;
 }
 
 type RefField = NonNullable<AIGatewayRoute['spec']['rules'][number]['backendRefs']>[number];
@@ -115,7 +127,7 @@ function readBackendRef(
 
 /** The rule as it is on one gateway under one policy. */
 export function buildInferenceRule(
-  { route, name, backends, costs, fields }: InferenceRule,
+  { route, name, backends, costs, refusesUnsupported, fields }: InferenceRule,
   { settings }: GatewayState,
   policy: EffectivePolicy | undefined,
 ): InferenceRuleIr {
@@ -131,5 +143,6 @@ export function buildInferenceRule(
     ...(streamIdleTimeoutMs && { streamIdleTimeoutMs }),
     retry: perTryTimeoutMs ? { ...retry, perTryTimeoutMs } : retry,
     costs: mergeCosts(costs, settings.costs),
+    ...(refusesUnsupported && { refusesUnsupported }),
   };
 }
