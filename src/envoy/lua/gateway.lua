@@ -1110,7 +1110,8 @@ local function listener_request(handle)
     credentials = {}
     for i = 1, #route.override_headers do
       local name = route.override_headers[i]
-      credentials[name] = headers:get(name)
+      local value = headers:get(name)
+      if value ~= '' then credentials[name] = value end -- an empty header is none
       if credentials[name] then metadata:set(CREDENTIALS_NS, name, credentials[name]) end
     end
   end

@@ -97,6 +97,8 @@ describe('credentials: of a request', function () {
     expect((await rig.ask('only-c')).headers['x-headgate-tried']).to.equal(
       'default/a-only=no-credential,default/c=200',
     );
+    // An empty header is none.
+    expect((await rig.ask('only-c', { headers: { 'x-my-key': '' } })).headers['x-fake']).to.equal('c');
     expect((await rig.ask('only-c', { headers: { 'x-my-key': 'own-a' } })).headers['x-fake']).to.equal('a');
     rig.fake('c').fault = () => ({ status: 500 });
     // The answer of the provider that was asked, not the 401 of the one that cannot be.

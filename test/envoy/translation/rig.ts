@@ -4,7 +4,7 @@ import type { ProcessorTarget } from '../../../src/envoy/index.ts';
 import { createProcessor, type Processor, type ProcessorOptions } from '../../../src/processor/index.ts';
 import { createTranslation } from '../../../src/providers/translations.ts';
 import { silentLogger } from '../../../src/telemetry/index.ts';
-import { startGateway, type TestGateway } from '../../support/gateway.ts';
+import { type GatewayOptions, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { type ClientResponse, freePort, type LoadResult, loadTest, postJson, tempDir } from '../../support/index.ts';
 import { type GatewayFacts, gatewayYaml } from '../support/objects.ts';
 
@@ -34,6 +34,7 @@ export interface TranslationRig {
 export async function startTranslationRig(
   facts: Omit<GatewayFacts, 'port'>,
   options: Partial<ProcessorOptions> = {},
+  more: Partial<GatewayOptions> = {},
 ): Promise<TranslationRig> {
   const path = `${tempDir('processor')}/socket`;
   const bugs: string[] = [];
@@ -46,6 +47,7 @@ export async function startTranslationRig(
   let processor = await create();
   const port = await freePort();
   const gateway = await startGateway({
+    ...more,
     yaml: gatewayYaml({ port, ...facts }),
     compile: { processor: { address: { kind: 'unix', path } } },
   }).catch(async (error: unknown) => {

@@ -15,7 +15,7 @@ import { COUNT_SHAPE, EMBED_SHAPE, GENERATE_SHAPE, PREDICT_SHAPE } from './shape
 
 /** Options of the Vertex fake. The models that exist are `settings.models`. */
 export interface VertexOptions extends FakeOptions {
-  /** Access tokens it accepts as `Authorization: Bearer TOKEN`; default `['ya29.test']`. */
+  /** Access tokens it accepts as `Authorization: Bearer TOKEN`; default `['ya29.test']`. Read at each request: a list may grow. */
   readonly tokens?: readonly string[];
   /** Default `test-project`. */
   readonly project?: string;
@@ -51,8 +51,13 @@ const ANTHROPIC: Readonly<Record<string, Method>> = {
 
 const PUBLISHERS: Readonly<Record<string, Readonly<Record<string, Method>>>> = { google: GOOGLE, anthropic: ANTHROPIC };
 
+interface Owned {
+  has(value: string): boolean;
+}
+
 function vertexProvider(options: VertexOptions): Provider {
-  const owned = new Set((options.tokens ?? [VERTEX_TOKEN]).map((token) => `Bearer ${token}`));
+  const { tokens = [VERTEX_TOKEN] } = options;
+  const owned: Owned = { has: (value) => tokens.some((token) => value === `Bearer ${token}`) };
   const { project = VERTEX_PROJECT, location = VERTEX_LOCATION } = options;
   return {
     kind: 'vertex',
@@ -94,7 +99,7 @@ function notFound(): Refusal {
   return new Refusal({ kind: 'unary', status: 404, headers: { 'content-type': 'text/html; charset=UTF-8' }, body });
 }
 
-function requireToken(request: RecordedRequest, owned: ReadonlySet<string>): void {
+function requireToken(request: RecordedRequest, owned: Owned): void {
   const { authorization } = request.headers;
   if (authorization !== undefined && owned.has(authorization)) return;
   const what = authorization === undefined ? 'is missing required' : 'had invalid';
