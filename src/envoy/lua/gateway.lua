@@ -481,7 +481,8 @@ local NOTE_START = '^([^\31]*)\31(%d+)'
 
 -- Query parameters that no provider gets from a client: credentials, and the version of the API that is the provider's.
 local KEPT_BACK = {}
-for name in gmatch('key apikey api_key api-key x-api-key access_token token subscription-key api-version', '%S+') do
+for name in gmatch('key apikey api_key api-key x-api-key access_token id_token refresh_token client_secret token ' ..
+    'subscription-key x-amz-credential x-amz-signature x-amz-security-token api-version', '%S+') do
   KEPT_BACK[name] = true
 end
 
