@@ -9,7 +9,7 @@ import {
   type SecretRef,
 } from '../ir/index.ts';
 import type { TranslatedPath } from '../providers/facts.ts';
-import { nativePath, providerFacts, translatedPath } from '../providers/index.ts';
+import { bedrockRegion, nativePath, providerFacts, translatedPath } from '../providers/index.ts';
 import { translatedFamilies } from './api-classes.ts';
 import { signingFilter, signingReferences } from './aws-signing.ts';
 import { keysOf, onlyForKey, poolSize } from './key-pool.ts';
@@ -201,7 +201,11 @@ export function backendHost(backend: BackendIr): string | undefined {
   const hosts = new Set(backend.endpoints.map((endpoint) => endpoint.hostname));
   const [host] = hosts;
   if (hosts.size === 1 && host !== undefined) return host;
-  return backend.signing && `bedrock-runtime.${backend.signing.region}.amazonaws.com`;
+  if (backend.signing === undefined) return undefined;
+  const sni = backend.tls?.sni;
+  return sni !== undefined && bedrockRegion(sni) !== undefined
+    ? sni
+    : `bedrock-runtime.${backend.signing.region}.amazonaws.com`;
 }
 
 function addressAndPort(endpoint: Exclude<EndpointIr, { kind: 'unix' }>): string {

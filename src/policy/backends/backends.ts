@@ -102,7 +102,7 @@ function readAiBackend(
 /** The region is that of the host. What is signed is one name, so all endpoints have to have it. */
 function readSigning(
   loaded: LoadedObject,
-  { endpoints }: TargetAddress,
+  { endpoints, tls }: TargetAddress,
   { region, secret }: AwsCredential,
   { report }: Context,
 ): AwsSigningIr | 'unusable' {
@@ -119,7 +119,8 @@ function readSigning(
     );
     return 'unusable';
   }
-  const [host] = hosts;
+  // Addresses alone may still say by their certificate who they are.
+  const host = [...hosts][0] ?? tls?.sni;
   return {
     service: 'bedrock',
     region: (host === undefined ? undefined : bedrockRegion(host)) ?? region,
