@@ -40,6 +40,14 @@ const CREDENTIAL_HEADERS = [
   'x-amz-date',
   'x-amz-content-sha256',
   'x-amz-security-token',
+  // Tokens of the user that load balancers and login proxies in front of the gateway add.
+  'x-amzn-oidc-accesstoken',
+  'x-amzn-oidc-data',
+  'x-goog-iap-jwt-assertion',
+  'x-ms-token-aad-access-token',
+  'x-ms-token-aad-id-token',
+  'cf-access-jwt-assertion',
+  'x-forwarded-access-token',
 ] as const;
 
 /** Headers that say who the client is: no business of a provider. */

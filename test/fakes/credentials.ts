@@ -9,8 +9,11 @@ export interface ForeignCredential {
   readonly value: string;
 }
 
-const NAMES = new Set(['authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'cookie']);
-const PREFIXES = ['x-aigw-', 'x-amz-', 'x-goog-'];
+const NAMES = new Set([
+  ...['authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'cookie'],
+  ...['cf-access-jwt-assertion', 'x-forwarded-access-token', 'ocp-apim-subscription-key'],
+]);
+const PREFIXES = ['x-aigw-', 'x-amz-', 'x-amzn-oidc-', 'x-goog-', 'x-ms-token-'];
 const QUERY = ['key', 'api_key', 'api-key', 'access_token', 'subscription-key'];
 
 /** Every credential of the request that `owns` does not claim. */
