@@ -10,6 +10,9 @@ export interface Reduction {
   readonly leftOut: readonly string[];
 }
 
+/** What a policy that says nothing of parallel retries means by it. */
+const UNSAID = 1024;
+
 export function reductionOf(
   rule: InferenceRuleIr,
   backends: ReadonlyMap<string, BackendIr>,
@@ -24,7 +27,7 @@ export function reductionOf(
   if (translated.length > 0 && translated.length === members.length) return { lacking: ['ext_proc'], leftOut: [] };
   const bounded = rule.backends
     .map(({ backend }) => backend)
-    .filter((name) => backends.get(name)?.connection.maxParallelRetries !== undefined);
+    .filter((name) => (backends.get(name)?.connection.maxParallelRetries ?? UNSAID) !== UNSAID);
   return {
     lacking: [],
     leftOut: [
