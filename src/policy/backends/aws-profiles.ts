@@ -29,7 +29,11 @@ export function readAwsProfile(text: string, name: string): AwsProfile {
     return keys ? { kind: 'keys', keys } : problem(`has no access key in profile ${JSON.stringify(name)}`);
   }
   const source = profile.get('source_profile');
-  const keys = source === undefined ? undefined : keysOf(profiles.get(source) ?? new Map());
+  const base = source === undefined ? undefined : profiles.get(source);
+  if (base !== profile && base?.has('role_arn')) {
+    return problem(`has a source_profile that takes a role itself in profile ${JSON.stringify(name)}`);
+  }
+  const keys = base && keysOf(base);
   if (!keys) return problem(`has no source_profile with an access key in profile ${JSON.stringify(name)}`);
   const [sessionName, externalId] = [profile.get('role_session_name'), profile.get('external_id')];
   const durationSeconds = Number(profile.get('duration_seconds') ?? Number.NaN);
@@ -67,7 +71,8 @@ function parseProfiles(text: string): Map<string, Map<string, string>> {
       profiles.set(name, current);
       continue;
     }
-    const setting = /^\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*$/.exec(line);
+    // A comment may follow behind a blank; no key has one in it.
+    const setting = /^\s*([^#;=\s][^=]*?)\s*=\s*(.*?)\s*$/.exec(line.replace(/\s[#;].*$/, ''));
     if (setting && current) current.set((setting[1] ?? '').toLowerCase(), setting[2] ?? '');
   }
   return profiles;
