@@ -23,3 +23,13 @@ export function stillAwaits(state: TypeState, subscriptions: Subscriptions): boo
   });
   return state.awaited.length > 0;
 }
+
+/** Forgets names that the client has asked for, where nothing goes out again: it may drop them before it is looked at next. */
+export function noteAsked(state: TypeState, subscriptions: Subscriptions): void {
+  const { subscription } = state;
+  if (state.awaited.length === 0 || subscription === undefined) return;
+  const goesOutAgain = isWarmedBy(state.typeUrl);
+  state.awaited = state.awaited.filter(
+    ({ set, resent }) => (goesOutAgain && !resent) || !subscriptions.covers(subscription, set),
+  );
+}

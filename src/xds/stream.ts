@@ -4,7 +4,7 @@
  * type is unanswered at a time, so that changes in between melt into one, and a client that does not read costs nothing.
  * One piece, for what is sent, awaited and given up of one type decides about the others.
  */
-import { heldNames, stillAwaits } from './awaited.ts';
+import { heldNames, noteAsked, stillAwaits } from './awaited.ts';
 import { type Diffs, emptyType, type Known } from './diff.ts';
 import type { Rejection, TypeStatus } from './ledger.ts';
 import { NO_NAMES } from './names.ts';
@@ -124,7 +124,7 @@ export class XdsStream {
   /** The client may be waiting for what it had asked for on an earlier stream, though it has it already. */
   mayBeWarming(typeUrl: string): boolean {
     if (typeUrl === TYPE.endpoints && this.hidesClusters) return true;
-    return isWarmedBy(typeUrl) && this.heldBefore()?.unsettled === true;
+    return (isWarmedBy(typeUrl) || typeUrl === TYPE.secret) && this.heldBefore()?.unsettled === true;
   }
 
   /**
@@ -241,6 +241,7 @@ export class XdsStream {
     if (subscription === undefined || this.serving === undefined) return this.awaits(state);
     const to = this.serving.types.get(state.typeUrl) ?? emptyType(state.typeUrl);
     const direct = state.asked.length > 0 || state.owed;
+    noteAsked(state, this.shared.subscriptions);
     if (state.outstanding?.overdue === false) {
       if (direct || state.known.version !== to.version) this.heldBack = true;
       return true;
