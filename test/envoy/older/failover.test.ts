@@ -83,11 +83,6 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
       expectAllServed(await rig.load('dead', { concurrency: 64, total: 600 }), 600);
     });
 
-    it('lose nothing at 64 when the first provider is silent', async () => {
-      rig.fake('a').fault = () => ({ hang: true });
-      expectAllServed(await rig.load('idle', { concurrency: 64, total: 200 }), 200);
-    });
-
     it('make each attempt from what the client sent, small and large', async () => {
       failWith(500, 'a');
       for (const size of [1, 3 << 20]) {
@@ -166,6 +161,11 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
       const served = await rig.ask('again');
       expect(served.status).to.equal(200);
       expect(tried(served)).to.eql(['c', 'c', 'c']);
+    });
+
+    it('lose nothing at 64 when the first provider is silent', async () => {
+      rig.fake('a').fault = () => ({ hang: true });
+      expectAllServed(await rig.load('idle', { concurrency: 64, total: 200 }), 200);
     });
   });
 }
