@@ -1,0 +1,45 @@
+import { expect } from 'chai';
+import { routeForms } from '../../../src/cli/route-forms.ts';
+import { capabilitiesOf, compileGateway, DEFAULT_COMPILE_OPTIONS } from '../../../src/envoy/index.ts';
+import { DEFAULT_POLICY_OPTIONS, translate } from '../../../src/policy/index.ts';
+import { readSources } from '../../../src/sources/index.ts';
+import { type GatewayFacts, gatewayYaml } from '../../envoy/support/objects.ts';
+
+const PROCESSOR = { address: { kind: 'unix', path: '/run/processor.sock' } } as const;
+
+async function compiled(facts: Omit<GatewayFacts, 'port'>, version: string) {
+  const read = await readSources(['-'], { env: {}, stdin: async () => gatewayYaml({ port: 1975, ...facts }) });
+  if (!read.ok) throw new Error(JSON.stringify(read.findings));
+  const { ir, secrets } = translate(read.set, DEFAULT_POLICY_OPTIONS);
+  const [gateway] = ir.gateways;
+  if (gateway === undefined) throw new Error('no gateway');
+  const options = { ...DEFAULT_COMPILE_OPTIONS, processor: PROCESSOR };
+  const { resources, findings } = compileGateway(gateway, secrets, capabilitiesOf(version), options);
+  const forms = routeForms(gateway, resources, version).map(({ form }) => form);
+  return { forms, said: findings.map(({ code, message }) => `${code} ${message.replace(/^.*?: | \(Envoy .*$/g, '')}`) };
+}
+
+describe('the form for Envoys before 1.40', () => {
+  const a = { port: 8080, key: 'sk-a' };
+  const cloud = { port: 8081, key: 'k', schema: { name: 'GCPVertexAI' } };
+  const breaker = { policy: { circuitBreaker: { maxParallelRetries: 3 } } };
+
+  it('says of a rule what it leaves out', async () => {
+    const facts = { backends: { a, b: a }, models: { m: { refs: ['a', 'b'], ...breaker } } };
+    expect(await compiled(facts, '1.38.3')).to.deep.equal({
+      forms: ['older'],
+      said: [
+        'HG0602 nothing is translated for default/a, default/b',
+        'HG0602 the limit on parallel retries at default/a, default/b has no effect',
+      ],
+    });
+    expect(await compiled(facts, '1.40.0')).to.deep.equal({ forms: ['native'], said: [] });
+  });
+
+  it('refuses a rule that it could serve by translation alone', async () => {
+    const { forms, said } = await compiled({ backends: { cloud }, models: { m: { refs: ['cloud'] } } }, '1.39.3');
+    expect(forms).to.deep.equal(['501']);
+    expect(said).to.have.length(1);
+    expect(said[0]).to.match(/^HG0601 .*external processing/);
+  });
+});
