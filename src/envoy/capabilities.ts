@@ -76,6 +76,12 @@ const FEATURES = {
     extension: 'envoy.filters.http.ratelimit',
     what: 'rate limits that give back what was reserved',
   },
+  /** Limits that a request brings in its metadata. */
+  limit_override: {
+    since: '1.39.0',
+    extension: 'envoy.filters.http.ratelimit',
+    what: 'rate limits taken from metadata',
+  },
   retry_after: {
     since: '1.40.0',
     extension: 'envoy.filters.http.ratelimit',

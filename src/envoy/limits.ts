@@ -58,7 +58,8 @@ export function limitsOfRoute(
 export function limitNeeds({ limits }: RouteIr): EnvoyFeature[] {
   const all = [...(limits?.global ?? []), ...(limits?.local ?? [])];
   const ranges = all.some(({ entries }) => entries.some(({ kind }) => kind === 'address_match'));
-  return ranges ? ['address_match'] : [];
+  const overrides = limits?.global.some(({ override }) => override !== undefined);
+  return [...(ranges ? (['address_match'] as const) : []), ...(overrides ? (['limit_override'] as const) : [])];
 }
 
 /** Without a service, what only it can enforce is left out, and said. */
