@@ -88,7 +88,7 @@ describe('failover between translated and native backends', function () {
             { name: 'anthropic', ...claude },
             { name: 'bedrock', priority: 1, ...bedrock },
           ],
-          fields: { streamIdleTimeout: '2s' },
+          fields: { streamIdleTimeout: '4s' },
         },
       },
       extra: awsObjects('bedrock') as Record<string, unknown>[],
@@ -156,7 +156,7 @@ describe('failover between translated and native backends', function () {
   ] as const) {
     it(`loses nothing at 64 when the first one is ${model}`, async () => {
       if (model === 'silent') fake('anthropic').fault = () => ({ hang: true });
-      const total = model === 'silent' ? 128 : 640;
+      const total = model === 'silent' ? 64 : 640;
       const load = await rig.load(model, { concurrency: 64, total });
       expectAllServed(load, total);
       expect(load.byBackend).to.eql({ [second]: total });
