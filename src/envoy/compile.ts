@@ -11,12 +11,14 @@ import { costProblem } from './cost-facts.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
 import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
+import { MODEL_HEADER } from './names.ts';
 import { attemptResources } from './older/attempts.ts';
 import { prefixedSecrets } from './older/cluster-filters.ts';
 import { needsAttempts } from './older/route.ts';
 import { type CompileOptions, doesTranslate } from './options.ts';
 import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
+import { priceFindings } from './prices.ts';
 import { processorCluster } from './processor.ts';
 import { rateLimitCluster } from './rate-limit-cluster.ts';
 import { reducedLimits, reserveFindings } from './reduced-limits.ts';
@@ -58,6 +60,7 @@ export function compileGateway(
     ...reserveFindings(gateway),
     ...rules.flatMap(costFindings),
     ...gateway.backends.flatMap(quotaFindings),
+    ...missingPrices(gateway, byName),
     ...untranslated(rules, byName, options),
   ];
   for (const usableBackend of usable) {
@@ -134,6 +137,21 @@ function costFindings(rule: InferenceRuleIr): Finding[] {
       },
     ];
   });
+}
+
+/** Each once, however many listeners have the route. */
+function missingPrices({ listeners }: GatewayIr, backends: ReadonlyMap<string, BackendIr>): Finding[] {
+  const found = new Map<string, Finding>();
+  for (const route of listeners.flatMap(({ chains }) =>
+    chains.flatMap(({ hosts }) => hosts.flatMap((h) => h.routes)),
+  )) {
+    if (route.action.kind !== 'inference') continue;
+    const model = route.match.headers.find(({ name, type }) => name === MODEL_HEADER && type === 'exact')?.value;
+    for (const finding of priceFindings(route, route.action.rule, backends, model)) {
+      found.set(`${finding.object} ${finding.message}`, finding);
+    }
+  }
+  return [...found.values()];
 }
 
 function quotaFindings({ quotas = [], displayName }: BackendIr): Finding[] {

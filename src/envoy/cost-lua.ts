@@ -2,7 +2,7 @@
  * Compiles a checked cost expression into Lua, so that a cost is computed inside of Envoy when a stream ends. In: the
  * checked tree of lib/cel. Out: a Lua chunk. No text of the user's reaches the chunk but through `luaString`.
  */
-import type { CelNode, CelType, CelValue } from '../lib/cel.ts';
+import { type CelNode, type CelType, type CelValue, COST_PRICE } from '../lib/cel.ts';
 import { emitCall } from './cost-lua/calls.ts';
 import { CannotCompile, type Emitter, use } from './cost-lua/emitter.ts';
 import { helperCode } from './cost-lua/helpers.ts';
@@ -71,6 +71,7 @@ function emit(e: Emitter, node: CelNode, locals: Locals, depth: number): string 
     case 'const':
       return constant(node.value, node.at);
     case 'variable':
+      if (node.name === COST_PRICE) return `${use(e, 'price')}(counts)`;
       return NAMES.has(node.name) ? node.name : `counts.${COUNT_FIELDS[node.name] ?? 'unknown'}`;
     case 'local':
       return locals.get(node.name) ?? 'nil';

@@ -13,6 +13,7 @@ import { reductionOf } from './older/reduced.ts';
 import { olderNeeds, olderRoute } from './older/route.ts';
 import type { CompileOptions } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
+import { pricesOf } from './prices.ts';
 import { translateSwitch } from './processor.ts';
 import { ruleQuotas } from './quotas.ts';
 import { limitFacts } from './rate-limit.ts';
@@ -92,6 +93,8 @@ function lackingFeatures(
     // Translation stands behind the script of a cluster, which older Envoys do not have.
     if (mode === 'translated') for (const feature of TRANSLATION_NEEDS) needed.add(feature);
     const backend = backends.get(ref.backend);
+    // Of older Envoys the script has no part behind the rate limit filter.
+    if (backend?.quotas && isOlder(capabilities)) needed.add('lua_filter_context');
     for (const feature of backend ? backendNeeds(backend, capabilities) : []) needed.add(feature);
   }
   for (const feature of limitNeeds(route)) needed.add(feature);
@@ -134,13 +137,22 @@ function servingRoute(
   const idleMs =
     rule.requestTimeoutMs === 0 ? UNBOUNDED_IDLE_TIMEOUT_MS : Math.max(MIN_IDLE_TIMEOUT_MS, rule.requestTimeoutMs);
   const retry = retryPolicy(rule.retry, refs.length, furtherTries(used), rule.streamIdleTimeoutMs);
-  const quotas = ruleQuotas(rule, refs, backends);
+  const clusterOfRef = (ref: InferenceBackendIr): string =>
+    plainOne ? plainClusterName(plainOne.name) : clusterName(rule, ref);
+  const quotas = ruleQuotas(refs, clusterOfRef, backends);
   const limits = limitFacts(route, rule, used[0]?.displayName ?? '', quotas);
   const filters = {
     ...limitsOfRoute(route, capabilities, quotas).typed_per_filter_config,
     ...(translates && translateSwitch(family)),
   };
-  const facts = { ...routeFacts(rule, members, backends), ...(limits && { limits }) };
+  const prices = pricesOf(route, rule, refs, backends);
+  const facts = {
+    ...routeFacts(rule, members, backends),
+    ...(limits && { limits }),
+    // A quota counts what a stream tells, whatever else does.
+    ...(quotas && { force_usage: true }),
+    ...(prices && { prices }),
+  };
   const compiled: ConfigRouteV3Route = {
     name: route.name,
     match: { prefix: '/' },

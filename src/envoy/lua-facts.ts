@@ -13,6 +13,12 @@ export interface UnreadFacts {
   readonly stream_options?: boolean;
 }
 
+/**
+ * By backend, as users see it, and by the model that it is asked for (`*`: others): for a token of input, cached input,
+ * input that goes into a cache and output, and for a request, in millionths of the currency's unit.
+ */
+export type PriceFacts = Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
+
 /** Metadata of an inference route, under the filter's name. */
 export interface RouteFacts {
   /** `NAMESPACE/NAME` of the route. */
@@ -48,6 +54,7 @@ export interface RouteFacts {
    */
   readonly restore?: readonly string[];
   readonly limits?: LimitFacts;
+  readonly prices?: PriceFacts;
   /** What the route changes for a backend, by cluster. */
   readonly refs: Readonly<Record<string, RefFacts>>;
 }

@@ -10,14 +10,12 @@ import {
   type BucketIr,
   type GatewayIr,
   type InferenceBackendIr,
-  type InferenceRuleIr,
   LIMIT_KEY,
   type LimitUnit,
   OPEN_QUOTA,
   type QuotaIr,
   type RouteIr,
 } from '../ir/index.ts';
-import { clusterName } from './cluster-name.ts';
 import { costFacts } from './cost-facts.ts';
 import { notedHits } from './limit-cel.ts';
 import { descriptorActions, notedEntry } from './limit-descriptors.ts';
@@ -39,8 +37,8 @@ export interface RuleQuotas {
 }
 
 export function ruleQuotas(
-  rule: InferenceRuleIr,
   refs: readonly InferenceBackendIr[],
+  clusterOf: (ref: InferenceBackendIr) => string,
   backends: ReadonlyMap<string, BackendIr>,
 ): RuleQuotas | undefined {
   const notes = new Map<string, { readonly bucket: BucketIr; readonly note: string }>();
@@ -51,7 +49,7 @@ export function ruleQuotas(
   };
   const facts = Object.fromEntries(
     refs.map((ref) => [
-      clusterName(rule, ref),
+      clusterOf(ref),
       quotasFor(ref, backends.get(ref.backend)).map((quota) => quotaFacts(quota, noteOf)),
     ]),
   );

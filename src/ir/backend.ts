@@ -31,8 +31,22 @@ export interface BackendIr {
   readonly forwardClientCredentials?: boolean;
   /** How much of it may be used. */
   readonly quotas?: readonly QuotaIr[];
+  /** What its models cost. */
+  readonly prices?: readonly PriceIr[];
   /** HTTP CONNECT proxy to reach it through, `host:port`. */
   readonly forwardProxy?: string;
+}
+
+/** In units of the user's currency: for a million tokens, and for each request. */
+export interface PriceIr {
+  /** As the backend is asked for it. Absent: models without a price of their own. */
+  readonly model?: string;
+  readonly input: number;
+  /** Of input tokens that came from a cache, or went into one. */
+  readonly cachedInput: number;
+  readonly cacheCreationInput: number;
+  readonly output: number;
+  readonly request: number;
 }
 
 export interface ProviderIr {

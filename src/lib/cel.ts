@@ -25,9 +25,15 @@ export const COST_COUNTS = [
   'reasoning_tokens',
 ] as const;
 
+/** What the answer costs by the prices of the backend that gave it, in millionths of the currency's unit. */
+export const COST_PRICE = 'price';
+
 /** What a cost expression can read. Counts are unsigned 64-bit integers. */
 export type CostInputs = Readonly<Record<(typeof COST_NAMES)[number], string>> &
-  Readonly<Record<(typeof COST_COUNTS)[number], bigint>>;
+  Readonly<Record<(typeof COST_COUNTS)[number], bigint>> & {
+    /** Absent: no price is known, and what uses it fails. */
+    readonly [COST_PRICE]?: bigint;
+  };
 
 export type CostResult = { readonly value: bigint } | { readonly error: string };
 
@@ -45,6 +51,7 @@ export type CompiledCost =
 const VARIABLES: ReadonlyMap<string, CelType> = new Map<string, CelType>([
   ...COST_NAMES.map((name) => [name, STRING] as const),
   ...COST_COUNTS.map((name) => [name, UINT] as const),
+  [COST_PRICE, UINT],
 ]);
 
 /** The inputs of the trial run at load: an expression that fails on them (`1u / input_tokens`) is refused. */
@@ -58,6 +65,7 @@ const DRY_RUN: CostInputs = {
   output_tokens: 0n,
   total_tokens: 0n,
   reasoning_tokens: 0n,
+  [COST_PRICE]: 0n,
 };
 
 /**
@@ -95,9 +103,32 @@ function run(ast: CelNode, inputs: CostInputs): CostResult {
   const values = new Map<string, CelValue>();
   for (const name of COST_NAMES) values.set(name, { kind: 'string', value: inputs[name] });
   for (const name of COST_COUNTS) values.set(name, { kind: 'uint', value: inputs[name] });
+  const price = inputs[COST_PRICE];
+  if (price !== undefined) values.set(COST_PRICE, { kind: 'uint', value: price });
   const result = evaluate(ast, values);
   if (result.kind === 'error') return { error: result.message };
   if (result.kind !== 'int' && result.kind !== 'uint')
     return { error: `the result is not an integer but ${result.kind}` };
   return result.value < 0n ? { error: `the result is negative (${result.value})` } : { value: result.value };
+}
+
+/** Whether an expression looks at the price. */
+export function usesPrice(node: CelNode): boolean {
+  switch (node.kind) {
+    case 'variable':
+      return node.name === COST_PRICE;
+    case 'const':
+    case 'local':
+      return false;
+    case 'select':
+      return usesPrice(node.operand);
+    case 'list':
+      return node.elements.some(usesPrice);
+    case 'map':
+      return node.entries.flat().some(usesPrice);
+    case 'call':
+      return node.args.some(usesPrice);
+    case 'fold':
+      return [node.range, node.init, node.condition, node.step, node.result].some(usesPrice);
+  }
 }

@@ -60,6 +60,8 @@ export const FINDING_CODES = {
   HG0503: 'a limit has no effect as it is written',
   HG0504: 'no rate limit service enforces limits',
   HG0505: 'another rate limit service would enforce less',
+  HG0506: 'a price is not valid',
+  HG0507: 'a cost uses a price that is not known',
   HG0601: 'an Envoy lacks what a route needs',
   HG0602: 'an Envoy serves a route in a reduced form',
   HG0701: 'a compiled resource is not consistent',

@@ -1,10 +1,11 @@
-import type { CelNode } from '../../lib/cel.ts';
+import { type CelNode, COST_PRICE } from '../../lib/cel.ts';
 
 /** False where an evaluation surely gives a value, so that plain `and` and `or` do. */
 export function canFail(node: CelNode): boolean {
   switch (node.kind) {
-    case 'const':
     case 'variable':
+      return node.name === COST_PRICE;
+    case 'const':
     case 'local':
       return false;
     case 'select':

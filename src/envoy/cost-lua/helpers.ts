@@ -21,6 +21,11 @@ if r < 9007199254740992 and r >= 0 then return r end
 error("unsigned integer overflow", 0)
 end`,
   },
+  price: {
+    code: `local function price(counts)
+return counts.price or error("no price is known", 0)
+end`,
+  },
   div: {
     code: `local function div(a, b)
 if b == 0 then error("division by zero", 0) end

@@ -896,6 +896,31 @@ local function estimated_counts(input, output)
   return { input = input, output = output, total = input + output, cached = 0, cache_creation = 0, reasoning = 0 }
 end
 
+-- What so many tokens cost at a backend for the model that it was asked for, in millionths; nil where no price is known.
+local function price_of(prices, model, counts)
+  local p = prices and (prices[model] or prices['*'])
+  if not p then return nil end
+  local plain = math.max(counts.input - counts.cached - counts.cache_creation, 0)
+  return floor(plain * p[1] + counts.cached * p[2] + counts.cache_creation * p[3] + counts.output * p[4] + p[5] + 0.5)
+end
+
+-- The price by which a request is estimated before anybody serves it: the highest that it may come to.
+local function estimate_price(route, model, counts)
+  local highest
+  for _, prices in pairs(route.prices or {}) do
+    local known = prices[model] and { [model] = true } or prices['*'] and { ['*'] = true } or prices
+    for name in pairs(known) do highest = math.max(highest or 0, price_of(prices, name, counts)) end
+  end
+  counts.price = highest
+  return counts
+end
+
+-- Counts with their price at a backend.
+local function with_price(route, backend, model, counts)
+  if route and route.prices then counts.price = price_of(route.prices[backend], model, counts) end
+  return counts
+end
+
 -- A cost of counts, or nil and why there is none.
 local function cost_of(cost, counts, model, backend, name)
   if not cost.compute then return counts[cost.count] end
@@ -929,7 +954,10 @@ local function note_reserves(handle, metadata, route, asked, model, input, endpo
       output = math.min((asked.max_output or reserve.output) * math.max(asked.answers or 1, 1), MAX_TOKENS)
     end
     local value, why = reserve.number, nil
-    if not value then value, why = cost_of(reserve, estimated_counts(input, output), model, limits.backend, route.name) end
+    if not value then
+      local counts = estimate_price(route, model, estimated_counts(input, output))
+      value, why = cost_of(reserve, counts, model, limits.backend, route.name)
+    end
     if not value then handle:logWarn('headgate: ' .. reserve.key .. ' of ' .. route.name .. ': ' .. tostring(why)) end
     -- Where no estimate can be made, tokens are better than nothing.
     metadata:set(LIMITS_NS, reserve.key, value or input + output)
@@ -994,7 +1022,8 @@ local function charge_backend(metadata, route, cluster, model, asked_model, back
   for i = 1, quota and #quota.buckets or 0 do
     metadata:set(LIMITS_NS, 'charge/' .. quota.buckets[i].note, quota.buckets[i].name)
   end
-  note_spent(metadata, route, quota, estimated_counts(noted['@prompt'] or 0, 0), asked_model, backend)
+  local counts = with_price(route, backend, model, estimated_counts(noted['@prompt'] or 0, 0))
+  note_spent(metadata, route, quota, counts, asked_model, backend)
 end
 
 local function query_value(query, name)
@@ -1022,7 +1051,7 @@ local function note_limits(handle, metadata, headers, route, asked, endpoint, pa
   local input = asked.multipart and 0 or prompt_tokens(text)
   if limits.charged or limits.quotas then metadata:set(LIMITS_NS, '@prompt', input) end
   if limits.reserves then note_reserves(handle, metadata, route, asked, asked.model, input, endpoint) end
-  note_known(metadata, route, estimated_counts(input, 0), asked.model, limits.backend)
+  note_known(metadata, route, estimate_price(route, asked.model, estimated_counts(input, 0)), asked.model, limits.backend)
   return limits.quotas and note_quotas(metadata, route, asked.model)
 end
 
@@ -1219,7 +1248,7 @@ local function conclude(headers, metadata, tried, status)
 end
 
 -- Of a stream that goes on: the tokens it has told, and as many more as it has events.
-local function progress_noter(handle, route, usage, model, backend)
+local function progress_noter(handle, route, usage, model, backend, sent)
   if not route or not route.limits or not (route.limits.charged or route.limits.quotas) then return nil end
   local noted = handle:streamInfo():dynamicMetadata():get(LIMITS_NS)
   local quota = charged_quota(handle:streamInfo():dynamicMetadata(), route)
@@ -1229,6 +1258,7 @@ local function progress_noter(handle, route, usage, model, backend)
     if not usage.input then counts.input = prompt end
     counts.output = math.max(counts.output, usage.events)
     counts.total = counts.input + counts.output
+    with_price(route, backend, sent, counts)
     local metadata = handle:streamInfo():dynamicMetadata()
     note_known(metadata, route, counts, model, backend)
     note_spent(metadata, route, quota, counts, model, backend)
@@ -1258,7 +1288,7 @@ local function listener_response(handle)
   if not streaming and not find(content_type, 'json', 1, true) then return forget_known(metadata, route) end
   local usage = {}
   if streaming then
-    watch_stream(handle, usage, progress_noter(handle, route, usage, model, backend))
+    watch_stream(handle, usage, progress_noter(handle, route, usage, model, backend, notes.sent_model or model))
   else
     watch_unary(handle, usage)
   end
@@ -1276,6 +1306,7 @@ local function listener_response(handle)
     metadata:set(COST_NS, 'token_latency_itl', (usage.last - usage.first) / (counts.output - 1))
   end
   if route then
+    with_price(route, backend, notes.sent_model or model, counts)
     set_costs(handle, metadata, route.costs, counts, model, backend, route.name)
     note_spent(metadata, route, charged_quota(metadata, route), counts, model, backend)
   end

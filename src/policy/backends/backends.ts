@@ -9,6 +9,7 @@ import type { TargetAddress } from './addresses.ts';
 import type { AwsCredential } from './aws-credentials.ts';
 import type { Credential, CredentialOf } from './credentials.ts';
 import { readModelFacts } from './model-facts.ts';
+import { readPrices } from './prices.ts';
 
 /** `"true"` on an AIServiceBackend: the client's own credentials go on to it. */
 const FORWARD_ANNOTATION = 'headgate.dev/forward-client-credentials';
@@ -34,11 +35,13 @@ export function readBackends(
   quotasOf: QuotasOf,
   context: Context,
 ): Backends {
+  const prices = readPrices(context);
   const ai = new Map<string, BackendSource>();
   for (const loaded of validOf(context.index, aiServiceBackendKind)) {
     const source = readAiBackend(loaded, addresses, credentialOf, context);
     const counted = source && withQuotas(source, quotasOf(loaded), context);
-    if (counted) ai.set(keyOf(loaded), counted);
+    const priced = prices.get(keyOf(loaded));
+    if (counted) ai.set(keyOf(loaded), priced ? { ...counted, ir: { ...counted.ir, prices: priced } } : counted);
   }
   const plain = new Map<string, BackendSource>();
   for (const loaded of validOf(context.index, backendKind)) {

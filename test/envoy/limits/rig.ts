@@ -54,6 +54,8 @@ export interface LimitsRig {
     headers?: Readonly<Record<string, string>>,
     options?: Partial<RequestOptions>,
   ): Promise<ClientResponse>;
+  /** The same in the words of Anthropic. */
+  anthropicMessage(model: string, fields?: Fields): Promise<ClientResponse>;
   apply(models: Readonly<Record<string, LimitedModel>>, extra?: readonly Fields[]): Promise<void>;
   stop(): Promise<void>;
 }
@@ -123,6 +125,13 @@ export async function startLimitsRig(
         body: { model, messages: [{ role: 'user', content: 'hi' }], ...fields },
         headers,
         ...options,
+      }),
+    anthropicMessage: (model, fields = {}) =>
+      request({
+        port,
+        path: '/anthropic/v1/messages',
+        body: { model, max_tokens: 50, messages: [{ role: 'user', content: 'hi' }], ...fields },
+        headers: { 'anthropic-version': '2023-06-01' },
       }),
     async apply(next, extra = []) {
       await gateway.apply(yamlOf(next, extra));
