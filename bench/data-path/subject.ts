@@ -48,7 +48,8 @@ export async function startSubject(): Promise<Subject> {
   };
 }
 
-function startProvider(): Promise<{ child: ChildProcess; port: number }> {
+/** The provider as a process of its own. */
+export function startProvider(): Promise<{ child: ChildProcess; port: number }> {
   const child = spawn(process.execPath, ['--import', 'tsx', PROVIDER], { stdio: ['ignore', 'pipe', 'inherit'] });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -58,7 +59,7 @@ function startProvider(): Promise<{ child: ChildProcess; port: number }> {
 }
 
 /** Best effort: without it the numbers are the same, only less steady. */
-function pin(pid: number, core: number): void {
+export function pin(pid: number, core: number): void {
   if (availableParallelism() < 2) return;
   try {
     execFileSync('taskset', ['-acp', String(core), String(pid)], { stdio: 'ignore' });

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:ratelimit`: the rate limit service over memory and over Redis, and a service in Go that answers OK to
- * everything (noop-go), under the same load in turns, each server on one core. `--rounds=N`, `--seconds=N`.
+ * everything (noop-go), under the same load in turns, each server on one core; and what limits cost a whole request. `--rounds=N`, `--seconds=N`.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freePort } from '../../test/support/ports.ts';
 import { pinned, type Subject, startSubject } from '../xds/processes.ts';
+import { printThroughEnvoy } from './through-envoy.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const SOURCE = fileURLToPath(new URL('noop-go', import.meta.url));
@@ -51,6 +52,8 @@ async function main(): Promise<void> {
     for (const descriptors of [1, 4]) printLoads(descriptors, await measureLoads(program, servers, descriptors));
     await printStore(servers.Redis);
     await printMemory();
+    console.log('');
+    await printThroughEnvoy(join(ROOT, 'dist', 'cli', 'main.js'), folder, Number(values.rounds));
   } finally {
     for (const server of Object.values(servers)) await server.stop();
     redis.stop();
