@@ -40,9 +40,6 @@ export const BACKEND_HEADER = 'x-headgate-backend';
 export const WHO_ANSWERED = '%UPSTREAM_REQUEST_ATTEMPT_COUNT%%RESPONSE_FLAGS%';
 export const TRIED_HEADER = 'x-headgate-tried';
 
-/** Tells the client what of its request the provider cannot do. */
-export const UNSUPPORTED_HEADER = 'x-headgate-unsupported';
-
 /** Cluster of the processor. No slash: it would stand in `:authority`. */
 export const PROCESSOR_CLUSTER = 'headgate_processor';
 /** Script of a cluster whose attempts need it only where they are translated. */

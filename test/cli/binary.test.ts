@@ -31,7 +31,7 @@ describe('the command as it is installed', function () {
     const { status, stdout } = headgate(['translate', '-'], CHAT);
     expect(status).to.equal(0);
     expect(stdout.length).to.be.greaterThan(65_536);
-    expect(JSON.parse(stdout).configs).to.have.length(6);
+    expect(JSON.parse(stdout).configs).to.have.length(7);
   });
 
   it('stops quietly when nobody reads on', async () => {

@@ -153,7 +153,7 @@ describe('inference endpoints', function () {
       const { type, error } = response.json as Error501;
       expect(type).to.equal('error');
       expect(error.type).to.equal('api_error');
-      expect(error.message).to.contain('translation');
+      expect(error.message).to.contain('cannot be translated');
     });
   }
 
@@ -179,7 +179,7 @@ describe('inference endpoints', function () {
       const { type, error } = response.json as Error501;
       expect(type).to.equal(undefined);
       expect(error.type).to.equal('server_error');
-      expect(error.message).to.contain('translation');
+      expect(error.message).to.contain('cannot be translated');
       for (const one of Object.values(fakes)) expect(one.arrived, one.name).to.equal(0);
     });
   }
