@@ -169,6 +169,10 @@ function plainBootstrap(providerPort: number, processor?: string): Record<string
     { name: 'codec', typed_config: { '@type': type('filters.http.upstream_codec.v3.UpstreamCodec') } },
   ];
   return {
+    // See docs/decisions.md: Envoy ends otherwise.
+    layered_runtime: {
+      layers: [{ name: 'static', static_layer: { 'envoy.reloadable_features.grpc_side_stream_flow_control': false } }],
+    },
     static_resources: {
       listeners: [
         { name: 'bare', address: address(0), filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }] },

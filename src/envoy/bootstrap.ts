@@ -62,8 +62,15 @@ export function emitBootstrap(options: BootstrapOptions): ConfigBootstrapV3Boots
     ],
     layered_runtime: {
       layers: [
-        // Without it Envoy refuses all routes for one expression longer than a line.
-        { name: 'static', static_layer: { 're2.max_program_size.error_level': 4_294_967_295 } },
+        // Without the first Envoy refuses all routes for one expression longer than a line.
+        {
+          name: 'static',
+          static_layer: {
+            're2.max_program_size.error_level': 4_294_967_295,
+            // With it Envoy 1.40 ends with a segmentation fault when more is on its way to a processor than may be at once.
+            'envoy.reloadable_features.grpc_side_stream_flow_control': false,
+          },
+        },
         // Where operators set values by hand.
         { name: 'admin', admin_layer: {} },
       ],
