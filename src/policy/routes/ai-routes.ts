@@ -132,7 +132,10 @@ export function buildInferenceRule(
   policy: EffectivePolicy | undefined,
 ): InferenceRuleIr {
   const http = policy?.spec.timeout?.http;
-  const retry = retryOfInference(policy, backends.length);
+  const retry = retryOfInference(
+    policy,
+    backends.map(({ source }) => source.ir),
+  );
   const perTryTimeoutMs = durationMs(fields.timeouts?.backendRequest);
   const streamIdleTimeoutMs = durationMs(fields.streamIdleTimeout ?? http?.streamIdleTimeout);
   return {

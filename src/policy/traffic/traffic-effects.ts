@@ -1,4 +1,4 @@
-import type { ActiveHealthCheckIr, ConnectionIr, OutlierIr, RetryIr } from '../../ir/index.ts';
+import type { ActiveHealthCheckIr, BackendIr, ConnectionIr, OutlierIr, RetryIr } from '../../ir/index.ts';
 import { canonicalJson } from '../../lib/hash.ts';
 import { parseDurationMs } from '../../lib/units.ts';
 import type { LoadedObject } from '../../resources/index.ts';
@@ -12,22 +12,34 @@ export function durationMs(text: string | undefined): number | undefined {
 }
 
 const RETRIED_STATUS_CODES = [429, 500, 502, 503, 504] as const;
+/** What a provider answers to a credential that it does not take. */
+const REFUSED_STATUS_CODES = [401, 403] as const;
 /** `5xx` holds for silence too: a connection that fails, a stream that ends early, an attempt that takes too long. */
 const RETRIED_EVENTS = ['5xx', 'reset', 'connect-failure', 'refused-stream'] as const;
+
+type Credentials = Pick<BackendIr, 'credential' | 'forwardClientCredentials'>;
 
 /**
  * Failover without any policy: every backend of a rule is tried once, and a rule with a single backend is not retried,
  * because the provider may have done the work already.
  */
-export function retryOfInference(policy: EffectivePolicy | undefined, backends: number): RetryIr {
+export function retryOfInference(policy: EffectivePolicy | undefined, backends: readonly Credentials[]): RetryIr {
   const retry = policy?.spec.retry;
-  if (retry) return readRetry(retry, RETRIED_STATUS_CODES, RETRIED_EVENTS);
+  const failsOver = backends.length > 1;
+  // The next provider has another credential, unless it is the client's that was refused.
+  const refused = failsOver && !backends.some(takesClientCredential) ? REFUSED_STATUS_CODES : [];
+  const codes = [...refused, ...RETRIED_STATUS_CODES];
+  if (retry) return readRetry(retry, codes, RETRIED_EVENTS);
   return {
     attemptsPerBackend: 1,
-    ...(backends > 1 ? {} : { numRetries: 0 }),
-    statusCodes: RETRIED_STATUS_CODES,
+    ...(failsOver ? {} : { numRetries: 0 }),
+    statusCodes: codes,
     triggers: RETRIED_EVENTS,
   };
+}
+
+function takesClientCredential({ forwardClientCredentials, credential }: Credentials): boolean {
+  return forwardClientCredentials === true || credential?.override !== undefined;
 }
 
 /** Retries of a plain service: none unless a policy says so. */

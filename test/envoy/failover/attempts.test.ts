@@ -123,6 +123,15 @@ describe('failover: attempts', function () {
     expect(['a', 'b', 'c'].map((name) => rig.fake(name).requests.length)).to.eql([2, 2, 2]);
   });
 
+  it('takes the next provider, which has another credential, where one refuses its own', async () => {
+    for (const status of [401, 403]) {
+      rig.fake('a').fault = () => ({ status });
+      const response = await rig.ask('three');
+      expect([response.status, response.headers['x-headgate-backend']]).to.eql([200, 'default/b']);
+      expect((await rig.ask('single')).status).to.equal(status);
+    }
+  });
+
   it('says who served and why the others did not, also in the access log', async () => {
     rig.fake('a').fault = () => ({ reset: true });
     failing('b');

@@ -79,9 +79,6 @@ describe('failover between translated and native backends', function () {
             { name: 'wrong-key', ...claude },
             { name: 'bedrock', priority: 1, ...bedrock },
           ],
-          policy: {
-            retry: { retryOn: { httpStatusCodes: [401, 429, 500, 502, 503], triggers: ['retriable-status-codes'] } },
-          },
         },
         silent: {
           refs: [
