@@ -18,6 +18,7 @@ import {
   type Withheld,
   type XdsServerOptions,
 } from '../xds/index.ts';
+import { createConvergence } from './convergence.ts';
 import { withPlaces } from './finding-places.ts';
 import { createFindingReporter } from './finding-reporter.ts';
 import { createLimitsFeed } from './limits-feed.ts';
@@ -33,6 +34,7 @@ import {
   translateRevision,
 } from './revisions.ts';
 import { restoredView, savedState } from './saved-views.ts';
+import { type SnapshotSize, snapshotSizes } from './snapshot-sizes.ts';
 import type { SavedState, StateStore } from './state-store.ts';
 import { viewFindings } from './view-findings.ts';
 
@@ -99,6 +101,8 @@ export interface ControlPlane {
   reauthorize(): void;
   readonly served: TranslatedRevision | undefined;
   status(): ControlPlaneStatus;
+  /** What proxies get, by Gateway and type. */
+  sizes(): readonly SnapshotSize[];
   /** The view of a gateway for the newest Envoy, made now if no proxy has asked for it yet. */
   view(gateway: string): CompiledView | undefined;
   /** The view that a connected node has. */
@@ -143,7 +147,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     ...(options.rollout && { rollout: options.rollout }),
     onRefusal: () => metrics.countRefusal(),
     onNack: (event) => noteRejection(event),
+    onAck: ({ key }) => convergence.noteAck(key),
   });
+  const convergence = createConvergence(
+    () => xds.nodes(),
+    (key, seconds) => metrics.observeConvergence(views.get(key)?.gateway ?? key, seconds),
+  );
 
   const limitsOverXds = createLimitsSnapshots({
     publish: (key, snapshot) => xds.setSnapshot(key, snapshot),
@@ -200,6 +209,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   }
 
   function publish(key: string, view: CompiledView): void {
+    convergence.begin(key, view.snapshot.version);
     xds.setSnapshot(key, view.snapshot);
     metrics.countSnapshot(view.gateway);
   }
@@ -389,6 +399,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         nodes: xds.nodes().map((status) => ({ ...status, node: { ...status.node, extensions: [] } })),
       };
     },
+    sizes: () => snapshotSizes(views.values()),
     view(gateway) {
       return compiledFor(gateway, capabilitiesOf(NEWEST_ENVOY))?.view;
     },
@@ -400,6 +411,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       unsubscribe();
       limits.close();
       tokens.close();
+      convergence.close();
       await source.close();
       await options.state?.close();
       await xds.drain(drainMs);

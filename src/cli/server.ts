@@ -75,6 +75,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       waiting: nodes.filter((node) => node.waiting).length,
       staleSeconds: staleSince === undefined ? 0 : (Date.now() - Date.parse(staleSince)) / 1000,
       tokens,
+      sizes: controlPlane.sizes(),
       findings: { error: ofLevel('error'), warning: ofLevel('warning'), info: ofLevel('info') },
     };
   });

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
 /** Metrics of the control plane, under names that users of Envoy know (xds_*). Labels are bounded: no ids. */
 export interface Metrics {
@@ -6,6 +6,8 @@ export interface Metrics {
   countSnapshot(gateway: string): void;
   countNack(gateway: string, type: string): void;
   countRefusal(): void;
+  /** From a change until the last connected proxy of a Gateway has acknowledged it. */
+  observeConvergence(gateway: string, seconds: number): void;
   /** A token of a cloud was fetched, or could not be. */
   countTokenFetch(result: 'ok' | 'failed'): void;
   /** Prometheus text; `read` sets the gauges first. */
@@ -23,6 +25,8 @@ export interface MetricsReading {
   readonly rollouts?: number;
   /** Tokens of clouds, by the policy that they are for; times are ISO 8601. */
   readonly tokens?: readonly { readonly object: string; readonly state: string; readonly expiresAt?: string }[];
+  /** What a proxy gets, by Gateway and type. */
+  readonly sizes?: readonly { gateway: string; type: string; resources: number; bytes: number }[];
   readonly findings: Readonly<Record<'error' | 'warning' | 'info', number>>;
 }
 
@@ -77,6 +81,25 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     labelNames: ['policy'],
     registers,
   });
+  const convergence = new Histogram({
+    name: 'xds_convergence_seconds',
+    help: 'From a change until every connected proxy of its Gateway has acknowledged it.',
+    labelNames: ['gateway'],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    registers,
+  });
+  const resources = new Gauge({
+    name: 'xds_resources',
+    help: 'Resources that a proxy gets.',
+    labelNames: ['gateway', 'type'],
+    registers,
+  });
+  const configBytes = new Gauge({
+    name: 'xds_config_bytes',
+    help: 'Size of the resources that a proxy gets.',
+    labelNames: ['gateway', 'type'],
+    registers,
+  });
   const clients = new Gauge({ name: 'xds_clients', help: 'Connected proxies.', labelNames: ['state'], registers });
   const stale = new Gauge({
     name: 'config_stale_seconds',
@@ -110,6 +133,7 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     countSnapshot: (gateway) => snapshots.inc({ gateway }),
     countNack: (gateway, type) => nacks.inc({ gateway, type }),
     countRefusal: () => refusals.inc(),
+    observeConvergence: (gateway, seconds) => convergence.observe({ gateway }, seconds),
     countTokenFetch: (result) => tokens.inc({ result }),
     async expose() {
       const reading = read();
@@ -118,6 +142,13 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
       stale.set(reading.staleSeconds);
       withheld.set(reading.withheld ?? 0);
       rollouts.set(reading.rollouts ?? 0);
+      resources.reset();
+      configBytes.reset();
+      for (const size of reading.sizes ?? []) {
+        const labels = { gateway: size.gateway, type: size.type };
+        resources.set(labels, size.resources);
+        configBytes.set(labels, size.bytes);
+      }
       tokenEnds.reset();
       for (const state of ['valid', 'waiting', 'missing']) {
         tokenStates.set({ state }, reading.tokens?.filter((token) => token.state === state).length ?? 0);

@@ -62,7 +62,12 @@ describe('headgate run', function () {
 
     const status = headgate(['status', '--server', command.admin, '-o', 'table']);
     const [, hash = 'no hash'] = /^Revision {2}(\w+), served since/.exec(status.stdout) ?? [];
-    expect((await get(command, '/metrics')).text).to.contain(`config_revision_info{revision="${hash}",commit=""} 1`);
+    const metrics = (await get(command, '/metrics')).text;
+    expect(metrics).to.contain(`config_revision_info{revision="${hash}",commit=""} 1`);
+    expect(metrics).to.contain('xds_resources{gateway="default/gw",type="Listener"} 1');
+    expect(Number(/xds_config_bytes\{gateway="default\/gw",type="Cluster"\} (\d+)/.exec(metrics)?.[1])).to.be.above(
+      100,
+    );
     for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'Secret']) {
       expect(status.stdout).to.match(new RegExp(`run-\\d+-default-gw +default/gw +${type} +(\\w+) +\\1 +SYNCED`));
     }
@@ -88,6 +93,13 @@ describe('headgate run', function () {
     write(policy(port, 'other'));
     await answers(port, 'other', 200);
     await answers(port, 'm', 404);
+    await until(
+      async () =>
+        /xds_convergence_seconds_count\{gateway="default\/gw"\} [1-9]/.test((await get(command, '/metrics')).text),
+      {
+        what: 'the measure of how long the change took',
+      },
+    );
     write('a: [b');
     await command.says('HG0102');
     expect((await postJson(port, '/v1/chat/completions', chat('other'))).status).to.equal(200);
