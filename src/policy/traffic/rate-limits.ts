@@ -3,7 +3,7 @@ import type { FieldPath } from '../../lib/findings.ts';
 import type { BackendTrafficPolicy, LoadedObject, RateLimitCostValue, RateLimitRule } from '../../resources/index.ts';
 import type { Report } from '../report.ts';
 import { readSelectors } from './client-selectors.ts';
-import { type Reservation, readReservation, readWindow } from './reservations.ts';
+import { canReserve, type Reservation, readReservation, readWindow } from './reservations.ts';
 
 /** A rule of a policy, before it is known where it applies. */
 export interface LimitRule {
@@ -46,7 +46,7 @@ export function readRateLimits(policy: Policy, report: Report): PolicyLimits {
   local.forEach((rule) => {
     if (rule) warnLocal(policy, rule, report);
   });
-  if (reservation) warnReservation(policy, global, report);
+  if (reservation) warnReservation(policy, reservation, global, report);
   return {
     global: global.filter((rule) => rule !== undefined),
     local: local.filter((rule) => rule !== undefined && !rule.shadow) as LimitRule[],
@@ -111,8 +111,13 @@ function warnLocal(policy: Policy, { field, shadow, shared, request, override }:
   if (override) warn('limit', 'a local limit has no fromMetadata');
 }
 
-function warnReservation(policy: Policy, rules: readonly (LimitRule | undefined)[], report: Report): void {
-  if (rules.some((rule) => rule?.response?.kind === 'metadata')) return;
-  const message = 'nothing is reserved: no global rule has cost.response from Metadata';
+function warnReservation(
+  policy: Policy,
+  reservation: Reservation,
+  rules: readonly (LimitRule | undefined)[],
+  report: Report,
+): void {
+  if (rules.some((rule) => rule?.response && canReserve(reservation, rule.response))) return;
+  const message = 'nothing is reserved: no global rule has a cost.response that it could stand for';
   report.warning('HG0503', policy, ['metadata', 'annotations', 'headgate.dev/reserve'], message);
 }

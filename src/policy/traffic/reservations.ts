@@ -44,6 +44,11 @@ export function readReservation(
   return refuse(RESERVE_ANNOTATION, compiled.message, hint);
 }
 
+/** Estimates are of what a rule charges; a number may also be held while a request runs, and given back for another one. */
+export function canReserve(reservation: Reservation, response: NonNullable<LimitIr['response']>): boolean {
+  return response.kind === 'metadata' || reservation.kind === 'number';
+}
+
 /** The reservation of one rule, in the unit of what a route charges for it. */
 export function reserveOf(
   reservation: Reservation,

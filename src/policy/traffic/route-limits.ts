@@ -5,7 +5,7 @@ import { keyOf } from '../objects.ts';
 import type { Report } from '../report.ts';
 import type { RouteSource, RuleSource } from '../routes/routes.ts';
 import type { LimitRule } from './rate-limits.ts';
-import { COST_NAMESPACE, reserveOf } from './reservations.ts';
+import { COST_NAMESPACE, canReserve, reserveOf } from './reservations.ts';
 import type { EffectivePolicy, LimitsOwner } from './traffic-policies.ts';
 
 /** Where a limit applies: each rule of a route counts by itself, on each Gateway. */
@@ -35,13 +35,14 @@ export function routeLimits(
 function limitOf({ policy, limits }: LimitsOwner, limit: LimitRule, where: LimitedRule): LimitIr {
   const { index, field, shared, response, ...rest } = limit;
   // The script makes reservations, and only requests for inference pass it.
-  const isSettled = where.route.isInference && response?.kind === 'metadata';
+  const { reservation } = limits;
+  const reserve = where.route.isInference && response && reservation && canReserve(reservation, response);
   return {
     name: nameOf(policy, index, where, shared),
     origin: { object: formatObjectId(policy.id), field },
     ...rest,
     ...(response && { response }),
-    ...(isSettled && limits.reservation && { reserve: reserveOf(limits.reservation, response, where.costs) }),
+    ...(reserve && { reserve: reserveOf(reservation, response, where.costs) }),
   };
 }
 
