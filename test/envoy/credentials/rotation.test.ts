@@ -88,7 +88,8 @@ describe('credentials: rotation', function () {
 
   it('uses what the Secret says, right or wrong', async () => {
     await withKey('key-revoked');
-    await until(async () => (await rig.ask('openai')).status === 401, { what: 'the key to be used' });
+    const tried = async (): Promise<string> => String((await rig.ask('openai')).headers['x-headgate-tried']);
+    await until(async () => (await tried()) === 'default/openai=401,default/b=200', { what: 'the key to be used' });
     await withKey('key-old');
     await until(async () => (await rig.ask('openai')).headers['x-fake'] === 'openai', { what: 'the right key' });
     await rig.reset();
