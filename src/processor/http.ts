@@ -1,13 +1,13 @@
 /** The HTTP side of a processor: health and metrics. */
 import { createServer } from 'node:http';
-import { GatewayError } from '../lib/errors.ts';
+import { listenHttp } from '../lib/listen.ts';
 import type { Processor } from './service.ts';
 
 const TEXT = 'text/plain; charset=utf-8';
 const HEALTH = new Set(['/healthz', '/readyz', '/livez']);
 
 /** Listens. Errors: GatewayError `port_in_use`, `unavailable`. */
-export async function startProcessorHttp(
+export function startProcessorHttp(
   processor: Processor,
   address: { readonly host: string; readonly port: number },
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
@@ -19,23 +19,5 @@ export async function startProcessorHttp(
     else if (processor.isServing) response.writeHead(200, { 'content-type': TEXT }).end('ok\n');
     else response.writeHead(503, { 'content-type': TEXT }).end('draining\n');
   });
-  server.requestTimeout = 10_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const isTaken = error.code === 'EADDRINUSE';
-      const name = `${address.host}:${address.port}`;
-      const what = isTaken ? `the address ${name} is in use` : `cannot listen on ${name}`;
-      reject(new GatewayError(isTaken ? 'port_in_use' : 'unavailable', what, { cause: error }));
-    });
-    server.listen(address, resolve);
-  });
-  const bound = server.address();
-  return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenHttp(server, address);
 }

@@ -3,8 +3,9 @@ import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '../lib/errors.ts';
 import { createHealth } from '../lib/http2/health.ts';
-import { createGrpcServer, type GrpcAddress, type ServerTls } from '../lib/http2/server.ts';
+import { createGrpcServer, type ServerTls } from '../lib/http2/server.ts';
 import type { Method } from '../lib/http2/streams.ts';
+import type { ListenAddress } from '../lib/listen.ts';
 import type { Attempt, Translation } from '../providers/translation.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { openExchange } from './exchange.ts';
@@ -23,7 +24,7 @@ export interface ProcessorOptions {
 /** Shape: gRPC; `path` is that of a Unix socket. */
 export interface Processor {
   /** Errors: GatewayError `port_in_use`, `unavailable`. */
-  listen<A extends GrpcAddress>(address: A): Promise<A>;
+  listen<A extends ListenAddress>(address: A): Promise<A>;
   replaceTls(tls: ServerTls): void;
   /** Prometheus text. */
   metrics(): string;

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { decodeMessage, encodeMessage, SchemaError } from '../envoy/schema/index.ts';
 import { GatewayError } from '../lib/errors.ts';
+import { listenHttp } from '../lib/listen.ts';
 import type { RateLimitService } from './service.ts';
 import { CODE, decodeRequest, encodeResponse } from './wire.ts';
 
@@ -11,7 +12,7 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const HEALTH = new Set(['/healthz', '/readyz', '/healthcheck']);
 
 /** Listens. Errors: GatewayError `port_in_use`, `unavailable`. */
-export async function startServiceHttp(
+export function startServiceHttp(
   service: RateLimitService,
   address: { host: string; port: number },
 ): Promise<{ port: number; close: () => Promise<void> }> {
@@ -21,25 +22,7 @@ export async function startServiceHttp(
       (caught: unknown) => fail(response, caught),
     );
   });
-  server.requestTimeout = 10_000;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const { host, port } = address;
-      const isTaken = error.code === 'EADDRINUSE';
-      const what = isTaken ? `the address ${host}:${port} is in use` : `cannot listen on ${host}:${port}`;
-      reject(new GatewayError(isTaken ? 'port_in_use' : 'unavailable', what, { cause: error }));
-    });
-    server.listen(address, resolve);
-  });
-  const bound = server.address();
-  return {
-    port: typeof bound === 'object' && bound !== null ? bound.port : address.port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return listenHttp(server, address);
 }
 
 interface HttpAnswer {

@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
 import { GatewayError } from '../errors.ts';
+import { type ListenAddress, listen } from '../listen.ts';
 import { type Connection, serveConnection } from './connection.ts';
 import { MESSAGE_HEAD, type Method } from './streams.ts';
 import { type ConnectionAge, type Keepalive, keepAlive, limitAge } from './upkeep.ts';
@@ -36,12 +37,9 @@ export interface ServerTls {
   readonly clientCa?: Buffer;
 }
 
-/** `path`: of a Unix socket. */
-export type GrpcAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
 export interface GrpcServer {
   /** Shape: gives the address back, with the port that was taken for 0. Errors: GatewayError `port_in_use`, `unavailable`. */
-  listen<A extends GrpcAddress>(address: A): Promise<A>;
+  listen<A extends ListenAddress>(address: A): Promise<A>;
   /** For new connections. */
   replaceTls(tls: ServerTls): void;
   readonly connections: number;
@@ -93,20 +91,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   });
 
   return {
-    listen: (address) =>
-      new Promise((resolve, reject) => {
-        server.once('error', (error: NodeJS.ErrnoException) => {
-          const isTaken = error.code === 'EADDRINUSE';
-          const name = 'path' in address ? address.path : `${address.host}:${address.port}`;
-          const what = isTaken ? `the address ${name} is in use` : `cannot listen on ${name}`;
-          reject(new GatewayError(isTaken ? 'port_in_use' : 'unavailable', what, { cause: error }));
-        });
-        server.listen({ ...address, ...(options.backlog && { backlog: options.backlog }) }, () => {
-          const bound = server.address();
-          const port = typeof bound === 'object' && bound !== null ? { port: bound.port } : {};
-          resolve({ ...address, ...port });
-        });
-      }),
+    listen: (address) => listen(server, address, options.backlog),
     replaceTls: (next) => void ('setSecureContext' in server && server.setSecureContext(contextOf(next))),
     get connections() {
       return open.size;
