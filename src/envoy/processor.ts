@@ -13,6 +13,7 @@ import {
   TRANSLATED_NAMESPACE,
 } from '../providers/attempt-facts.ts';
 import { providerFacts } from '../providers/index.ts';
+import { controlTlsSocket } from './bootstrap.ts';
 import { METADATA_NAMESPACE, PROCESSOR_CLUSTER, TRANSLATED_LUA_FILTER } from './names.ts';
 import type { ProcessorTarget } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
@@ -173,7 +174,7 @@ export function processorCluster(target: ProcessorTarget): EnvoyResource {
       cluster_name: PROCESSOR_CLUSTER,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: addressOf(address) } }] }],
     },
-    ...(tls && host !== undefined && { transport_socket: tlsSocket(host, tls) }),
+    ...(tls && host !== undefined && { transport_socket: controlTlsSocket(host, tls) }),
   };
   return { type: 'cluster', name: PROCESSOR_CLUSTER, message, requires: [] };
 }
@@ -181,29 +182,4 @@ export function processorCluster(target: ProcessorTarget): EnvoyResource {
 function addressOf(address: ProcessorTarget['address']): ConfigCoreV3Address {
   if (address.kind === 'unix') return { pipe: { path: address.path } };
   return { socket_address: { address: address.host, port_value: address.port } };
-}
-
-function tlsSocket(
-  host: string,
-  { ca, cert, key }: NonNullable<ProcessorTarget['tls']>,
-): NonNullable<ConfigClusterV3Cluster['transport_socket']> {
-  const isName = isIP(host) === 0;
-  return {
-    name: 'envoy.transport_sockets.tls',
-    typed_config: typedAny('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
-      ...(isName && { sni: host }),
-      common_tls_context: {
-        tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
-        alpn_protocols: ['h2'],
-        ...(cert !== undefined &&
-          key !== undefined && {
-            tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
-          }),
-        validation_context: {
-          trusted_ca: { filename: ca },
-          match_typed_subject_alt_names: [{ san_type: isName ? 'DNS' : 'IP_ADDRESS', matcher: { exact: host } }],
-        },
-      },
-    }),
-  };
 }
