@@ -8,6 +8,7 @@ import type {
 } from '../conversation.ts';
 import type { DialectContext, Unsupported } from '../dialect.ts';
 import { present } from '../json.ts';
+import { ownFields } from '../own-fields.ts';
 import { joinTurns } from '../turns.ts';
 import { plainSignature } from '../vertex/signatures.ts';
 import { cacheControl, writeText, writeTurns } from './messages-content.ts';
@@ -43,7 +44,7 @@ export function writeMessagesRequest(request: ConversationRequest, context: Dial
     stop_sequences: writeStops(request.stop, unsupported),
     metadata: request.user === undefined ? undefined : { user_id: request.user },
     service_tier: writeServiceTier(request.serviceTier, unsupported),
-    ...ownFields(request.extra, unsupported),
+    ...ownFields(request.extra, OWN_FIELDS, unsupported),
     stream: request.stream ? true : undefined,
   });
 }
@@ -139,15 +140,6 @@ function writeServiceTier(tier: string | undefined, unsupported: Unsupported): s
   if (tier === 'default') return 'standard_only';
   unsupported.add('service_tier');
   return undefined;
-}
-
-function ownFields(extra: JsonObject, unsupported: Unsupported): JsonObject {
-  const own: { [key: string]: JsonValue } = {};
-  for (const [name, value] of Object.entries(extra)) {
-    if (OWN_FIELDS.has(name)) own[name] = value;
-    else unsupported.add(name);
-  }
-  return own;
 }
 
 /** What the API has no word for at all. Values that change nothing are not worth a word. */

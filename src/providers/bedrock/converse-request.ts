@@ -6,6 +6,7 @@ import { type ClaudeFacts, claudeFacts } from '../anthropic/model-facts.ts';
 import type { ConversationRequest, JsonObject, JsonValue } from '../conversation.ts';
 import type { DialectContext, Unsupported } from '../dialect.ts';
 import { isJsonObject, objectOf, present } from '../json.ts';
+import { ownFields } from '../own-fields.ts';
 import { joinTurns, type Turn } from '../turns.ts';
 import { BEDROCK_BETA_NAMES, BEDROCK_BETAS } from './betas.ts';
 import { type CachePoints, writeSystem, writeTurns } from './converse-content.ts';
@@ -33,7 +34,7 @@ export function writeConverseRequest(request: ConversationRequest, context: Dial
   const asked = writeTurns(turns, cachePoints);
   const onlySystem = asked.length === 0;
   const reasoning = writeModelReasoning(request, turns, facts, unsupported);
-  const { additionalModelRequestFields, ...own } = ownFields(request.extra, unsupported);
+  const { additionalModelRequestFields, ...own } = ownFields(request.extra, OWN_FIELDS, unsupported);
   reportRest(request, unsupported);
   return present({
     // Bedrock wants a message; a conversation of instructions alone is asked as one.
@@ -178,15 +179,6 @@ function writeMetadata(metadata: JsonObject | undefined, unsupported: Unsupporte
   const kept = entries.filter(fits).slice(0, MAX_METADATA);
   if (kept.length < entries.length) unsupported.add('metadata');
   return nonEmpty(Object.fromEntries(kept));
-}
-
-function ownFields(extra: JsonObject, unsupported: Unsupported): JsonObject {
-  const own: { [key: string]: JsonValue } = {};
-  for (const [name, value] of Object.entries(extra)) {
-    if (OWN_FIELDS.has(name)) own[name] = value;
-    else unsupported.add(name);
-  }
-  return own;
 }
 
 /** What Converse has no word for at all. Values that change nothing are not worth a word. */

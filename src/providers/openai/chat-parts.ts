@@ -84,7 +84,8 @@ function documentKind(source: MediaPart['source'], kind: MediaPart['kind']): Med
   return source.kind === 'url' && /\.pdf($|[?#])/i.test(source.url) ? 'document' : kind;
 }
 
-function readAudio(part: JsonObject, at: string): MediaPart {
+/** Audio of a user. */
+export function readAudio(part: JsonObject, at: string): MediaPart {
   const path = `${at}.input_audio`;
   const audio = required(objectField(part, 'input_audio', at), 'input_audio', at);
   const format = required(stringField(audio, 'format', path), 'format', path);

@@ -1,8 +1,8 @@
 import type { AssistantPart, JsonObject, MediaPart, Message, TextPart, ToolResultPart } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
-import { asObject, fieldPath, invalidField, listField, objectField, required, stringField } from '../request-fields.ts';
+import { asObject, fieldPath, invalidField, listField, required, stringField } from '../request-fields.ts';
 import type { ChatMessages } from './chat-messages-reader.ts';
-import { cacheMark, fileMedia, isErrorResult } from './chat-parts.ts';
+import { cacheMark, fileMedia, isErrorResult, readAudio } from './chat-parts.ts';
 import { mediaSource } from './data-uri.ts';
 import { openSealed } from './responses-sealed.ts';
 
@@ -111,14 +111,8 @@ function readUserPart(part: JsonObject, at: string): TextPart | MediaPart {
       return readImage(part, at);
     case 'input_file':
       return readFile(part, at);
-    case 'input_audio': {
-      const path = `${at}.input_audio`;
-      const audio = required(objectField(part, 'input_audio', at), 'input_audio', at);
-      const format = required(stringField(audio, 'format', path), 'format', path);
-      const data = required(stringField(audio, 'data', path), 'data', path);
-      const mediaType = format === 'mp3' ? 'audio/mpeg' : `audio/${format}`;
-      return { kind: 'audio', source: { kind: 'base64', mediaType, data } };
-    }
+    case 'input_audio':
+      return readAudio(part, at);
     case 'input_text':
     case 'output_text':
     case 'text':
