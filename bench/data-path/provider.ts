@@ -2,8 +2,7 @@
  * The provider of the benchmark, a process of its own: `node provider.ts`. Writes its port to standard output. Answers
  * any POST with a chat completion, or with CHUNKS events where the request has the header `x-stream`.
  */
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { serveAnswers } from '../serve-answers.ts';
 import { CHUNKS } from './cases.ts';
 
 const usage = {
@@ -23,26 +22,4 @@ const event = (fields: object): string => `data: ${JSON.stringify({ ...chunk, ..
 const token = event({ choices: [{ index: 0, delta: { content: ' token' }, finish_reason: null }], usage: null });
 const end = `${event({ choices: [], usage })}data: [DONE]\n\n`;
 
-function stream(response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'text/event-stream' });
-  let sent = 0;
-  const next = (): void => {
-    if (sent++ === CHUNKS) response.end(end);
-    else if (!response.destroyed) {
-      response.write(token);
-      setImmediate(next);
-    }
-  };
-  next();
-}
-
-const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
-  request.resume().on('end', () => {
-    if (request.headers['x-stream'] !== undefined) return stream(response);
-    response
-      .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(unary) })
-      .end(unary);
-  });
-});
-server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
-process.once('SIGTERM', () => process.exit(0));
+console.log(await serveAnswers({ unary, token, chunks: CHUNKS, end }));

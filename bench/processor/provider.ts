@@ -2,8 +2,7 @@
  * The provider of the benchmark, a process of its own: writes its port to standard output. Answers any POST as Anthropic's
  * Messages API does, or with CHUNKS events where the request has the header `x-stream`.
  */
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { serveAnswers } from '../serve-answers.ts';
 
 const CHUNKS = 200;
 
@@ -34,27 +33,4 @@ const end =
   event('message_delta', { delta: { stop_reason: 'end_turn', stop_sequence: null }, usage }) +
   event('message_stop', {});
 
-function stream(response: ServerResponse): void {
-  response.writeHead(200, { 'content-type': 'text/event-stream' });
-  response.write(start);
-  let sent = 0;
-  const next = (): void => {
-    if (sent++ === CHUNKS) response.end(end);
-    else if (!response.destroyed) {
-      response.write(token);
-      setImmediate(next);
-    }
-  };
-  next();
-}
-
-const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
-  request.resume().on('end', () => {
-    if (request.headers['x-stream'] !== undefined) return stream(response);
-    response
-      .writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(unary) })
-      .end(unary);
-  });
-});
-server.listen(0, '127.0.0.1', () => console.log(JSON.stringify({ port: (server.address() as AddressInfo).port })));
-process.once('SIGTERM', () => process.exit(0));
+console.log(JSON.stringify({ port: await serveAnswers({ unary, start, token, chunks: CHUNKS, end }) }));
