@@ -5,8 +5,6 @@ export interface Walk {
   readonly facts: PolicyFacts;
   /** Makes one change and says which. */
   step(): string;
-  /** Ports that may serve a model now. */
-  portsOf(model: string): number[];
 }
 
 const LAST_RESORT: RefFacts = { provider: 'rock', priority: 5 };
@@ -107,8 +105,6 @@ export function createWalk(options: {
       if (providers.size > 12) steps['a provider goes']?.();
       return name;
     },
-    portsOf: (model) =>
-      (models.get(model) ?? []).flatMap(({ provider }) => providers.get(provider)?.ports ?? [options.rock]),
   };
 }
 

@@ -92,28 +92,42 @@ for (const { variant, from, changes } of [
   });
 }
 
+/** Which fake answered, and for which backend. */
+interface Answerer {
+  readonly fake: string;
+  readonly backend: string;
+}
+
 interface History {
   note(): void;
-  /** Names of the fakes that may have served a model between two moments. */
-  allowed(model: string, fromMs: number, toMs: number): Set<string>;
+  /**
+   * Whether a model may have been served so between two moments: it referred to the backend and the backend had the
+   * fake's endpoint, each at some time. Not both at one time: routes and endpoints reach Envoy apart, and a request
+   * that is still under older routes rightly meets a newer endpoint.
+   */
+  allows(model: string, by: Answerer, fromMs: number, toMs: number): boolean;
 }
 
 function createHistory(walk: Walk, fakes: readonly Fake[]): History {
-  const entries: { atMs: number; served: Map<string, number[]> }[] = [];
+  const portOf = new Map(fakes.map((fake) => [fake.name, fake.port]));
+  const entries: (Pick<Walk['facts'], 'models' | 'providers'> & { atMs: number })[] = [];
   const note = (): void => {
-    entries.push({
-      atMs: performance.now(),
-      served: new Map(MODELS.map((model) => [model, walk.portsOf(model)])),
-    });
+    const { models, providers } = walk.facts;
+    entries.push({ atMs: performance.now(), models: new Map(models), providers: new Map(providers) });
   };
   note();
   return {
     note,
-    allowed(model, fromMs, toMs) {
+    allows(model, { fake, backend }, fromMs, toMs) {
       const first = entries.findLastIndex((entry) => entry.atMs <= fromMs);
       const during = entries.slice(Math.max(0, first)).filter((entry) => entry.atMs <= toMs);
-      const ports = new Set(during.flatMap((entry) => entry.served.get(model) ?? []));
-      return new Set(fakes.filter((fake) => ports.has(fake.port)).map((fake) => fake.name));
+      const name = backend.replace('default/', '');
+      const port = portOf.get(fake);
+      if (port === undefined) return false;
+      return (
+        during.some(({ models }) => models.get(model)?.some(({ provider }) => provider === name)) &&
+        during.some(({ providers }) => providers.get(name)?.ports.includes(port))
+      );
     },
   };
 }
@@ -148,9 +162,12 @@ function constantLoad(
         return;
       }
       const isWhole = index % 2 === 0 ? response.text.includes('data: [DONE]') : response.json !== undefined;
-      const fake = response.headers['x-fake'] ?? 'none';
-      const isRight = history.allowed(model, now - response.endAtMs - OVERLAP_MS, now).has(fake);
-      if (!isWhole || !isRight) note(`${model} by ${fake}${isWhole ? '' : ', not whole'}`);
+      const by = {
+        fake: response.headers['x-fake'] ?? 'none',
+        backend: response.headers['x-headgate-backend'] ?? 'none',
+      };
+      const isRight = history.allows(model, by, now - response.endAtMs - OVERLAP_MS, now);
+      if (!isWhole || !isRight) note(`${model} by ${by.fake} for ${by.backend}${isWhole ? '' : ', not whole'}`);
     },
   });
 }
