@@ -1,10 +1,9 @@
 /** `headgate run` with limits: the example as it stands, and buckets that outlive the process. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { freePorts, postJson, tempDir, until } from '../support/index.ts';
-import { ROOT, type Running, startCommand } from './running.ts';
+import { postJson, tempDir, until } from '../support/index.ts';
+import { exampleOnFreePorts, ROOT, type Running, startCommand } from './running.ts';
 
 const BODY = { model: 'demo-model', max_tokens: 300, messages: [{ role: 'user', content: 'Hello' }] };
 
@@ -16,12 +15,7 @@ describe('headgate run with limits', function () {
   });
 
   it('serves the example, refuses a tenant without room, and remembers it after a restart', async () => {
-    const folder = tempDir('limits');
-    const [port = 0, provider = 0] = await freePorts(2);
-    for (const file of ['gateway.yaml', 'route.yaml', 'provider.yaml']) {
-      const text = readFileSync(join(ROOT, 'examples', 'limits', file), 'utf8');
-      writeFileSync(join(folder, file), text.replace('port: 1977', `port: ${port}`).replace('18121', String(provider)));
-    }
+    const { folder, port } = await exampleOnFreePorts('limits');
     const args = ['run', folder, '--state-file', join(tempDir('state'), 'buckets')];
     const ask = (tenant: string) => postJson(port, '/v1/chat/completions', BODY, { 'x-tenant': tenant });
     const start = async (): Promise<Running> => {

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { gatewayYaml, policyYaml } from '../envoy/gitops/policy.ts';
 import { ANTHROPIC_KEY, type Fake, OPENAI_KEY, startAnthropic, startOpenAi } from '../fakes/index.ts';
 import { type ClientResponse, freePort, postJson, request, tempDir, until } from '../support/index.ts';
-import { isAlive, ROOT, type Running, startCommand } from './running.ts';
+import { isAlive, ROOT, type Running, runOnce, startCommand } from './running.ts';
 
 const chat = (model: string, more: object = {}) => ({ model, messages: [{ role: 'user', content: 'Hello' }], ...more });
 
@@ -60,7 +60,7 @@ describe('headgate run', function () {
     expect(ready.status).to.equal(200);
     expect(ready.text).to.match(/\[\+\] source: revision \w+\n\[\+\] xds: 127\.0\.0\.1:\d+\nok/);
 
-    const status = headgate(['status', '--server', command.admin, '-o', 'table']);
+    const status = runOnce(['status', '--server', command.admin, '-o', 'table']);
     const [, hash = 'no hash'] = /^Revision {2}(\w+), served since/.exec(status.stdout) ?? [];
     const metrics = (await get(command, '/metrics')).text;
     expect(metrics).to.contain(`config_revision_info{revision="${hash}",commit=""} 1`);
@@ -71,13 +71,13 @@ describe('headgate run', function () {
     for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'Secret']) {
       expect(status.stdout).to.match(new RegExp(`run-\\d+-default-gw +default/gw +${type} +(\\w+) +\\1 +SYNCED`));
     }
-    const { nodes } = JSON.parse(headgate(['status', '--server', command.admin, '-o', 'json']).stdout);
+    const { nodes } = JSON.parse(runOnce(['status', '--server', command.admin, '-o', 'json']).stdout);
     expect(nodes).to.have.length(1);
-    const dump = headgate(['dump', '--server', command.admin, '--node', nodes[0].node.id]);
+    const dump = runOnce(['dump', '--server', command.admin, '--node', nodes[0].node.id]);
     expect(dump.stdout).to.contain('AIServiceBackend/default/p').and.not.contain(OPENAI_KEY);
-    expect(headgate(['dump', '--server', command.admin, '--gateway', 'default/gw']).stdout).to.equal(dump.stdout);
-    expect(headgate(['dump', '--server', command.admin, '--node', 'nobody'])).to.include({ status: 1 });
-    expect(headgate(['status', '--server', '127.0.0.1:1'])).to.include({ status: 3 });
+    expect(runOnce(['dump', '--server', command.admin, '--gateway', 'default/gw']).stdout).to.equal(dump.stdout);
+    expect(runOnce(['dump', '--server', command.admin, '--node', 'nobody'])).to.include({ status: 1 });
+    expect(runOnce(['status', '--server', '127.0.0.1:1'])).to.include({ status: 3 });
 
     const envoys = command.envoys();
     expect(envoys).to.have.length(1);
@@ -105,7 +105,7 @@ describe('headgate run', function () {
     expect((await postJson(port, '/v1/chat/completions', chat('other'))).status).to.equal(200);
     expect((await get(command, '/readyz')).status).to.equal(200);
     expect((await get(command, '/metrics')).text).to.match(/config_stale_seconds \d/);
-    const stale = headgate(['status', '--server', command.admin, '-o', 'table']).stdout;
+    const stale = runOnce(['status', '--server', command.admin, '-o', 'table']).stdout;
     expect(stale)
       .to.match(/Stale .*since/)
       .and.match(/1 errors/);
@@ -269,10 +269,6 @@ function answers(port: number, model: string, status: number): Promise<boolean> 
 
 function get(command: Running, path: string): Promise<ClientResponse> {
   return request({ port: Number(new URL(command.admin).port), path });
-}
-
-function headgate(args: readonly string[]) {
-  return spawnSync(process.execPath, [join(ROOT, 'dist', 'cli', 'main.js'), ...args], { encoding: 'utf8' });
 }
 
 async function takePort(host = '127.0.0.1'): Promise<{ port: number; close: () => void }> {

@@ -1,6 +1,7 @@
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePorts, spawnChild, stopChild, until } from '../support/index.ts';
+import { freePort, freePorts, spawnChild, stopChild, tempDir, until } from '../support/index.ts';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
@@ -60,6 +61,28 @@ export async function startCommand(
     envoys: () => childrenOf(child.pid ?? -1),
     stop: () => stopChild(child, 40_000),
   };
+}
+
+/** Runs the built command to its end. */
+export function runOnce(args: readonly string[]) {
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', timeout: 60_000 });
+}
+
+/** A copy of an example in which nothing but ports is different. `port`: of its Gateway. */
+export async function exampleOnFreePorts(name: string): Promise<{ readonly folder: string; readonly port: number }> {
+  const folder = tempDir(name);
+  const from = join(ROOT, 'examples', name);
+  const ports = new Map<string, number>();
+  for (const file of readdirSync(from)) {
+    const text = readFileSync(join(from, file), 'utf8');
+    for (const [, port = ''] of text.matchAll(/\bport: (\d+)/g)) ports.set(port, ports.get(port) ?? (await freePort()));
+    writeFileSync(
+      join(folder, file),
+      text.replace(/\bport: (\d+)/g, (_all, port: string) => `port: ${ports.get(port)}`),
+    );
+  }
+  const [, port = ''] = /\bport: (\d+)/.exec(readFileSync(join(folder, 'gateway.yaml'), 'utf8')) ?? [];
+  return { folder, port: Number(port) };
 }
 
 export function isAlive(pid: number): boolean {
