@@ -31,8 +31,9 @@ export interface TranslationRig {
   stop(): Promise<void>;
 }
 
+/** `facts`: or the whole YAML, for the port of its listener. */
 export async function startTranslationRig(
-  facts: Omit<GatewayFacts, 'port'>,
+  facts: Omit<GatewayFacts, 'port'> | ((port: number) => string),
   options: Partial<ProcessorOptions> = {},
   more: Partial<GatewayOptions> = {},
 ): Promise<TranslationRig> {
@@ -48,8 +49,8 @@ export async function startTranslationRig(
   const port = await freePort();
   const gateway = await startGateway({
     ...more,
-    yaml: gatewayYaml({ port, ...facts }),
-    compile: { processor: { address: { kind: 'unix', path } } },
+    yaml: typeof facts === 'function' ? facts(port) : gatewayYaml({ port, ...facts }),
+    compile: { ...more.compile, processor: { address: { kind: 'unix', path } } },
   }).catch(async (error: unknown) => {
     await processor.close(0);
     throw error;

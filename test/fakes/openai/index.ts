@@ -14,6 +14,8 @@ import { inputTokens, response } from './responses.ts';
 export interface OpenAiOptions extends FakeOptions {
   /** Keys it accepts as `Authorization: Bearer KEY`; default `['sk-openai-test']`. Read at each request: a list may grow. */
   readonly keys?: readonly string[];
+  /** Asks for no key, as a server in one's own network may. */
+  readonly isOpen?: boolean;
   /** What stands in place of `/v1`, for hosts such as `/v1beta/openai`. */
   readonly prefix?: string;
   /** Signed requests instead of keys: OpenAI's API at Amazon Bedrock, under the prefix `/openai/v1`. */
@@ -32,7 +34,7 @@ const SIGNED = `Bearer ${OPENAI_KEY}`;
 export function startOpenAi(options: OpenAiOptions = {}): Promise<Fake> {
   const { aws, keys = [OPENAI_KEY], prefix = '/v1' } = options;
   if (aws) return startFake(signedProvider(openaiProvider([OPENAI_KEY], prefix), aws), options);
-  return startFake(openaiProvider(keys, prefix), options);
+  return startFake(openaiProvider(keys, prefix, options.isOpen), options);
 }
 
 /** The same for who signs instead of showing a key. */
@@ -53,7 +55,7 @@ interface Owned {
 }
 
 /** The protocol of OpenAI as a provider. */
-export function openaiProvider(keys: readonly string[], prefix: string): Provider {
+export function openaiProvider(keys: readonly string[], prefix: string, isOpen = false): Provider {
   const endpoints = new Map<string, Endpoint>([
     [`POST ${prefix}/chat/completions`, (request, settings) => chatCompletion(request, settings)],
     [`POST ${prefix}/completions`, (request, settings) => completion(request, settings)],
@@ -74,7 +76,7 @@ export function openaiProvider(keys: readonly string[], prefix: string): Provide
     errorBody: openaiStatusError,
     answer: (request, settings) => {
       const endpoint = findEndpoint(endpoints, request);
-      requireKey(request, owned);
+      if (!isOpen) requireKey(request, owned);
       return endpoint(request, settings);
     },
   };
