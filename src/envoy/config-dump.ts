@@ -2,7 +2,7 @@ import { sortedBy } from '../lib/compare.ts';
 import { contentHash } from '../lib/hash.ts';
 import { TYPES } from './names.ts';
 import { type EnvoyResource, type ResourceType, resourceAny } from './resource.ts';
-import { decodeMessage, encodeAny, maskSecret, typeUrl } from './schema/index.ts';
+import { decodeMessage, encodeAny, maskSecrets, typeUrl } from './schema/index.ts';
 
 export interface DumpOptions {
   /** `NAMESPACE/NAME`: stands in the dump as the cluster of its node, as in an Envoy's own dump. */
@@ -88,8 +88,7 @@ export function configDump(resources: readonly EnvoyResource[], options: DumpOpt
 function dumpEntry(section: Section, resource: EnvoyResource, showSecrets: boolean): object {
   const { value } = encodeAny(resourceAny(resource));
   const shown = { '@type': typeUrl(TYPES[resource.type]), ...(decodeMessage(TYPES[resource.type], value) as Json) };
-  const holdsSecrets = resource.type === 'secret' || resource.type === 'extension';
-  const masked = holdsSecrets && !showSecrets ? maskSecret(shown) : shown;
+  const masked = showSecrets ? shown : maskSecrets(TYPES[resource.type], shown);
   return section.entry(masked, contentHash(value), resource.name);
 }
 

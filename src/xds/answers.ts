@@ -4,9 +4,10 @@
  * in the company of a rejected resource is sent again without it, since the client may have dropped all of the response.
  * In SotW an answer of a full-state type cannot be sent in parts: there the message alone decides.
  */
-import { blamedResources, type Rejection, showableMessage } from './ledger.ts';
+import { blamedResources, type Rejection } from './ledger.ts';
 import { createNameSet } from './names.ts';
 import { halves, MAX_PROBES } from './probes.ts';
+import { secretsOf, showableMessage } from './showable.ts';
 import type { XdsStream } from './stream.ts';
 import { carry, noteCertain, type Outstanding, type TypeState } from './type-state.ts';
 import { isFullState } from './types.ts';
@@ -41,8 +42,8 @@ function reject(stream: XdsStream, state: TypeState, sent: Outstanding, error: R
   stream.doubt(sent.response);
   const { names, version } = sent.response;
   const time = new Date().toISOString();
-  const message = showableMessage(state.typeUrl, error.message);
   const blamed = new Set(blamedResources(names, error.message));
+  const message = showableMessage(error.message, secretsOf(sent.to, blamed.size > 0 ? blamed : names.names));
   for (const name of blamed) noteRejected(state, sent, name, message, time);
   const rest = sortOut(stream, state, sent, blamed);
   const searching = blamed.size === 0 && rest === 'sent in parts';

@@ -6,16 +6,14 @@ import {
   decodeMessage,
   encodeMessage,
   type ServiceStatusV3ClientConfigGenericXdsConfig as GenericXdsConfig,
-  maskSecret,
   type ServiceStatusV3ClientStatusRequest as StatusRequest,
 } from '../envoy/schema/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { NodeInfo } from './node.ts';
 import { matchesNode } from './node-matcher.ts';
 import { encodeBytesField } from './protobuf.ts';
+import { showable } from './showable.ts';
 import type { ResourceState, ResourceStatus } from './stream-status.ts';
-import { TYPE } from './types.ts';
-import { anyValue, encodeAny } from './wire.ts';
 
 /** A node, and what the ledger knows of it. */
 export interface StatusSubject {
@@ -97,7 +95,7 @@ function genericConfig(status: ResourceStatus, withContents: boolean): Buffer {
     client_status: CLIENT_STATUS[state],
     ...(version === undefined ? {} : { version_info: version }),
   };
-  const content = wanted === undefined || !withContents ? undefined : masked(typeUrl, wanted.any);
+  const content = wanted === undefined || !withContents ? undefined : showable(wanted.any);
   const parts = [encodeMessage(`${PACKAGE}.ClientConfig.GenericXdsConfig`, config)];
   if (content !== undefined && !failed) parts.push(encodeBytesField(4, content));
   if (rejected !== undefined) {
@@ -107,19 +105,4 @@ function genericConfig(status: ResourceStatus, withContents: boolean): Buffer {
     parts.push(encodeBytesField(8, Buffer.concat([error, ...failedContent])));
   }
   return Buffer.concat(parts);
-}
-
-/** An Any as it may be shown. */
-function masked(typeUrl: string, any: Uint8Array): Uint8Array {
-  if (typeUrl !== TYPE.secret && typeUrl !== TYPE.extension) return any;
-  return encodeAny(typeUrl, maskedMessage(typeUrl.replace(/^.*\//, ''), anyValue(any)));
-}
-
-function maskedMessage(type: string, value: Uint8Array): Uint8Array {
-  try {
-    return encodeMessage(type, maskSecret(decodeMessage(type, value) as Record<string, unknown>));
-  } catch {
-    // What cannot be read cannot be masked: nothing of it is shown.
-    return new Uint8Array();
-  }
 }

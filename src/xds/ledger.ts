@@ -1,9 +1,7 @@
 /** The ledger: what every proxy shall have, was sent, accepted and rejected, by type. */
-import { redactText } from '../telemetry/logger.ts';
 import type { NameSet } from './names.ts';
 import type { NodeInfo } from './node.ts';
 import type { Variant } from './responses.ts';
-import { TYPE } from './types.ts';
 
 /** The last rejection of a type on a stream. */
 export interface Rejection {
@@ -86,18 +84,6 @@ export interface NodeEvent {
   readonly kind: 'connected' | 'disconnected';
   readonly node: NodeInfo;
   readonly key?: string;
-}
-
-const MAX_MESSAGE = 2000;
-// Envoy puts a dump of the whole resource into some rejections, ended by a line that begins with a colon.
-const RESOURCE_DUMP = /goo\.gle\/debug[\s\S]*?(?:\n: |$)/g;
-const QUOTED = /"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?/g;
-
-/** What of a rejection's message may be shown: without dumps of the resource, which may hold credentials. */
-export function showableMessage(typeUrl: string, message: string): string {
-  const plain = redactText(message.replace(RESOURCE_DUMP, '')).trim();
-  const safe = typeUrl === TYPE.secret ? plain.replace(QUOTED, '"[redacted]"') : plain;
-  return safe.length > MAX_MESSAGE ? `${safe.slice(0, MAX_MESSAGE)}...` : safe;
 }
 
 const NAME_CHARACTER = /[A-Za-z0-9_/-]/;

@@ -23,8 +23,6 @@ function typed(typeUrl: string, name: string, message: object): ResourceInput {
 
 const cluster = (name: string, timeout = '1s') => typed(TYPE.cluster, name, { name, connect_timeout: timeout });
 const route = (name: string) => typed(TYPE.route, name, { name });
-const secret = (name: string, text: string) =>
-  typed(TYPE.secret, name, { name, generic_secret: { secret: { inline_string: text } } });
 
 describe('xDS client status', () => {
   let fixture: Fixture;
@@ -128,16 +126,50 @@ describe('xDS client status', () => {
     });
   }
 
-  it('masks secrets', async () => {
-    fixture.publish('g', [secret('s', 'hunter2')]);
+  const holders: readonly ResourceInput[] = [
+    typed(TYPE.secret, 'h', { name: 'h', generic_secret: { secret: { inline_string: 'hunter2' } } }),
+    typed(TYPE.extension, 'h', {
+      name: 'h',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning',
+        credential_provider: { inline_credential: { access_key_id: 'id', secret_access_key: 'hunter2' } },
+      },
+    }),
+    typed(TYPE.cluster, 'h', {
+      name: 'h',
+      transport_socket: {
+        name: 'tls',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+          common_tls_context: { tls_certificates: [{ private_key: { inline_string: 'hunter2' } }] },
+        },
+      },
+    }),
+  ];
+  for (const holder of holders) {
+    it(`masks secrets, also in what a proxy says of them: ${holder.typeUrl.replace(/^.*\./, '')}`, async () => {
+      fixture.publish('g', [holder]);
+      const client = fixture.client('delta');
+      client.ask({ typeUrl: holder.typeUrl, subscribe: ['h'] });
+      const answer = await client.next();
+      const synced = JSON.stringify(await ask({}));
+      expect(synced).to.contain('[redacted]').and.not.contain('hunter2');
+      client.nack(answer, `h: cannot use "hunter" of hunter2: 'ter2' is too short`);
+      await until(() => fixture.nacks.length === 1, 'rejected');
+      const response = JSON.stringify(await ask({}));
+      expect(response).to.contain('h: cannot use').and.contain('is too short').and.contain('failed_configuration');
+      expect(response).to.not.match(/hunter|ter2/);
+      expect(JSON.stringify([fixture.nacks, fixture.server.nodes()])).to.not.match(/hunter|ter2/);
+    });
+  }
+
+  it('leaves what a proxy says of anything else', async () => {
+    fixture.publish('g', [cluster('a')]);
     const client = fixture.client('delta');
-    client.ask({ typeUrl: TYPE.secret, subscribe: ['s'] });
-    const answer = await client.next();
-    client.nack(answer, 'no');
+    client.ask({ typeUrl: TYPE.cluster });
+    client.nack(await client.next(), 'a: no such thing as "b"');
     await until(() => fixture.nacks.length === 1, 'rejected');
-    const response = await ask({});
-    expect(JSON.stringify(response)).to.not.contain('hunter2');
-    expect(JSON.stringify(response)).to.contain('[redacted]');
+    expect((await configs()).a?.error_state?.details).to.equal('a: no such thing as "b"');
   });
 
   it('tells of the nodes that are asked for, and without contents if told so', async () => {

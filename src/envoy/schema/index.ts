@@ -16,7 +16,7 @@ export {
   type RawDiscoveryResponse,
   type RawResource,
 } from './discovery.ts';
-export { maskSecret } from './mask-secret.ts';
+export { maskSecrets } from './mask.ts';
 export { type MethodPlan, serviceMethods } from './registry.ts';
 export { type PathSegment, SchemaError } from './schema-error.ts';
 export { decodeMessage, printAny as decodeAny } from './to-json.ts';
