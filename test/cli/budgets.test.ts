@@ -1,10 +1,8 @@
 /** `headgate run examples/budgets`: which backend has room, whose bucket is used up, and where the money went. */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Budget, Budgets } from '../../src/ratelimit/index.ts';
 import { type ClientResponse, postJson, until } from '../support/index.ts';
-import { exampleOnFreePorts, ROOT, type Running, runOnce, startCommand } from './running.ts';
+import { build, exampleOnFreePorts, type Running, runOnce, startCommand } from './running.ts';
 
 /** Dollars for a million tokens, as examples/budgets/prices.yaml has them; for a request beside them. */
 const PRICES: Readonly<Record<string, { input: number; output: number; request?: number }>> = {
@@ -28,8 +26,7 @@ describe('headgate run examples/budgets', function () {
   const tokens = new Map<string, number>();
 
   before(async () => {
-    const built = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], { encoding: 'utf8' });
-    expect(built.stderr).to.not.contain('error');
+    build();
     const example = await exampleOnFreePorts('budgets');
     ({ port } = example);
     command = await startCommand(['run', example.folder]);

@@ -1,18 +1,14 @@
 /** `headgate run` with limits: the example as it stands, and buckets that outlive the process. */
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { postJson, tempDir, until } from '../support/index.ts';
-import { exampleOnFreePorts, ROOT, type Running, startCommand } from './running.ts';
+import { build, exampleOnFreePorts, type Running, startCommand } from './running.ts';
 
 const BODY = { model: 'demo-model', max_tokens: 300, messages: [{ role: 'user', content: 'Hello' }] };
 
 describe('headgate run with limits', function () {
   this.timeout(120_000);
-  before(() => {
-    const built = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], { encoding: 'utf8' });
-    expect(built.stderr).to.not.contain('error');
-  });
+  before(build);
 
   it('serves the example, refuses a tenant without room, and remembers it after a restart', async () => {
     const { folder, port } = await exampleOnFreePorts('limits');

@@ -1,5 +1,4 @@
 /** `headgate run` and `serve` as processes: what they start, what they survive, and that nothing is left of them. */
-import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,7 +7,7 @@ import { expect } from 'chai';
 import { gatewayYaml, policyYaml } from '../envoy/gitops/policy.ts';
 import { ANTHROPIC_KEY, type Fake, OPENAI_KEY, startAnthropic, startOpenAi } from '../fakes/index.ts';
 import { type ClientResponse, freePort, postJson, request, tempDir, until } from '../support/index.ts';
-import { isAlive, ROOT, type Running, runOnce, startCommand } from './running.ts';
+import { build, isAlive, type Running, runOnce, startCommand } from './running.ts';
 
 const chat = (model: string, more: object = {}) => ({ model, messages: [{ role: 'user', content: 'Hello' }], ...more });
 
@@ -18,8 +17,7 @@ describe('headgate run', function () {
   const running: Running[] = [];
 
   before(async () => {
-    const built = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], { encoding: 'utf8' });
-    expect(built.stderr).to.not.contain('error');
+    build();
     fake = await startOpenAi({ name: 'provider' });
   });
   afterEach(async () => {

@@ -3,8 +3,22 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, freePorts, spawnChild, stopChild, tempDir, until } from '../support/index.ts';
 
-export const ROOT = join(import.meta.dirname, '..', '..');
-const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+const ROOT = join(import.meta.dirname, '..', '..');
+export const MAIN = join(ROOT, 'dist', 'cli', 'main.js');
+
+/** Flags of each command that stays which take a port of this host. */
+const PORTS: Readonly<Record<string, readonly string[]>> = {
+  run: ['--xds-address', '--admin-address', '--sentinel-port', '--envoy-admin-address', '--ratelimit-address'],
+  serve: ['--xds-address', '--admin-address', '--sentinel-port'],
+  processor: ['--admin-address'],
+  ratelimit: ['--address', '--admin-address'],
+};
+
+/** Makes `dist`, which is what these tests run, of the sources; does nothing where it is that already. */
+export function build(): void {
+  const built = spawnSync(process.execPath, [join(ROOT, 'scripts', 'build.mjs')], { encoding: 'utf8' });
+  if (built.status !== 0) throw new Error(built.stderr);
+}
 
 /** A command that stays. */
 export interface Running {
@@ -12,6 +26,8 @@ export interface Running {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly admin: string;
+  /** The port that a flag gives it. */
+  port(flag: string): number;
   readonly ended: Promise<number | NodeJS.Signals | null>;
   /** Waits for text on either output. */
   says(text: string | RegExp): Promise<string>;
@@ -25,13 +41,14 @@ export async function startCommand(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Running> {
-  const [xds = 0, admin = 0, envoyAdmin = 0, sentinel = 0, limits = 0] = await freePorts(5);
   const [command = 'run', ...rest] = args;
-  const ports = ['--xds-address', `:${xds}`, '--admin-address', `:${admin}`, '--sentinel-port', String(sentinel)];
-  const ofEnvoy =
-    command === 'run' ? ['--envoy-admin-address', `:${envoyAdmin}`, '--ratelimit-address', `:${limits}`] : [];
+  const taking = PORTS[command] ?? [];
+  const ports = await freePorts(taking.length);
+  const given = taking.flatMap((flag, i) => [flag, `${flag.endsWith('port') ? '' : ':'}${ports[i]}`]);
   // What a test names comes last and counts.
-  const child = spawnChild(process.execPath, [MAIN, command, ...ports, ...ofEnvoy, ...rest], {
+  const all = [...given, ...rest];
+  const port = (flag: string): number => Number(all[all.lastIndexOf(flag) + 1]?.split(':').at(-1));
+  const child = spawnChild(process.execPath, [MAIN, command, ...all], {
     cwd: ROOT,
     env: { ...withoutKeys(process.env), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -46,16 +63,17 @@ export async function startCommand(
   const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? signal));
   });
-  const all = (): string => `${out.stdout}\n${out.stderr}`;
+  const said = (): string => `${out.stdout}\n${out.stderr}`;
   return {
     child,
     stdout: () => out.stdout,
     stderr: () => out.stderr,
-    admin: `http://127.0.0.1:${admin}`,
+    admin: `http://127.0.0.1:${port('--admin-address')}`,
+    port,
     ended,
     says: (text) =>
-      until(() => (typeof text === 'string' ? all().includes(text) : text.test(all())) && all(), {
-        what: () => `${text} from\n${all()}`,
+      until(() => (typeof text === 'string' ? said().includes(text) : text.test(said())) && said(), {
+        what: () => `${text} from\n${said()}`,
         timeoutMs: 30_000,
       }),
     envoys: () => childrenOf(child.pid ?? -1),
@@ -64,8 +82,8 @@ export async function startCommand(
 }
 
 /** Runs the built command to its end. */
-export function runOnce(args: readonly string[]) {
-  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', timeout: 60_000 });
+export function runOnce(args: readonly string[], input = '') {
+  return spawnSync(process.execPath, [MAIN, ...args], { input, encoding: 'utf8', timeout: 60_000 });
 }
 
 /** A copy of an example in which nothing but ports is different. `port`: of its Gateway. */
