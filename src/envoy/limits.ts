@@ -34,7 +34,7 @@ export function isLimited(gateway: GatewayIr): boolean {
   return countsQuotas(gateway) || limitsOfGateway(gateway).length > 0;
 }
 
-function countsQuotas({ backends }: GatewayIr): boolean {
+export function countsQuotas({ backends }: GatewayIr): boolean {
   return backends.some(({ quotas = [] }) => quotas.length > 0);
 }
 

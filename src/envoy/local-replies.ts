@@ -1,7 +1,7 @@
 import type { GatewayIr } from '../ir/index.ts';
 import { errorBody } from './answers.ts';
 import type { Capabilities } from './capabilities.ts';
-import { isLimited } from './limits.ts';
+import { countsQuotas, isLimited } from './limits.ts';
 import type {
   ConfigAccesslogV3AccessLogFilter,
   ConfigCoreV3HeaderValueOption,
@@ -30,8 +30,8 @@ const TOO_LARGE: Reply = {
 };
 
 /**
- * A limit, of the rate limit service or of this Envoy; `retry-after` says until when. Told by its status: Envoy flags its
- * own limits too late.
+ * A limit, of the rate limit service or of this Envoy; `retry-after` says until when. Told by its status, since Envoy flags
+ * its own limits too late; a 429 of the script, for a quota, has its own words.
  */
 const LIMITED: Reply = {
   status: 429,
@@ -97,7 +97,12 @@ export function localReplies(
       ...mappers(TOO_LARGE, [statusIs(413)], anthropic),
       ...(isLimited(gateway)
         ? [
-            ...mappers(LIMITED, [statusIs(429)], anthropic, features.has('retry_after') ? [] : [RETRY_AFTER]),
+            ...mappers(
+              LIMITED,
+              [statusIs(429), ...(countsQuotas(gateway) ? [isNotOfScript] : [])],
+              anthropic,
+              features.has('retry_after') ? [] : [RETRY_AFTER],
+            ),
             ...mappers(UNLIMITED, [hasFlag('RLSE')], anthropic),
           ]
         : []),
@@ -107,6 +112,14 @@ export function localReplies(
     ],
   };
 }
+
+/** The script notes when it refuses a request for its quota; Envoy takes a value that is not there for one that matches. */
+const isNotOfScript: ConfigAccesslogV3AccessLogFilter = {
+  metadata_filter: {
+    matcher: { filter: 'headgate', path: [{ key: 'refused' }], value: { string_match: { exact: '' } } },
+    match_if_key_not_found: true,
+  },
+};
 
 /** The path may be a provider's by now; then the script has noted what the client spoke. */
 function ofAnthropic(prefix: string): ConfigAccesslogV3AccessLogFilter {

@@ -1198,6 +1198,7 @@ local function quota_request(handle)
   end
   if not is_spent then return set_order(handle, metadata, groups, why) end
   metadata:set(NS, 'tried', why)
+  metadata:set(NS, 'refused', 'quota')
   local wait
   for _, seconds in pairs(full) do wait = math.min(wait or seconds, seconds) end
   refuse(handle, notes.api or 'openai', '429', 'quota_exceeded', 'The quota of this model is used up.', tostring(wait))

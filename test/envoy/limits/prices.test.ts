@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import { until } from '../../support/index.ts';
 import { object } from '../support/objects.ts';
+import { modelQuota, quotaPolicy, untilQuotaUsed } from './quota-rig.ts';
 import { costRule, type LimitsRig, startLimitsRig } from './rig.ts';
-
-const AI = 'aigateway.envoyproxy.io';
 
 describe('prices of backends in costs', function () {
   this.timeout(60_000);
@@ -34,17 +33,7 @@ describe('prices of backends in costs', function () {
             }),
             metadata: { name: 'prices', namespace: 'default', labels: { 'headgate.dev/prices': 'true' } },
           },
-          object(`${AI}/v1alpha1`, 'QuotaPolicy', 'anthropic', {
-            spec: {
-              targetRefs: [{ group: AI, kind: 'AIServiceBackend', name: 'anthropic' }],
-              perModelQuotas: [
-                {
-                  modelName: 'quota',
-                  quota: { costExpression: 'price', defaultBucket: { limit: 500, duration: '1d' } },
-                },
-              ],
-            },
-          }),
+          quotaPolicy('anthropic', { perModelQuotas: [modelQuota('quota', 500, { costExpression: 'price' })] }),
         ],
       },
     );
@@ -79,12 +68,7 @@ describe('prices of backends in costs', function () {
   it('charge quotas in money', async () => {
     rig.anthropic.settings.usage = { input: 100, output: 20 };
     expect((await rig.anthropicMessage('quota')).status).to.equal(200);
-    const name = 'AIServiceBackend/default/anthropic/QuotaPolicy/default/anthropic/model/quota/default';
-    const used = async () => {
-      const { budgets } = await rig.gateway.limits.budgets(100);
-      return budgets.find(({ entries }) => entries[0]?.value === name)?.used;
-    };
-    await until(async () => (await used()) === 600, { what: 'the charge' });
+    await untilQuotaUsed(600, rig.gateway.limits, 'anthropic', 'model/quota/default');
     expect((await rig.anthropicMessage('quota')).status).to.equal(429);
   });
 

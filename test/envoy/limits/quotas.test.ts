@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { request, until } from '../../support/index.ts';
 import { object } from '../support/objects.ts';
+import { modelQuota, perDay, quotaPolicy, quotaUse, tenantRule, untilQuotaUsed } from './quota-rig.ts';
 import { type LimitsRig, startLimitsRig } from './rig.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -8,22 +9,6 @@ type Fields = Readonly<Record<string, unknown>>;
 /** Of one answer: 42 tokens. */
 const USAGE = { input: 30, output: 12 };
 const AI = 'aigateway.envoyproxy.io';
-
-function quotaPolicy(backend: string, spec: Fields): Fields {
-  const targetRefs = [{ group: AI, kind: 'AIServiceBackend', name: backend }];
-  return object(`${AI}/v1alpha1`, 'QuotaPolicy', backend, { spec: { targetRefs, ...spec } });
-}
-
-const perDay = (limit: number): Fields => ({ limit, duration: '1d' });
-const modelQuota = (modelName: string, limit: number, quota: Fields = {}): Fields => ({
-  modelName,
-  quota: { defaultBucket: perDay(limit), ...quota },
-});
-const tenantRule = (limit: number, more: Fields = {}): Fields => ({
-  clientSelectors: [{ headers: [{ name: 'x-tenant', type: 'Distinct' }] }],
-  quota: perDay(limit),
-  ...more,
-});
 
 describe('quotas of backends', function () {
   this.timeout(120_000);
@@ -47,24 +32,10 @@ describe('quotas of backends', function () {
       }),
     ]);
 
-  /** Hits of a backend's bucket, of one tenant where tenants have their own. */
-  async function used(backend: string, bucket: string, tenant?: string): Promise<number> {
-    const name = `AIServiceBackend/default/${backend}/QuotaPolicy/default/${backend}/${bucket}`;
-    const { budgets } = await rig.gateway.limits.budgets(1000);
-    return budgets
-      .filter(({ entries }) => entries[0]?.value === name)
-      .filter(({ entries }) => tenant === undefined || entries.some(({ value }) => value === tenant))
-      .reduce((sum, budget) => sum + budget.used, 0);
-  }
-  async function untilUsed(amount: number, backend: string, bucket: string, tenant?: string): Promise<void> {
-    const started = performance.now();
-    for (;;) {
-      const last = await used(backend, bucket, tenant);
-      if (last === amount) return;
-      if (performance.now() - started > 5000) expect(last, `${backend} ${bucket}`).to.equal(amount);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+  const used = async (...of: readonly [backend: string, bucket: string, tenant?: string]): Promise<number> =>
+    (await quotaUse(rig.gateway.limits, ...of)).used;
+  const untilUsed = (amount: number, ...of: readonly [backend: string, bucket: string, tenant?: string]) =>
+    untilQuotaUsed(amount, rig.gateway.limits, ...of);
   const by = (answer: { headers: Readonly<Record<string, unknown>> }) => answer.headers['x-headgate-backend'];
 
   before(async () => {
@@ -136,7 +107,8 @@ describe('quotas of backends', function () {
     const seen = rig.openai.requests.length;
     const refused = await rig.chat('spill');
     expect(refused.status).to.equal(429);
-    expect(JSON.parse(refused.text)).to.have.nested.property('error.type', 'rate_limit_error');
+    expect(refused.json).to.have.nested.property('error.type', 'rate_limit_error');
+    expect(refused.json).to.have.nested.property('error.code', 'quota_exceeded');
     expect(Number(refused.headers['retry-after'])).to.be.within(1, 86_400);
     expect(refused.headers['x-headgate-tried']).to.equal('default/first=no-quota,default/second=no-quota');
     expect(rig.openai.requests.length).to.equal(seen);
@@ -150,6 +122,8 @@ describe('quotas of backends', function () {
     expect((await rig.chat('alone')).status).to.equal(200);
     await untilUsed(108, 'first', 'model/alone/default');
     expect((await rig.chat('alone')).status).to.equal(429);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(await used('first', 'model/alone/default'), 'a refused request costs nothing').to.equal(108);
   });
 
   it('mean the model that the backend is asked for', async () => {
