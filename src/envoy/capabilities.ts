@@ -76,6 +76,12 @@ const FEATURES = {
     extension: 'envoy.filters.http.ratelimit',
     what: 'rate limits that give back what was reserved',
   },
+  /** Limits that do not tell clients their numbers. */
+  hidden_limit: {
+    since: '1.38.0',
+    extension: 'envoy.filters.http.ratelimit',
+    what: 'rate limits without x-ratelimit headers',
+  },
   /** Limits that a request brings in its metadata. */
   limit_override: {
     since: '1.39.0',

@@ -25,9 +25,12 @@ function has({ namespace, key }: MetadataKeyIr): string {
 /** A condition that looks at what was noted of a request. */
 export type NotedCondition = Extract<BucketEntryIr, { kind: 'header_match' | 'query_match' | 'path_match' }>;
 
+/** Under which key the path is noted. */
+export const PATH_KEY = ':path';
+
 /** Under which key a header, a query parameter or the path is noted. */
 export function notedKey(entry: Extract<BucketEntryIr, { name: string }> | NotedCondition): string {
-  if (entry.kind === 'path_match') return ':path';
+  if (entry.kind === 'path_match') return PATH_KEY;
   return entry.kind === 'query' || entry.kind === 'query_match' ? `?${entry.name}` : entry.name;
 }
 
@@ -63,9 +66,9 @@ export function notedHits(key: string): string {
 }
 
 /** What is given back at the end: what was reserved, and only where the service has said that it is. */
-export function refundFormat(key: string): string {
+export function refundFormat(reserved: string): string {
   const mark = { namespace: RATE_LIMIT_FILTER, key: RESERVED_MARK };
-  return `%CEL(${has(mark)} ? ${notedHits(key)} : uint(0))%`;
+  return `%CEL(${has(mark)} ? ${reserved} : uint(0))%`;
 }
 
 /** Where the script notes what is known of a cost while its stream runs. */

@@ -1,11 +1,12 @@
 /**
  * The descriptor of a bucket, in Envoy's words. A request is charged when its stream has ended; by then attempts have
- * changed and removed headers. So limits of inference look, at both times, at what the script has noted on arrival; limits
- * of plain HTTP look at the request itself.
+ * changed and removed headers. So limits of inference look, at both times, at what the script has noted on arrival. Limits
+ * of plain HTTP look at the request itself, and at noted headers where they look again at the end.
  */
 import { type BucketEntryIr, type BucketIr, entryKey, LIMIT_KEY, type RouteIr } from '../ir/index.ts';
 import { conditionText, notedKey } from './limit-cel.ts';
 import { LIMITS_NAMESPACE, PATH_HEADER } from './names.ts';
+import { notesHeaders } from './noted-headers.ts';
 import {
   type ConfigRouteV3HeaderMatcher,
   type ConfigRouteV3RateLimitAction,
@@ -13,11 +14,12 @@ import {
   typedAny,
 } from './schema/index.ts';
 
-/** Where the entries of a descriptor come from: the request as it is, or what was noted of it. */
-export type DescriptorSource = 'request' | 'noted';
+/** Where the entries of a descriptor come from: the request as it is, what was noted of its headers, or of all of it. */
+export type DescriptorSource = 'request' | 'headers' | 'noted';
 
-export function sourceOf({ action }: RouteIr): DescriptorSource {
-  return action.kind === 'inference' ? 'noted' : 'request';
+export function sourceOf(route: RouteIr): DescriptorSource {
+  if (route.action.kind === 'inference') return 'noted';
+  return notesHeaders(route) ? 'headers' : 'request';
 }
 
 /** The entries of a bucket's descriptor: its name, its conditions and who is told apart. */
@@ -29,7 +31,7 @@ export function descriptorActions(
     { generic_key: { descriptor_key: LIMIT_KEY, descriptor_value: name } },
     ...entries.map((entry, index) => {
       const { key, value = '' } = entryKey(entry, index);
-      return source === 'noted' ? notedAction(entry, key, value) : requestAction(entry, key, value);
+      return isNoted(entry, source) ? notedAction(entry, key, value) : requestAction(entry, key, value);
     }),
   ];
 }
@@ -40,6 +42,19 @@ export function notedEntry(key: string, noted: string): ConfigRouteV3RateLimitAc
   return { metadata: { descriptor_key: key, metadata_key, source: 'DYNAMIC' } };
 }
 
+/** When a request arrived, in Unix time. */
+export function arrivalEntry(key: string, source: DescriptorSource): ConfigRouteV3RateLimitAction {
+  return source === 'noted' ? notedEntry(key, ARRIVAL) : expressionEntry(key, 'int(request.time)');
+}
+
+/** Under which the script notes when a request arrived. */
+const ARRIVAL = '@';
+
+/** A route of plain HTTP leaves the query as it is. */
+function isNoted({ kind }: BucketEntryIr, source: DescriptorSource): boolean {
+  return source === 'noted' || (source === 'headers' && kind !== 'query' && kind !== 'query_match');
+}
+
 function notedAction(entry: BucketEntryIr, key: string, value: string): ConfigRouteV3RateLimitAction {
   switch (entry.kind) {
     case 'header':
@@ -48,18 +63,18 @@ function notedAction(entry: BucketEntryIr, key: string, value: string): ConfigRo
     case 'header_match':
     case 'query_match':
     case 'path_match':
-      return {
-        extension: {
-          name: 'envoy.rate_limit_descriptors.expr',
-          typed_config: typedAny('envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor', {
-            descriptor_key: key,
-            text: conditionText(entry, value),
-          }),
-        },
-      };
+      return expressionEntry(key, conditionText(entry, value));
     default:
       return requestAction(entry, key, value);
   }
+}
+
+/** An entry whose value is that of an expression; where it fails there is no descriptor. */
+function expressionEntry(descriptor_key: string, text: string): ConfigRouteV3RateLimitAction {
+  const type = 'envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor';
+  return {
+    extension: { name: 'envoy.rate_limit_descriptors.expr', typed_config: typedAny(type, { descriptor_key, text }) },
+  };
 }
 
 function requestAction(entry: BucketEntryIr, key: string, value: string): ConfigRouteV3RateLimitAction {

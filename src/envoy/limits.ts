@@ -3,6 +3,7 @@ import type { FilterChainIr, GatewayIr, LimitsIr, RouteIr } from '../ir/index.ts
 import type { Finding } from '../lib/findings.ts';
 import type { Capabilities, EnvoyFeature } from './capabilities.ts';
 import { localLimitFilter, routeLocalLimits } from './local-limit.ts';
+import { headerNoteFilter, notesHeaders, routeHeaderNotes } from './noted-headers.ts';
 import type { CompileOptions } from './options.ts';
 import { hasQuotas, quotaFilter, type RuleQuotas } from './quotas.ts';
 import { rateLimitFilter, routeRateLimits } from './rate-limit.ts';
@@ -18,6 +19,7 @@ export function limitFilters(
   const limits = routes.flatMap((route) => route.limits ?? []);
   const quotas = routes.some((route) => hasQuotas(route, gateway));
   return [
+    ...(routes.some(notesHeaders) ? [headerNoteFilter()] : []),
     ...(limits.some(({ local }) => local.length > 0) ? [localLimitFilter()] : []),
     ...(quotas || limits.some(({ global }) => global.length > 0) ? [rateLimitFilter(gateway, capabilities)] : []),
     ...(quotas && capabilities.features.has('lua_filter_context') ? [quotaFilter()] : []),
@@ -50,7 +52,11 @@ export function limitsOfRoute(
   capabilities: Capabilities,
   quotas?: RuleQuotas,
 ): { readonly typed_per_filter_config?: { readonly [name: string]: Any } } {
-  const config = { ...routeLocalLimits(route, capabilities), ...routeRateLimits(route, quotas?.rateLimits ?? []) };
+  const config = {
+    ...routeHeaderNotes(route),
+    ...routeLocalLimits(route, capabilities),
+    ...routeRateLimits(route, capabilities, quotas?.rateLimits ?? []),
+  };
   return Object.keys(config).length === 0 ? {} : { typed_per_filter_config: config };
 }
 

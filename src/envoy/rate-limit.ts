@@ -2,6 +2,7 @@
 import {
   type BucketEntryIr,
   type GatewayIr,
+  GIVES_BACK_KEY,
   type HitsIr,
   type InferenceRuleIr,
   LIMITS_DOMAIN,
@@ -14,7 +15,7 @@ import {
 import type { Capabilities } from './capabilities.ts';
 import { costFacts } from './cost-facts.ts';
 import { arrivalFormat, knownKey, notedHits, notedKey, refundFormat, settlingFormat } from './limit-cel.ts';
-import { type DescriptorSource, descriptorActions, notedEntry, sourceOf } from './limit-descriptors.ts';
+import { arrivalEntry, type DescriptorSource, descriptorActions, sourceOf } from './limit-descriptors.ts';
 import type { LimitFacts, ReserveFacts } from './lua-facts.ts';
 import { COST_NAMESPACE, RATE_LIMIT_CLUSTER, RATE_LIMIT_FILTER } from './names.ts';
 import type { RuleQuotas } from './quotas.ts';
@@ -27,9 +28,6 @@ import {
 
 /** Longer than the service waits for Redis; a service that hangs costs no request more than this. */
 const TIMEOUT = '0.25s';
-
-/** What is noted as the time of a reservation. */
-const RESERVED_AT = '@';
 
 /** The filter that asks the service; it does nothing on routes without limits. */
 export function rateLimitFilter(
@@ -56,12 +54,16 @@ export function rateLimitFilter(
 /** What a route asks the service, under the name of the filter. */
 export function routeRateLimits(
   route: RouteIr,
+  { features }: Pick<Capabilities, 'features'>,
   quotas: readonly ConfigRouteV3RateLimit[],
 ): { readonly [RATE_LIMIT_FILTER]: Any } | undefined {
   const limits = route.limits?.global ?? [];
   if (limits.length + quotas.length === 0) return undefined;
   const rate_limits = [
-    ...limits.flatMap((limit, index) => emitLimit(limit, sourceOf(route), reserveKey(index))),
+    ...limits.flatMap((limit, index) => {
+      const source = sourceOf(route);
+      return emitLimit(limit, source, reservedHits(limit, source, index), features.has('negative_hits'));
+    }),
     ...quotas,
   ];
   return {
@@ -73,14 +75,30 @@ function reserveKey(index: number): string {
   return `reserve/${index}`;
 }
 
+/** Text of what a request reserves. */
+function reservedHits({ reserve }: LimitIr, source: DescriptorSource, index: number): string | undefined {
+  if (source === 'noted') return reserve && notedHits(reserveKey(index));
+  // Only the script makes estimates.
+  return reserve?.kind === 'number' ? `uint(${reserve.number})` : undefined;
+}
+
 /**
  * A request that another limit refuses has its entries of the end all the same: what it reserved is given back then, and
  * an answer of 429 costs nothing.
  */
-function emitLimit(limit: LimitIr, source: DescriptorSource, key: string): ConfigRouteV3RateLimit[] {
-  const { request, response, reserve, override } = limit;
+function emitLimit(
+  limit: LimitIr,
+  source: DescriptorSource,
+  reserved: string | undefined,
+  canGiveBack: boolean,
+): ConfigRouteV3RateLimit[] {
+  const { request, response, override } = limit;
+  const actions = [
+    ...descriptorActions(limit, source),
+    ...(reserved === undefined ? [] : [arrivalEntry(RESERVED_AT_KEY, source)]),
+  ];
   const common = {
-    actions: [...descriptorActions(limit, source), ...(reserve ? [notedEntry(RESERVED_AT_KEY, RESERVED_AT)] : [])],
+    actions,
     ...(override && {
       limit: { dynamic_metadata: { metadata_key: { key: override.namespace, path: [{ key: override.key }] } } },
     }),
@@ -97,18 +115,23 @@ function emitLimit(limit: LimitIr, source: DescriptorSource, key: string): Confi
     hits_addend:
       response.kind === 'number'
         ? { number: response.number }
-        : { format: settlingFormat(response, estimatesOf(response, source, reserve && key)) },
+        : { format: settlingFormat(response, estimatesOf(response, source, reserved)) },
   };
-  if (!reserve) return [arrival, charge];
+  if (reserved === undefined) return [arrival, charge];
   // A question for room says nothing beside what is reserved.
   const asks = request.kind === 'number' && request.number === 0 ? [] : [arrival];
+  const refund = { format: refundFormat(reserved) };
   return [
     ...asks,
-    { ...common, hits_addend: { format: `%CEL(${notedHits(key)})%` } },
-    { ...atEnd, hits_addend: { format: refundFormat(key), is_negative_hits: true } },
+    { ...common, hits_addend: { format: `%CEL(${reserved})%` } },
+    canGiveBack
+      ? { ...atEnd, hits_addend: { ...refund, is_negative_hits: true } }
+      : { ...atEnd, actions: [...actions, GIVES_BACK], hits_addend: refund },
     charge,
   ];
 }
+
+const GIVES_BACK = { generic_key: { descriptor_key: GIVES_BACK_KEY, descriptor_value: '1' } };
 
 /** Texts of what counts where the cost is not known at the end. */
 function estimatesOf(
@@ -117,7 +140,7 @@ function estimatesOf(
   reserved: string | undefined,
 ): string[] {
   const known = source === 'noted' ? knownKey(metadata) : undefined;
-  return [reserved, known].flatMap((key) => (key === undefined ? [] : [notedHits(key)]));
+  return [...(reserved === undefined ? [] : [reserved]), ...(known === undefined ? [] : [notedHits(known)])];
 }
 
 /** What the script has to note for the limits of a route. `backend`: the one that is asked first. */

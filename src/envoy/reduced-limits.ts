@@ -1,27 +1,22 @@
 /** Limits in the form that an older Envoy can keep. */
 import type { GatewayIr, LimitIr, RouteIr } from '../ir/index.ts';
-import { type FieldPath, type Finding, formatFieldPath } from '../lib/findings.ts';
+import { type Finding, formatFieldPath } from '../lib/findings.ts';
 import type { Capabilities } from './capabilities.ts';
 import { costProblem } from './cost-facts.ts';
 import { limitsOfGateway } from './limits.ts';
 
-/**
- * Before 1.38 what is given back counts as a charge, so nothing may be reserved: limits are charged when requests end, and
- * streams in parallel may overrun them. Nor can a limit hide its numbers.
- */
-export function reducedLimits(gateway: GatewayIr, capabilities: Capabilities): [GatewayIr, Finding[]] {
-  if (capabilities.features.has('negative_hits')) return [gateway, []];
+/** Before 1.38 no limit can hide its numbers. */
+export function reducedLimits(gateway: GatewayIr, { features, version }: Capabilities): [GatewayIr, Finding[]] {
+  if (features.has('hidden_limit')) return [gateway, []];
   const findings = new Map<string, Finding>();
-  const note = ({ origin }: LimitIr, field: FieldPath, what: string): void => {
-    const at = { object: origin.object, field: formatFieldPath(field) };
-    const { version } = capabilities;
-    const message = `Envoy ${version} ${what} (Envoy 1.38.0 and later do)`;
-    findings.set(JSON.stringify(at), { code: 'HG0602', level: 'warning', message, ...at, scope: `Envoy ${version}` });
-  };
   const reduce = (limit: LimitIr): LimitIr => {
-    const { reserve, hideHeaders, ...rest } = limit;
-    if (reserve) note(limit, ['metadata', 'annotations', 'headgate.dev/reserve'], 'cannot reserve');
-    if (hideHeaders) note(limit, [...limit.origin.field, 'xRateLimitHeaders'], 'cannot hide x-ratelimit headers');
+    const { hideHeaders, ...rest } = limit;
+    if (!hideHeaders) return limit;
+    const { object, field: rule } = limit.origin;
+    const field = formatFieldPath([...rule, 'xRateLimitHeaders']);
+    const message = `Envoy ${version} cannot hide x-ratelimit headers (Envoy 1.38.0 and later do)`;
+    const finding = { code: 'HG0602', level: 'warning', message, object, field, scope: `Envoy ${version}` } as const;
+    findings.set(`${object} ${field}`, finding);
     return rest;
   };
   const routeOf = (route: RouteIr): RouteIr =>

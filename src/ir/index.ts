@@ -18,6 +18,7 @@ export type * from './limits-config.ts';
 export {
   bucketsOf,
   entryKey,
+  GIVES_BACK_KEY,
   LIMIT_KEY,
   LIMITS_DOMAIN,
   limitsOf,

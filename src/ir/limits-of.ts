@@ -11,6 +11,8 @@ export const LIMIT_KEY = 'limit';
 export const MATCH_KEY = 'match';
 /** Key of an entry that is no part of the bucket: when a reservation was made, as Unix time in seconds. */
 export const RESERVED_AT_KEY = 'headgate_reserved_at';
+/** Key of an entry that is no part of the bucket: hits are given back. For an Envoy that cannot say so otherwise. */
+export const GIVES_BACK_KEY = 'headgate_gives_back';
 /** In the dynamic metadata of an answer: what the request wanted to reserve is reserved. */
 export const RESERVED_MARK = 'headgate_reserved';
 /** A bucket that always has room: with it, a request is never refused for its quotas by the service alone. */

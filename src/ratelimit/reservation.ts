@@ -12,23 +12,23 @@
  * check still runs or the usage is larger, and only where a stream outlives its window: then the new window is charged
  * with the usage above the reservation, and the old one keeps the reservation.
  */
-import { RESERVED_AT_KEY } from '../ir/index.ts';
+import { GIVES_BACK_KEY, RESERVED_AT_KEY } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import type { Descriptor, Entry } from './wire.ts';
+import type { Descriptor } from './wire.ts';
 
 /** How far the clocks of Envoys and this service may be apart. */
 export const SKEW_SECONDS = 2;
 
-/** The time of the reservation in Unix seconds and the descriptor without it. Errors: GatewayError `invalid_input`. */
+/**
+ * The time of the reservation in Unix seconds and the descriptor without what is no part of its bucket. An Envoy before
+ * 1.38 has no `is_negative_hits`; an entry says it instead. Errors: GatewayError `invalid_input`.
+ */
 export function takeReservation(descriptor: Descriptor): { descriptor: Descriptor; reservedAt: number | undefined } {
-  const { entries } = descriptor;
-  for (let i = 0; i < entries.length; i++) {
-    const entry = entries[i];
-    if (entry?.key !== RESERVED_AT_KEY) continue;
-    const rest: readonly Entry[] = [...entries.slice(0, i), ...entries.slice(i + 1)];
-    return { descriptor: { ...descriptor, entries: rest }, reservedAt: parseTime(entry.value) };
-  }
-  return { descriptor, reservedAt: undefined };
+  const at = descriptor.entries.find(({ key }) => key === RESERVED_AT_KEY);
+  if (!at) return { descriptor, reservedAt: undefined };
+  const entries = descriptor.entries.filter(({ key }) => key !== RESERVED_AT_KEY && key !== GIVES_BACK_KEY);
+  const isNegativeHits = descriptor.isNegativeHits || descriptor.entries.some(({ key }) => key === GIVES_BACK_KEY);
+  return { descriptor: { ...descriptor, entries, isNegativeHits }, reservedAt: parseTime(at.value) };
 }
 
 function parseTime(text: string): number {

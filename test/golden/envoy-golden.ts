@@ -44,6 +44,7 @@ const OLDER_ENVOYS: Readonly<Record<string, readonly string[]>> = {
   'plain-and-ai': ['1.38.3'],
   mutations: ['1.38.3'],
   'credential-override': ['1.36.4'],
+  limits: ['1.36.4', '1.38.3'],
 };
 
 export function versionsOf(name: string): string[] {
@@ -87,11 +88,17 @@ export interface CompiledGolden {
   readonly findings: readonly Finding[];
 }
 
+/** With a rate limit service, so that limits are enforced. */
+export const GOLDEN_OPTIONS: CompileOptions = {
+  ...DEFAULT_COMPILE_OPTIONS,
+  rateLimit: { host: '127.0.0.1', port: 8081 },
+};
+
 /** Compiles each gateway of an input for one version of Envoy. */
 export function compileGolden(
   input: GoldenInput,
   version: string,
-  options: CompileOptions = DEFAULT_COMPILE_OPTIONS,
+  options: CompileOptions = GOLDEN_OPTIONS,
 ): CompiledGolden[] {
   return input.ir.gateways.map((gateway) => ({
     gateway: gateway.key,

@@ -3,7 +3,7 @@ import type { FieldPath } from '../../lib/findings.ts';
 import type { BackendTrafficPolicy, LoadedObject, RateLimitCostValue, RateLimitRule } from '../../resources/index.ts';
 import type { Report } from '../report.ts';
 import { readSelectors } from './client-selectors.ts';
-import { canReserve, type Reservation, readReservation, readWindow } from './reservations.ts';
+import { canReserve, type Reservation, type Reservations, readReservations, readWindow } from './reservations.ts';
 
 /** A rule of a policy, before it is known where it applies. */
 export interface LimitRule {
@@ -15,6 +15,7 @@ export interface LimitRule {
   readonly shared: boolean;
   readonly request: HitsIr;
   readonly response?: HitsIr;
+  readonly reservation?: Reservation;
   readonly override?: MetadataKeyIr;
   readonly hideHeaders?: true;
   readonly sliding?: true;
@@ -24,7 +25,6 @@ export interface LimitRule {
 export interface PolicyLimits {
   readonly global: readonly LimitRule[];
   readonly local: readonly LimitRule[];
-  readonly reservation?: Reservation;
   readonly isWhole: boolean;
 }
 
@@ -34,24 +34,23 @@ type Policy = LoadedObject<BackendTrafficPolicy>;
 export function readRateLimits(policy: Policy, report: Report): PolicyLimits {
   const { rateLimit } = policy.object.spec;
   if (!rateLimit) return { global: [], local: [], isWhole: true };
-  const { reservation, isWhole } = readReservation(policy, report);
+  const reservations = readReservations(policy, report);
   const window = readWindow(policy, report);
   const read = (kind: 'global' | 'local'): (LimitRule | undefined)[] =>
     (rateLimit[kind]?.rules ?? []).map((rule, index) => {
       const limit = readRule(policy, rule, index, ['spec', 'rateLimit', kind, 'rules', index], report);
-      return limit && kind === 'global' ? { ...limit, ...window } : limit;
+      return limit && kind === 'global' ? { ...limit, ...window, ...reservationOf(limit, reservations) } : limit;
     });
   const global = read('global');
   const local = read('local');
   local.forEach((rule) => {
     if (rule) warnLocal(policy, rule, report);
   });
-  if (reservation) warnReservation(policy, reservation, global, report);
+  warnReservations(policy, reservations, global, report);
   return {
     global: global.filter((rule) => rule !== undefined),
     local: local.filter((rule) => rule !== undefined && !rule.shadow) as LimitRule[],
-    ...(reservation && { reservation }),
-    isWhole: isWhole && ![...global, ...local].includes(undefined),
+    isWhole: reservations.isWhole && ![...global, ...local].includes(undefined),
   };
 }
 
@@ -111,13 +110,31 @@ function warnLocal(policy: Policy, { field, shadow, shared, request, override }:
   if (override) warn('limit', 'a local limit has no fromMetadata');
 }
 
-function warnReservation(
+function reservationOf({ index, response }: LimitRule, { ofRule }: Reservations): { reservation?: Reservation } {
+  const reservation = ofRule(index);
+  return reservation && response && canReserve(reservation, response) ? { reservation } : {};
+}
+
+function warnReservations(
   policy: Policy,
-  reservation: Reservation,
+  { all }: Reservations,
   rules: readonly (LimitRule | undefined)[],
   report: Report,
 ): void {
-  if (rules.some((rule) => rule?.response && canReserve(reservation, rule.response))) return;
-  const message = 'nothing is reserved: no global rule has a cost.response that it could stand for';
-  report.warning('HG0503', policy, ['metadata', 'annotations', 'headgate.dev/reserve'], message);
+  for (const { reservation, index } of all) {
+    if (rules.some((rule) => rule?.reservation === reservation)) continue;
+    const why =
+      index !== undefined && index >= rules.length
+        ? 'there is no such global rule'
+        : `${index === undefined ? 'no global rule has a' : 'the rule has no'} cost.response that it could stand for`;
+    const path = ['metadata', 'annotations', reservation.annotation];
+    report.warning('HG0503', policy, path, `nothing is reserved: ${why}`);
+  }
+  const specs = policy.object.spec.rateLimit?.global?.rules ?? [];
+  for (const rule of rules) {
+    if (!rule?.reservation || specs[rule.index]?.cost?.request) continue;
+    const message = 'each request takes 1 beside what it reserves, and that is not given back';
+    const hint = 'without cost.request it is 1; set cost.request to {from: Number, number: 0}';
+    report.warning('HG0503', policy, [...rule.field, 'cost'], message, { hint });
+  }
 }

@@ -3,8 +3,12 @@ import { compileCost } from '../../lib/cel.ts';
 import type { LoadedObject } from '../../resources/index.ts';
 import type { Report } from '../report.ts';
 
-/** On a BackendTrafficPolicy: what requests reserve of its limits, `max_tokens`, `prompt`, a number or an expression. */
+/**
+ * On a BackendTrafficPolicy: what requests reserve of its limits, `max_tokens`, `prompt`, a number or an expression. With
+ * `-rule-N` behind it, of one global rule alone; there `none` is a value, too.
+ */
 const RESERVE_ANNOTATION = 'headgate.dev/reserve';
+const RULE_ANNOTATION = `${RESERVE_ANNOTATION}-rule-`;
 /** Tokens of output that are reserved for a request that names no maximum. */
 const OUTPUT_ANNOTATION = 'headgate.dev/reserve-output';
 const DEFAULT_OUTPUT = 1024;
@@ -14,34 +18,66 @@ const WINDOW_ANNOTATION = 'headgate.dev/window';
 export const COST_NAMESPACE = 'io.envoy.ai_gateway';
 
 /** What is reserved, before it is known what cost a route charges. */
-export type Reservation =
+export type Reservation = { readonly annotation: string } & (
   | { readonly kind: 'number'; readonly number: number }
-  | { readonly kind: 'estimate'; readonly output?: number; readonly expression?: string };
+  | { readonly kind: 'estimate'; readonly output?: number; readonly expression?: string }
+);
+
+/** What a policy reserves. */
+export interface Reservations {
+  readonly ofRule: (index: number) => Reservation | undefined;
+  /** All that there are, each with the rule that it is for; none stands for all rules. */
+  readonly all: readonly { readonly reservation: Reservation; readonly index?: number }[];
+  readonly isWhole: boolean;
+}
 
 /** Errors: `isWhole` is false, with a finding, for an annotation that says nothing that can be reserved. */
-export function readReservation(
-  policy: LoadedObject,
-  report: Report,
-): { readonly reservation?: Reservation; readonly isWhole: boolean } {
+export function readReservations(policy: LoadedObject, report: Report): Reservations {
   const annotations = policy.object.metadata.annotations ?? {};
-  const refuse = (annotation: string, message: string, hint: string): { readonly isWhole: false } => {
+  let isWhole = true;
+  const refuse = (annotation: string, message: string, hint: string): void => {
+    isWhole = false;
     report.error('HG0502', policy, ['metadata', 'annotations', annotation], message, { hint });
-    return { isWhole: false };
   };
   const outputText = annotations[OUTPUT_ANNOTATION]?.trim() ?? String(DEFAULT_OUTPUT);
-  if (!/^\d{1,9}$/.test(outputText)) {
-    return refuse(OUTPUT_ANNOTATION, 'must be a number of tokens', 'a number below 1000000000');
+  if (!NUMBER.test(outputText)) refuse(OUTPUT_ANNOTATION, 'must be a number of tokens', 'a number below 1000000000');
+  const read = (annotation: string): Reservation | undefined => {
+    const found = readReservation(annotations[annotation]?.trim() ?? '', Number(outputText));
+    if (typeof found !== 'string') return { annotation, ...found };
+    const hint = 'max_tokens, prompt, a number below 1000000000, or a cost expression over estimated counts';
+    refuse(annotation, found, hint);
+    return undefined;
+  };
+  const common = annotations[RESERVE_ANNOTATION] === undefined ? undefined : read(RESERVE_ANNOTATION);
+  const own = new Map<number, Reservation | undefined>();
+  for (const [annotation, text] of Object.entries(annotations)) {
+    if (!annotation.startsWith(RULE_ANNOTATION)) continue;
+    const index = annotation.slice(RULE_ANNOTATION.length);
+    if (/^\d{1,3}$/.test(index)) own.set(Number(index), text.trim() === 'none' ? undefined : read(annotation));
+    else
+      refuse(annotation, `${JSON.stringify(index)} is not the index of a rule`, `${RULE_ANNOTATION}0 is of the first`);
   }
-  const output = Number(outputText);
-  const text = annotations[RESERVE_ANNOTATION]?.trim();
-  if (text === undefined) return { isWhole: true };
-  if (text === 'prompt') return { reservation: { kind: 'estimate' }, isWhole: true };
-  if (text === 'max_tokens') return { reservation: { kind: 'estimate', output }, isWhole: true };
-  if (/^\d{1,9}$/.test(text)) return { reservation: { kind: 'number', number: Number(text) }, isWhole: true };
+  return {
+    ofRule: (index) => (own.has(index) ? own.get(index) : common),
+    all: [
+      ...(common ? [{ reservation: common }] : []),
+      ...[...own].flatMap(([index, reservation]) => (reservation ? [{ reservation, index }] : [])),
+    ],
+    isWhole,
+  };
+}
+
+const NUMBER = /^\d{1,9}$/;
+
+type Unnamed<T> = T extends unknown ? Omit<T, 'annotation'> : never;
+
+/** A text: why it cannot be used. */
+function readReservation(text: string, output: number): Unnamed<Reservation> | string {
+  if (text === 'prompt') return { kind: 'estimate' };
+  if (text === 'max_tokens') return { kind: 'estimate', output };
+  if (NUMBER.test(text)) return { kind: 'number', number: Number(text) };
   const compiled = compileCost(text);
-  if (compiled.ok) return { reservation: { kind: 'estimate', output, expression: text }, isWhole: true };
-  const hint = 'max_tokens, prompt, a number below 1000000000, or a cost expression over estimated counts';
-  return refuse(RESERVE_ANNOTATION, compiled.message, hint);
+  return compiled.ok ? { kind: 'estimate', output, expression: text } : compiled.message;
 }
 
 /** Estimates are of what a rule charges; a number may also be held while a request runs, and given back for another one. */
@@ -55,7 +91,7 @@ export function reserveOf(
   response: NonNullable<LimitIr['response']>,
   costs: readonly CostIr[],
 ): ReserveIr {
-  if (reservation.kind === 'number') return reservation;
+  if (reservation.kind === 'number') return { kind: 'number', number: reservation.number };
   const { output, expression } = reservation;
   const counted = output === undefined ? {} : { output };
   if (expression !== undefined) return { kind: 'estimate', cost: { kind: 'cel', expression }, ...counted };

@@ -5,7 +5,7 @@ import { keyOf } from '../objects.ts';
 import type { Report } from '../report.ts';
 import type { RouteSource, RuleSource } from '../routes/routes.ts';
 import type { LimitRule } from './rate-limits.ts';
-import { COST_NAMESPACE, canReserve, reserveOf } from './reservations.ts';
+import { COST_NAMESPACE, type Reservation, reserveOf } from './reservations.ts';
 import type { EffectivePolicy, LimitsOwner } from './traffic-policies.ts';
 
 /** Where a limit applies: each rule of a route counts by itself, on each Gateway. */
@@ -28,15 +28,16 @@ export function routeLimits(
   if (globalLimits?.limits.isWhole === false || localLimits?.limits.isWhole === false) return 'broken';
   const global = globalLimits ? globalLimits.limits.global.map((rule) => limitOf(globalLimits, rule, where)) : [];
   const local = localLimits ? localLimits.limits.local.map((rule) => localLimitOf(localLimits, rule, where)) : [];
-  if (globalLimits) warnMissingCosts(globalLimits, where, report);
+  if (globalLimits) {
+    warnEstimates(globalLimits, where, report);
+    warnMissingCosts(globalLimits, where, report);
+  }
   return global.length + local.length === 0 ? undefined : { global, local };
 }
 
-function limitOf({ policy, limits }: LimitsOwner, limit: LimitRule, where: LimitedRule): LimitIr {
-  const { index, field, shared, response, ...rest } = limit;
-  // The script makes reservations, and only requests for inference pass it.
-  const { reservation } = limits;
-  const reserve = where.route.isInference && response && reservation && canReserve(reservation, response);
+function limitOf({ policy }: LimitsOwner, limit: LimitRule, where: LimitedRule): LimitIr {
+  const { index, field, shared, response, reservation, ...rest } = limit;
+  const reserve = response && reservation && isReserved(reservation, where);
   return {
     name: nameOf(policy, index, where, shared),
     origin: { object: formatObjectId(policy.id), field },
@@ -44,6 +45,21 @@ function limitOf({ policy, limits }: LimitsOwner, limit: LimitRule, where: Limit
     ...(response && { response }),
     ...(reserve && { reserve: reserveOf(reservation, response, where.costs) }),
   };
+}
+
+/** The script makes estimates, and only requests for inference pass it. */
+function isReserved({ kind }: Reservation, { route }: LimitedRule): boolean {
+  return kind === 'number' || route.isInference;
+}
+
+function warnEstimates({ policy, limits }: LimitsOwner, where: LimitedRule, report: Report): void {
+  for (const { reservation } of limits.global) {
+    if (!reservation || isReserved(reservation, where)) continue;
+    const message = `HTTPRoute ${keyOf(where.route.loaded)} reserves nothing: only an AIGatewayRoute has estimates`;
+    const hint = 'reserve a number';
+    const path = ['metadata', 'annotations', reservation.annotation];
+    report.warning('HG0503', policy, path, message, { hint });
+  }
 }
 
 function localLimitOf({ policy }: LimitsOwner, limit: LimitRule, where: LimitedRule): LocalLimitIr {

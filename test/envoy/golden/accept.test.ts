@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { emitBootstrap } from '../../../src/envoy/bootstrap.ts';
 import { checkResources } from '../../../src/envoy/check-resources.ts';
-import { DEFAULT_COMPILE_OPTIONS, type EnvoyResource, NEWEST_ENVOY } from '../../../src/envoy/index.ts';
+import { type EnvoyResource, NEWEST_ENVOY } from '../../../src/envoy/index.ts';
 import { TYPES } from '../../../src/envoy/names.ts';
 import { encodeMessage, typeUrl } from '../../../src/envoy/schema/index.ts';
 import { formatFinding } from '../../../src/lib/findings.ts';
 import { silentLogger } from '../../../src/telemetry/index.ts';
 import { createSnapshot, createXdsServer, type ResourceInput, type XdsServer } from '../../../src/xds/index.ts';
-import { compileGolden, type GoldenInput, goldenNames, readGolden } from '../../golden/envoy-golden.ts';
+import { compileGolden, GOLDEN_OPTIONS, type GoldenInput, goldenNames, readGolden } from '../../golden/envoy-golden.ts';
 import {
   type EnvoyProcess,
   freePort,
@@ -44,7 +44,7 @@ async function allResources(version: string, sentinelPort: number): Promise<Envo
       const input = onFreePorts(await readGolden(name, folder));
       const place = `${folder.split('/').at(-1)}-${name}`;
       for (const { gateway, resources } of compileGolden(input, version, {
-        ...DEFAULT_COMPILE_OPTIONS,
+        ...GOLDEN_OPTIONS,
         sentinelPort,
       })) {
         const prefix = `${place}-${gateway.replace('/', '-')}`;

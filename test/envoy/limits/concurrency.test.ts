@@ -1,6 +1,6 @@
 /** A limit of requests at once: each reserves one, and costs nothing when it has ended. */
 import { expect } from 'chai';
-import { type LimitsRig, PER_TENANT, startLimitsRig } from './rig.ts';
+import { atOnce, type LimitsRig, PER_TENANT, startLimitsRig } from './rig.ts';
 
 const AT_ONCE = 3;
 
@@ -11,13 +11,7 @@ describe('limits: requests at once', () => {
   before(async () => {
     rig = await startLimitsRig({
       model: {
-        rules: [
-          {
-            ...PER_TENANT,
-            limit: { requests: AT_ONCE, unit: 'Year' },
-            cost: { request: { from: 'Number', number: 0 }, response: { from: 'Number', number: 0 } },
-          },
-        ],
+        rules: [atOnce(AT_ONCE, PER_TENANT)],
         annotations: { 'headgate.dev/reserve': '1' },
       },
     });

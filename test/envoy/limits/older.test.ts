@@ -1,10 +1,9 @@
-/** Limits on Envoys before 1.40: the same answers; before 1.38 nothing is reserved, and that is said. */
+/** Limits on Envoys before 1.40: the same answers. */
 import { expect } from 'chai';
-import { until } from '../../support/index.ts';
-import { costRule, type LimitsRig, PER_TENANT, startLimitsRig } from './rig.ts';
+import { atOnce, costRule, type LimitsRig, PER_TENANT, startLimitsRig } from './rig.ts';
 
 for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
-  const canReserve = envoyVersion >= '1.38';
+  const canHide = envoyVersion >= '1.38';
   describe(`limits: Envoy ${envoyVersion}`, function () {
     this.timeout(60_000);
     let rig: LimitsRig;
@@ -13,6 +12,7 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
         {
           gpt: { rules: [costRule(100, 'total', PER_TENANT)] },
           claude: { refs: ['anthropic'], rules: [costRule(1000)] },
+          'at-once': { rules: [atOnce(1)], annotations: { 'headgate.dev/reserve': '1' } },
           reserving: { rules: [costRule(1000)], annotations: { 'headgate.dev/reserve': '500' } },
           local: { local: [{ limit: { requests: 1, unit: 'Hour' }, ...PER_TENANT }] },
           quiet: { rules: [costRule(100, 'total', { xRateLimitHeaders: 'Off' })] },
@@ -29,7 +29,7 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
         findings.every((finding) => finding.includes('HG0602')),
         findings.join(),
       ).to.equal(true);
-      expect(findings.length).to.equal(canReserve ? 0 : 2);
+      expect(findings.length).to.equal(canHide ? 0 : 1);
       expect(await rig.gateway.envoy.rejectedUpdates()).to.deep.equal({});
       expect(rig.gateway.envoy.warnings).to.deep.equal([]);
     });
@@ -56,14 +56,24 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
       }
     });
 
-    it(canReserve ? 'reserves and settles' : 'reserves nothing and charges the same', async () => {
+    it('reserves and settles', async () => {
       rig.openai.fault = () => ({ delayMs: 300 });
       const answer = rig.chat('reserving');
-      await until(() => rig.openai.requests.length > 0, { what: 'the request' });
-      if (canReserve) await rig.untilUsed(500, 'reserving');
-      else expect(await rig.used('reserving')).to.equal(0);
+      await rig.untilUsed(500, 'reserving');
       expect((await answer).status).to.equal(200);
       await rig.untilUsed(100, 'reserving');
+    });
+
+    it('counts requests at once', async () => {
+      rig.openai.fault = () => ({ delayMs: 500 });
+      const running = rig.chat('at-once');
+      await rig.untilUsed(1, 'at-once');
+      expect((await rig.chat('at-once')).status).to.equal(429);
+      expect((await running).status).to.equal(200);
+      await rig.untilUsed(0, 'at-once');
+      rig.openai.fault = () => ({ status: 500 });
+      expect((await rig.chat('at-once')).status).to.equal(500);
+      await rig.untilUsed(0, 'at-once');
     });
   });
 }

@@ -22,6 +22,12 @@ export function costRule(requests: number, key = 'total', fields: Fields = {}): 
   };
 }
 
+/** A global rule that, with a reservation of 1, says how many requests may run at the same time. */
+export function atOnce(requests: number, fields: Fields = {}): Fields {
+  const nothing = { from: 'Number', number: 0 };
+  return { limit: { requests, unit: 'Year' }, cost: { request: nothing, response: nothing }, ...fields };
+}
+
 /** Client selectors that give each value of a header a bucket of its own. */
 export const PER_TENANT: Fields = { clientSelectors: [{ headers: [{ name: 'x-tenant', type: 'Distinct' }] }] };
 

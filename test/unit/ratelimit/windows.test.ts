@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { RateLimitPolicy } from '../../../src/ir/index.ts';
-import { RESERVED_AT_KEY } from '../../../src/ir/index.ts';
+import { GIVES_BACK_KEY, RESERVED_AT_KEY } from '../../../src/ir/index.ts';
 import { createLimiter } from '../../../src/ratelimit/limiter.ts';
 import { createStatistics } from '../../../src/ratelimit/statistics.ts';
 import { createMemoryStore } from '../../../src/ratelimit/store/memory.ts';
@@ -67,6 +67,22 @@ describe('ratelimit: windows', () => {
     expect(ask({ hits: 1 })).to.deep.equal(['ok', 2]);
   });
 
+  it('let twice the limit pass in a moment across an edge', () => {
+    const passed = (policy: RateLimitPolicy): number => {
+      const { ask, wait } = limiterOf(policy);
+      wait(59.9);
+      let count = 0;
+      while (ask({ hits: 1 })[0] === 'ok') count++;
+      wait(0.2);
+      while (ask({ hits: 1 })[0] === 'ok') count++;
+      return count;
+    };
+    const policy: RateLimitPolicy = { unit: 'minute', requests_per_unit: 1000 };
+    expect(passed(policy)).to.equal(2000);
+    // A tenth of a second of the window before has left by then.
+    expect(passed({ ...policy, algorithm: 'sliding' })).to.be.within(1000, 1002);
+  });
+
   it('slide, where asked: no burst at the edge', () => {
     const { ask, wait } = limiterOf({ unit: 'minute', requests_per_unit: 100, algorithm: 'sliding' });
     wait(30);
@@ -125,6 +141,39 @@ describe('ratelimit: windows', () => {
     wait(45);
     expect(ask({ hits: 0 })).to.deep.equal(['ok', 40]);
     expect(ask({ hits: 0, at }, { hits: -80, at })).to.deep.equal(['ok', 100]);
+  });
+
+  it('that slide let what is reserved fade, and take nothing back when it has', () => {
+    const { ask, wait, statistics } = limiterOf({ unit: 'minute', requests_per_unit: 10, algorithm: 'sliding' });
+    const at = START;
+    for (let i = 0; i < 10; i++) ask({ hits: 1, at });
+    expect(ask({ hits: 1, at }), 'eleven at once').to.deep.equal(['over', 0]);
+    wait(90);
+    expect(ask({ hits: 0 }), 'half of them are forgotten').to.deep.equal(['ok', 5]);
+    wait(30);
+    ask({ hits: 4 });
+    for (let i = 0; i < 11; i++) ask({ hits: 0, at }, { hits: -1, at });
+    expect(ask({ hits: 0 })).to.deep.equal(['ok', 6]);
+    expect(statistics.service.refundsDropped).to.equal(11);
+  });
+
+  it('take what an entry gives back, where an Envoy has no negative hits', () => {
+    const limiter = createLimiter({
+      store: createMemoryStore(),
+      statistics: createStatistics(),
+      config: {
+        domains: [{ domain: 'd', descriptors: [{ key: 'k', rate_limit: { unit: 'hour', requests_per_unit: 10 } }] }],
+      },
+      clock: () => START,
+    });
+    const ask = (hits: number, ...more: string[]): number | undefined => {
+      const entries = ['k', RESERVED_AT_KEY, ...more].map((key) => ({ key, value: key === 'k' ? 'v' : String(START) }));
+      const descriptors = [{ entries, limit: undefined, hitsAddend: hits, isNegativeHits: false }];
+      return (limiter.decide({ domain: 'd', descriptors, hitsAddend: 0 }) as RateLimitResponse).statuses[0]?.remaining;
+    };
+    expect(ask(4)).to.equal(6);
+    expect(ask(3, GIVES_BACK_KEY)).to.equal(9);
+    expect(ask(30, GIVES_BACK_KEY), 'never below zero').to.equal(10);
   });
 
   it('are overrun by parallel streams by no more than they use above their reservations', () => {
