@@ -1,5 +1,6 @@
 import type { BackendIr, InferenceBackendIr, InferenceRuleIr, RouteIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
+import { REFUSED_HEADER } from '../providers/attempt-facts.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, type EnvoyFeature, isOlder } from './capabilities.ts';
@@ -175,7 +176,7 @@ function servingRoute(
       response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: WHO_ANSWERED } }],
     }),
     // The sentinel's mark, and what only the script may say, which sees the answer after this.
-    response_headers_to_remove: [SENTINEL_HEADER, BACKEND_HEADER, TRIED_HEADER, ...poolHeaders(used)],
+    response_headers_to_remove: [SENTINEL_HEADER, REFUSED_HEADER, BACKEND_HEADER, TRIED_HEADER, ...poolHeaders(used)],
   };
   if (alone !== undefined || !isOlder(capabilities)) return compiled;
   const clusters = refs.flatMap((ref) => {

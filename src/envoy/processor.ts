@@ -7,9 +7,12 @@ import {
   ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
   BETA_ATTRIBUTE,
+  CONNECTED_ATTRIBUTE,
   PATH_KEY,
   PROVIDER_ATTRIBUTE,
   READ_HEADERS,
+  REFUSAL_ATTRIBUTE,
+  REFUSAL_KEY,
   TRANSLATED_NAMESPACE,
 } from '../providers/attempt-facts.ts';
 import { providerFacts } from '../providers/index.ts';
@@ -21,8 +24,10 @@ import {
   type Any,
   type ConfigClusterV3Cluster,
   type ConfigCoreV3Address,
+  type ExtensionsFiltersHttpExtProcV3ExternalProcessor,
   type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
   typedAny,
+  type XdsTypeMatcherV3Matcher,
 } from './schema/index.ts';
 
 /**
@@ -33,8 +38,9 @@ import {
  * The processor gets bodies alone, the request's and the answer's: headers, path and status are seen to by the script,
  * which runs before (docs/decisions.md). So `whole` holds the headers of the request until its body is translated, and
  * `head` behind it changes the path where the translation says so, and notes the headers of the answer for the processor.
+ * `refusal` ends an attempt that cannot be translated, so that another backend can be asked.
  */
-type Part = 'unary' | 'stream' | 'whole' | 'head';
+type Part = 'unary' | 'stream' | 'whole' | 'head' | 'refusal';
 
 function filterName(family: ApiFamily, part: Part): string {
   return `headgate/translate/${family}/${part}`;
@@ -68,6 +74,7 @@ export function translateFilters(
         clear_route_cache: false,
       }),
     },
+    refusalFilter(filterName(family, 'refusal')),
   ]);
 }
 
@@ -99,41 +106,103 @@ function processingFilter(
   answers: 'BUFFERED' | 'STREAMED',
   skippedType: string,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  return askingFilter(
+    name,
+    {
+      processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED', response_body_mode: answers },
+      request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE, BETA_ATTRIBUTE, CONNECTED_ATTRIBUTE],
+      response_attributes: [ANSWER_ATTRIBUTE],
+      metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
+    },
+    {
+      matcher_tree: {
+        input: {
+          name: 'accept',
+          typed_config: typedAny('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', { header_name: 'accept' }),
+        },
+        exact_match_map: { map: { [skippedType]: SKIP } },
+      },
+    },
+  );
+}
+
+/**
+ * Asks once more where the translation has refused the request and another backend may follow. Of all that a filter of an
+ * attempt can answer by itself, Envoy takes only a streamed answer to headers for one that may be retried.
+ */
+function refusalFilter(name: string): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  return askingFilter(
+    name,
+    {
+      processing_mode: { ...NO_BODIES, request_header_mode: 'SEND' },
+      // The reason alone; no header is any business of the processor's.
+      forward_rules: { allowed_headers: { patterns: [{ exact: ':method' }] } },
+      request_attributes: [REFUSAL_ATTRIBUTE, CONNECTED_ATTRIBUTE],
+    },
+    {
+      matcher_list: {
+        matchers: [
+          {
+            predicate: {
+              not_matcher: {
+                single_predicate: {
+                  input: {
+                    name: 'refusal',
+                    typed_config: typedAny('envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput', {
+                      filter: TRANSLATED_NAMESPACE,
+                      path: [{ key: REFUSAL_KEY }],
+                    }),
+                  },
+                  custom_match: {
+                    name: 'said',
+                    typed_config: typedAny('envoy.extensions.matching.input_matchers.metadata.v3.Metadata', {
+                      value: { string_match: { contains: ' ' } },
+                    }),
+                  },
+                },
+              },
+            },
+            on_match: SKIP,
+          },
+        ],
+      },
+    },
+  );
+}
+
+const NO_BODIES = {
+  request_header_mode: 'SKIP',
+  request_body_mode: 'NONE',
+  response_header_mode: 'SKIP',
+  response_body_mode: 'NONE',
+  request_trailer_mode: 'SKIP',
+  response_trailer_mode: 'SKIP',
+} as const;
+
+const SKIP = {
+  action: {
+    name: 'skip',
+    typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
+  },
+};
+
+/** A filter that asks the processor, except where the matcher says to skip it; switched on by routes. */
+function askingFilter(
+  name: string,
+  processor: ExtensionsFiltersHttpExtProcV3ExternalProcessor,
+  xds_matcher: XdsTypeMatcherV3Matcher,
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   const processing = typedAny('envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor', {
     grpc_service: { envoy_grpc: { cluster_name: PROCESSOR_CLUSTER, authority: 'headgate' } },
-    processing_mode: {
-      request_header_mode: 'SKIP',
-      request_body_mode: 'BUFFERED',
-      response_header_mode: 'SKIP',
-      response_body_mode: answers,
-      request_trailer_mode: 'SKIP',
-      response_trailer_mode: 'SKIP',
-    },
-    request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE, BETA_ATTRIBUTE],
-    response_attributes: [ANSWER_ATTRIBUTE],
     message_timeout: protoDuration(MESSAGE_TIMEOUT_MS),
-    metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
     status_on_error: { code: 'ServiceUnavailable' },
+    ...processor,
   });
-  const skip = {
-    action: {
-      name: 'skip',
-      typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
-    },
-  };
   return {
     name,
     disabled: true,
     typed_config: typedAny('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
-      xds_matcher: {
-        matcher_tree: {
-          input: {
-            name: 'accept',
-            typed_config: typedAny('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', { header_name: 'accept' }),
-          },
-          exact_match_map: { map: { [skippedType]: skip } },
-        },
-      },
+      xds_matcher,
       extension_config: { name: 'envoy.filters.http.ext_proc', typed_config: processing },
     }),
   };
@@ -149,6 +218,7 @@ export function translateSwitch(family: ApiFamily): { [name: string]: Any } {
     [filterName(family, 'unary')]: on,
     [filterName(family, 'stream')]: on,
     [filterName(family, 'head')]: script,
+    [filterName(family, 'refusal')]: on,
     [filterName(family, 'whole')]: typedAny('envoy.extensions.filters.http.buffer.v3.BufferPerRoute', {
       buffer: { max_request_bytes: MAX_BODY_BYTES },
     }),

@@ -1,5 +1,6 @@
 import type { RetryIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
+import { REFUSED_HEADER } from '../providers/attempt-facts.ts';
 import { NEXT_KEY_HEADER, SENTINEL_HEADER } from './names.ts';
 import type { ConfigRouteV3RetryPolicy } from './schema/index.ts';
 
@@ -20,7 +21,10 @@ export function retryPolicy(
   const failsOver = backends > 1;
   // What is not to be retried otherwise is retried with another key, and for no other reason.
   const retries = ofBackends > 0 ? retry : { ...retry, triggers: [], statusCodes: [] };
-  const headers = [...(failsOver ? [SENTINEL_HEADER] : []), ...(furtherKeys > 0 ? [NEXT_KEY_HEADER] : [])];
+  const headers = [
+    ...(failsOver ? [SENTINEL_HEADER, REFUSED_HEADER] : []),
+    ...(furtherKeys > 0 ? [NEXT_KEY_HEADER] : []),
+  ];
   const triggers = [
     ...retries.triggers,
     ...(retries.statusCodes.length > 0 ? ['retriable-status-codes'] : []),

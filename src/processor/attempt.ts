@@ -6,8 +6,10 @@ import {
   ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
   BETA_ATTRIBUTE,
+  CONNECTED_ATTRIBUTE,
   PROVIDER_ATTRIBUTE,
   READ_HEADERS,
+  REFUSAL_ATTRIBUTE,
 } from '../providers/attempt-facts.ts';
 import type { Attempt } from '../providers/translation.ts';
 
@@ -16,10 +18,15 @@ const ENDPOINTS: ReadonlySet<string> = new Set(API_ENDPOINTS.map(({ name }) => n
 /** Providers by their text: a processor serves few, each many times. */
 const providers = createLru<ProviderIr>(1000);
 
+export interface AskedAttempt extends Pick<Attempt, 'endpoint' | 'provider' | 'unsupported' | 'betas'> {
+  /** Another backend may follow. */
+  readonly mayGoOn: boolean;
+  /** To the provider. */
+  readonly isConnected: boolean;
+}
+
 /** What Envoy tells of an attempt. Errors: GatewayError `unavailable` where it tells something else. */
-export function readAttempt(
-  attributes: ReadonlyMap<string, string>,
-): Pick<Attempt, 'endpoint' | 'provider' | 'unsupported' | 'betas'> {
+export function readAttempt(attributes: ReadonlyMap<string, string>): AskedAttempt {
   const [endpoint = '', ...words] = attributes.get(ATTEMPT_ATTRIBUTE)?.split(' ') ?? [];
   const provider = attributes.get(PROVIDER_ATTRIBUTE);
   if (!isEndpoint(endpoint) || provider === undefined) {
@@ -29,12 +36,25 @@ export function readAttempt(
     endpoint,
     provider: providers.take(provider, () => JSON.parse(provider) as ProviderIr),
     unsupported: words.includes('refuse') ? 'refuse' : 'report',
+    mayGoOn: words.includes('else'),
+    isConnected: attributes.has(CONNECTED_ATTRIBUTE),
     betas: (attributes.get(BETA_ATTRIBUTE) ?? '').split(',').flatMap((beta) => beta.trim() || []),
   };
 }
 
 function isEndpoint(name: string): name is EndpointName {
   return ENDPOINTS.has(name);
+}
+
+/** How an attempt is refused. Errors: GatewayError `invalid_input`. */
+export function readRefusal(attributes: ReadonlyMap<string, string>): {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly isConnected: boolean;
+} {
+  const [, status, body] = /^(\d{3}) (.*)$/s.exec(attributes.get(REFUSAL_ATTRIBUTE) ?? '') ?? [];
+  if (body === undefined) throw new GatewayError('invalid_input', 'a refusal without a reason');
+  return { status: Number(status), body: Buffer.from(body), isConnected: attributes.has(CONNECTED_ATTRIBUTE) };
 }
 
 /** Status and headers of an answer, as much as translations read of them. */

@@ -6,15 +6,23 @@ import type { Answers, Receiver } from '../lib/http2/streams.ts';
 import {
   CONTENT_TYPE_KEY,
   PATH_KEY,
+  REFUSAL_KEY,
+  REFUSED_HEADER,
   STATUS_KEY,
   TRANSLATED_NAMESPACE,
   UNSUPPORTED_KEY,
 } from '../providers/attempt-facts.ts';
 import type { Attempt, TranslatedResponse, Translation } from '../providers/translation.ts';
-import { readAnswerHead, readAttempt } from './attempt.ts';
+import { type AskedAttempt, readAnswerHead, readAttempt, readRefusal } from './attempt.ts';
 import { apiOf, type ClientError, errorBody, errorEvent } from './client-errors.ts';
 import type { Statistics } from './statistics.ts';
-import { decodeProcessingRequest, encodeBodyAnswer, encodeImmediateAnswer, type ProcessingRequest } from './wire.ts';
+import {
+  decodeProcessingRequest,
+  encodeBodyAnswer,
+  encodeImmediateAnswer,
+  encodeStreamedAnswer,
+  type ProcessingRequest,
+} from './wire.ts';
 
 export interface ExchangeOptions {
   readonly createTranslation: (attempt: Attempt) => Translation;
@@ -32,6 +40,12 @@ type Said = readonly [key: string, value: string];
 
 const EMPTY = Buffer.alloc(0);
 const JSON_TYPE = 'application/json';
+const REFUSED_HEADERS = [
+  ['content-type', JSON_TYPE],
+  [REFUSED_HEADER, '1'],
+] as const;
+/** How long an attempt that is to be refused waits for a connection, without which it cannot go on to another backend. */
+const CONNECTING_MS = 250;
 const OVERLOADED: ClientError = { status: 503, message: 'The gateway is overloaded.', code: 'overloaded' };
 const BROKEN_ANSWER: ClientError = {
   status: 502,
@@ -73,15 +87,17 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     const request = decodeProcessingRequest(bytes);
     if (request.phase === 'request_body') onRequest(request);
     else if (request.phase === 'response_body') onAnswer(request);
+    else if (request.phase === 'request_headers') onRefused(request);
     else throw new GatewayError('invalid_input', 'only bodies are translated');
   }
 
   function onRequest({ body, endOfStream, attributes }: ProcessingRequest): void {
     if (!endOfStream || underway) throw new GatewayError('invalid_input', 'a request body has to come as a whole');
-    const { endpoint, ...attempt } = readAttempt(attributes);
+    const { endpoint, mayGoOn, isConnected, ...attempt } = readAttempt(attributes);
+    const refuse = (error: ClientError): void => refuseRequest(endpoint, error, { mayGoOn, isConnected });
     if (statistics.open > options.maxExchanges) {
       statistics.overloads += 1;
-      refuse(endpoint, OVERLOADED);
+      refuse(OVERLOADED);
       return;
     }
     try {
@@ -99,7 +115,7 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
       send('request_body', translated.body, said);
       statistics.requests += 1;
     } catch (caught) {
-      refuse(endpoint, told(caught));
+      refuse(told(caught));
     }
   }
 
@@ -108,17 +124,40 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     answers.send(encodeBodyAnswer({ phase, body, ...metadata }));
   }
 
-  /** Answers in place of the provider. */
-  function refuse(endpoint: EndpointName, error: ClientError): void {
+  /** Answers in place of the provider, or has the further filter do so, whose answer Envoy may retry. */
+  function refuseRequest(
+    endpoint: EndpointName,
+    error: ClientError,
+    { mayGoOn, isConnected }: Pick<AskedAttempt, 'mayGoOn' | 'isConnected'>,
+  ): void {
     statistics.refusals += 1;
-    answers.send(
-      encodeImmediateAnswer({
-        status: error.status,
-        body: errorBody(apiOf(endpoint), error),
-        headers: [['content-type', JSON_TYPE]],
-        details: `headgate_${error.code}`,
-      }),
-    );
+    const body = errorBody(apiOf(endpoint), error);
+    if (!mayGoOn) {
+      answerAtOnce(error.status, body);
+      return;
+    }
+    const pass = (): void => {
+      if (!isOpen) return;
+      send('request_body', EMPTY, [[REFUSAL_KEY, `${error.status} ${body}`]]);
+      end();
+    };
+    if (isConnected) pass();
+    else setTimeout(pass, CONNECTING_MS);
+  }
+
+  function answerAtOnce(status: number, body: Buffer): void {
+    answers.send(encodeImmediateAnswer({ status, body, headers: REFUSED_HEADERS, details: 'headgate_refused' }));
+    end();
+  }
+
+  /** The further filter asks. Of an attempt without a connection, Envoy 1.40 does not survive a streamed answer. */
+  function onRefused({ attributes }: ProcessingRequest): void {
+    const { status, body, isConnected } = readRefusal(attributes);
+    if (!isConnected) {
+      answerAtOnce(status, body);
+      return;
+    }
+    for (const part of encodeStreamedAnswer({ status, body, headers: REFUSED_HEADERS })) answers.send(part);
     end();
   }
 

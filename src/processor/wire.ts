@@ -4,7 +4,7 @@ import { varintSize, writeVarint } from '../lib/varint.ts';
 
 /** What Envoy sends: envoy.service.ext_proc.v3.ProcessingRequest, as much of it as its configuration here makes it send. */
 export interface ProcessingRequest {
-  readonly phase: 'request_body' | 'response_body' | 'other';
+  readonly phase: 'request_headers' | 'request_body' | 'response_body' | 'other';
   /** A view of the message. */
   readonly body: Buffer;
   readonly endOfStream: boolean;
@@ -33,7 +33,7 @@ export interface ImmediateAnswer {
   readonly details: string;
 }
 
-const FIELD = { requestBody: 4, responseBody: 5, attributes: 9 } as const;
+const FIELD = { requestHeaders: 2, requestBody: 4, responseBody: 5, attributes: 9 } as const;
 const EMPTY = Buffer.alloc(0);
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
@@ -122,7 +122,10 @@ export function decodeProcessingRequest(bytes: Buffer): ProcessingRequest {
     } else if (field === FIELD.attributes) {
       attributes ??= new Map();
       readAttributes(reader.inner(), attributes);
-    } else reader.skip();
+    } else {
+      if (field === FIELD.requestHeaders) phase = 'request_headers';
+      reader.skip();
+    }
   }
   return { phase, body, endOfStream, attributes: attributes ?? NO_ATTRIBUTES };
 }
@@ -197,6 +200,21 @@ export function encodeImmediateAnswer({ status, body, headers, details }: Immedi
     7,
     Buffer.concat([field(1, code), field(2, encodeHeaders(headers)), field(3, body), field(5, Buffer.from(details))]),
   );
+}
+
+/**
+ * The same as an answer of the provider's, which Envoy may retry. Shape: two ProcessingResponses, StreamedImmediateResponse
+ * with the headers, then with the body.
+ */
+export function encodeStreamedAnswer({ status, body, headers }: Omit<ImmediateAnswer, 'details'>): [Buffer, Buffer] {
+  const values = [[':status', String(status)] as const, ...headers].map(([name, value]) =>
+    field(1, Buffer.concat([field(1, Buffer.from(name)), field(3, Buffer.from(value))])),
+  );
+  const isLast = Buffer.from([2 * 8, 1]);
+  return [
+    field(11, field(1, field(1, Buffer.concat(values)))),
+    field(11, field(2, Buffer.concat([field(1, body), isLast]))),
+  ];
 }
 
 /** HeaderMutation: each header replaces what is there under its name. */

@@ -14,16 +14,28 @@ export const CONTENT_TYPE_KEY = 'content_type';
 /** Key there: the fields that the provider has no word for, separated by a comma and a blank. */
 export const UNSUPPORTED_KEY = 'unsupported';
 
+/**
+ * Key there: why a request cannot be translated for a backend, where another one may be asked. As it is answered: status, a
+ * blank, and the body.
+ */
+export const REFUSAL_KEY = 'refusal';
+
 /** Key of a cluster's metadata: its `ProviderIr` as JSON text. */
 export const PROVIDER_KEY = 'provider';
 /**
  * Key of the dynamic metadata of an attempt: name of the endpoint, then ` stream` where one is asked for, then ` refuse` where
- * what cannot be carried is to be refused. Empty for an attempt that is not translated.
+ * what cannot be carried is to be refused, then ` else` where another backend may follow. Empty for an attempt that is not translated.
  */
 export const ATTEMPT_KEY = 'attempt';
 
 export const PROVIDER_ATTRIBUTE = `xds.cluster_metadata.filter_metadata['${NAMESPACE}']['${PROVIDER_KEY}']`;
 export const ATTEMPT_ATTRIBUTE = `metadata.filter_metadata['${NAMESPACE}']['${ATTEMPT_KEY}']`;
+
+export const REFUSAL_ATTRIBUTE = `metadata.filter_metadata['${TRANSLATED_NAMESPACE}']['${REFUSAL_KEY}']`;
+/** There where the attempt has a connection to its provider. */
+export const CONNECTED_ATTRIBUTE = 'upstream.local_address';
+/** Marks the answer to such a request, for which it is to be retried. */
+export const REFUSED_HEADER = 'x-headgate-refused';
 
 /** The client's header that asks for betas of Anthropic's, separated by commas. */
 export const BETA_ATTRIBUTE = `request.headers['anthropic-beta']`;

@@ -1239,8 +1239,15 @@ local function conclude(headers, metadata, tried, status)
     tried = tried .. '=' .. status
     metadata:set(NS, 'tried', tried)
   elseif not find(tried, '=[^,=]*$') then
-    tried = tried .. '=no-answer'
+    -- The processor has answered, not the provider.
+    local refused = headers:get('x-headgate-refused')
+    if refused then headers:remove('x-headgate-refused') end
+    tried = tried .. '=' .. (refused and status or 'no-answer')
     metadata:set(NS, 'tried', tried)
+    if refused then
+      headers:replace('x-headgate-tried', tried)
+      return nil
+    end
   end
   local others, backend = match(tried, '^(.-)([^,=]+)=%d+$')
   if backend then headers:replace('x-headgate-backend', backend) end
@@ -1416,14 +1423,15 @@ end
 local NO_CHANGES = {}
 
 -- An attempt that is translated behind this filter: where it goes, and what the filters there and the answer have to know.
-local function announce_translation(headers, metadata, backend, note, ref, refuses)
+local function announce_translation(headers, metadata, backend, note, ref, route)
   local target = backend.translated[note.endpoint]
   local streams = asks_stream(note, ref)
   -- The filters tell by it whether a stream is asked for.
   headers:replace('accept', streams and backend.stream_type or 'application/json')
   headers:replace('content-type', 'application/json')
   for name, value in pairs(backend.translated_headers or NO_CHANGES) do headers:replace(name, value) end
-  metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '') .. (refuses and ' refuse' or ''))
+  metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '')
+    .. (route.refuse_unsupported and ' refuse' or '') .. (route.groups and ' else' or ''))
   return streams and target.stream or target.path
 end
 
@@ -1457,9 +1465,10 @@ local function backend_request(handle, backend)
     metadata:set(TRANSLATED_NS, 'path', '')
     metadata:set(TRANSLATED_NS, 'status', '')
     metadata:set(TRANSLATED_NS, 'content_type', '')
+    metadata:set(TRANSLATED_NS, 'refusal', '')
   end
   if not template then
-    template, query = announce_translation(headers, metadata, backend, note, ref, route.refuse_unsupported), ''
+    template, query = announce_translation(headers, metadata, backend, note, ref, route), ''
   elseif notes.attempt then
     metadata:set(NS, 'attempt', '')
   end

@@ -39,6 +39,7 @@ export interface RuleFacts {
   readonly policy?: Fields;
   /** `spec` of the route beside its rules. */
   readonly route?: Fields;
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface GatewayFacts {
@@ -143,21 +144,24 @@ function backendObjects(name: string, facts: BackendFacts): Fields[] {
   ];
 }
 
-function routeObjects(gateway: string, model: string, { refs, fields, policy, route }: RuleFacts): Fields[] {
+function routeObjects(
+  gateway: string,
+  model: string,
+  { refs, fields, policy, route, annotations }: RuleFacts,
+): Fields[] {
+  const rule = {
+    matches: [{ headers: [{ type: 'Exact', name: 'x-ai-eg-model', value: model }] }],
+    backendRefs: refs.map((ref, priority) => (typeof ref === 'string' ? { name: ref, priority } : ref)),
+    ...fields,
+  };
   return [
-    object(`${AI}/v1beta1`, 'AIGatewayRoute', model, {
-      spec: {
-        parentRefs: [{ group: GW, kind: 'Gateway', name: gateway }],
-        rules: [
-          {
-            matches: [{ headers: [{ type: 'Exact', name: 'x-ai-eg-model', value: model }] }],
-            backendRefs: refs.map((ref, priority) => (typeof ref === 'string' ? { name: ref, priority } : ref)),
-            ...fields,
-          },
-        ],
-        ...route,
-      },
-    }),
+    object(
+      `${AI}/v1beta1`,
+      'AIGatewayRoute',
+      model,
+      { spec: { parentRefs: [{ group: GW, kind: 'Gateway', name: gateway }], rules: [rule], ...route } },
+      annotations === undefined ? {} : { annotations },
+    ),
     ...(policy === undefined
       ? []
       : [

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { type Fake, startAnthropic } from '../../fakes/index.ts';
-import { object } from '../support/objects.ts';
 import { startTranslationRig, type TranslationRig } from './rig.ts';
 
 describe('what users say of translation, through Envoy', function () {
@@ -21,26 +20,11 @@ describe('what users say of translation, through Envoy', function () {
         knowing: { refs: [{ name: 'knowing', modelNameOverride: 'claude-opus-9-1' }] },
         other: { refs: [{ name: 'knowing', modelNameOverride: 'claude-3-haiku' }] },
         plain: { refs: [{ name: 'plain', modelNameOverride: 'claude-opus-9-1' }] },
+        strict: {
+          refs: [{ name: 'plain', modelNameOverride: 'claude-sonnet-4-5' }],
+          annotations: { 'headgate.dev/unsupported': 'refuse' },
+        },
       },
-      extra: [
-        object(
-          'aigateway.envoyproxy.io/v1beta1',
-          'AIGatewayRoute',
-          'strict',
-          {
-            spec: {
-              parentRefs: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'gw' }],
-              rules: [
-                {
-                  matches: [{ headers: [{ type: 'Exact', name: 'x-ai-eg-model', value: 'strict' }] }],
-                  backendRefs: [{ name: 'plain', modelNameOverride: 'claude-sonnet-4-5' }],
-                },
-              ],
-            },
-          },
-          { annotations: { 'headgate.dev/unsupported': 'refuse' } },
-        ),
-      ],
     });
   });
   after(async () => {
