@@ -19,7 +19,7 @@ import { type CompileOptions, doesTranslate } from './options.ts';
 import { withoutPending } from './pending-credentials.ts';
 import { inferenceRules, plainBackends, plainClusterName } from './plain-backends.ts';
 import { priceFindings } from './prices.ts';
-import { processorCluster } from './processor.ts';
+import { processorCluster } from './processor-cluster.ts';
 import { rateLimitCluster } from './rate-limit-cluster.ts';
 import { reducedLimits, reserveFindings } from './reduced-limits.ts';
 import type { EnvoyResource } from './resource.ts';
