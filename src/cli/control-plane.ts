@@ -21,6 +21,7 @@ import {
 import { createConvergence } from './convergence.ts';
 import { withPlaces } from './finding-places.ts';
 import { createFindingReporter } from './finding-reporter.ts';
+import { createLimitsAhead } from './limits-ahead.ts';
 import { createLimitsFeed } from './limits-feed.ts';
 import { createLimitsSnapshots, rateLimitGaps } from './limits-snapshots.ts';
 import { standingRejections, withheldFindings } from './rejections.ts';
@@ -147,13 +148,25 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     ...(options.rollout && { rollout: options.rollout }),
     onRefusal: () => metrics.countRefusal(),
     onNack: (event) => noteRejection(event),
-    onAck: ({ key }) => convergence.noteAck(key),
+    onAck: ({ key }) => {
+      convergence.noteAck(key);
+      // Once the stream has taken note.
+      queueMicrotask(limitsAhead.look);
+    },
   });
   const convergence = createConvergence(
     () => xds.nodes(),
     (key, seconds) => metrics.observeConvergence(views.get(key)?.gateway ?? key, seconds),
   );
 
+  const limitsAhead = createLimitsAhead({
+    areTaken: () => xds.nodes().every((status) => status.node.service !== 'ratelimit' || hasAnswered(status)),
+    publish(key, snapshot) {
+      convergence.begin(key, snapshot.version);
+      xds.setSnapshot(key, snapshot);
+    },
+    onLate: () => logger.warn({}, 'a rate limit service has not taken the newest limits; proxies get them without it'),
+  });
   const limitsOverXds = createLimitsSnapshots({
     publish: (key, snapshot) => xds.setSnapshot(key, snapshot),
     isServed: (gateway) => gatewayKeys().includes(gateway),
@@ -161,10 +174,13 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const limits = createLimitsFeed({
     apply(all) {
       options.onLimits?.(all);
-      limitsOverXds.take(all);
+      if (limitsOverXds.take(all)) limitsAhead.begin();
     },
     isSettled: () =>
-      xds.nodes().every(({ synced }) => synced) && xds.withheld().length === 0 && xds.rollouts().length === 0,
+      !limitsAhead.isHolding &&
+      xds.nodes().every(({ synced }) => synced) &&
+      xds.withheld().length === 0 &&
+      xds.rollouts().length === 0,
   });
 
   function compiledFor(gateway: string, capabilities: Capabilities): { key: string; view: CompiledView } | undefined {
@@ -209,8 +225,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   }
 
   function publish(key: string, view: CompiledView): void {
-    convergence.begin(key, view.snapshot.version);
-    xds.setSnapshot(key, view.snapshot);
+    limitsAhead.publish(key, view.snapshot);
     metrics.countSnapshot(view.gateway);
   }
 
@@ -267,7 +282,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       tokens.use(served?.tokenSources ?? new Map());
       throw caught;
     }
-    for (const key of views.keys()) if (!compiled.has(key)) xds.deleteSnapshot(key);
+    for (const key of views.keys()) {
+      if (compiled.has(key)) continue;
+      limitsAhead.delete(key);
+      xds.deleteSnapshot(key);
+    }
     views.clear();
     served = next;
     restored = undefined;
@@ -410,6 +429,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     async close(drainMs) {
       unsubscribe();
       limits.close();
+      limitsAhead.close();
       tokens.close();
       convergence.close();
       await source.close();
@@ -417,6 +437,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       await xds.drain(drainMs);
     },
   };
+}
+
+/** A rejection is an answer: who rejects what it is given keeps what it has, however long proxies wait. */
+function hasAnswered({ synced, waiting, types }: NodeStatus): boolean {
+  return synced || waiting || types.every((type) => type.synced || type.rejection?.standing === true);
 }
 
 function sizeOf({ revision, counts }: SavedState): ServedSize {

@@ -25,8 +25,8 @@ export interface LimitsSnapshotsOptions {
 export interface LimitsSnapshots {
   /** Key of the snapshot of a service; undefined where it names a gateway that is not served. */
   keyOf(node: NodeInfo): string | undefined;
-  /** To be called before proxies get what asks about new limits. */
-  take(limits: LimitsConfig): void;
+  /** To be called before proxies get what asks about new limits. Returns whether some service gets others than before. */
+  take(limits: LimitsConfig): boolean;
 }
 
 const KEY_PREFIX = 'limits of ';
@@ -36,19 +36,21 @@ export function createLimitsSnapshots({ publish, isServed }: LimitsSnapshotsOpti
   const snapshots = new Map<string, Snapshot | undefined>();
   let limits: LimitsConfig | undefined;
 
-  function renew(scope: string): void {
-    if (!limits) return;
+  function renew(scope: string): boolean {
+    if (!limits) return false;
     const resources = emitLimits(scope === ALL ? limits : limitsOfGateway(limits, scope));
+    const before = snapshots.get(scope);
     const snapshot = createSnapshot(
       resources.map(({ type, name, message }) => ({
         typeUrl: typeUrl(type),
         name,
         value: encodeMessage(type, message),
       })),
-      snapshots.get(scope),
+      before,
     );
     snapshots.set(scope, snapshot);
     publish(KEY_PREFIX + scope, snapshot);
+    return snapshot.version !== before?.version;
   }
 
   return {
@@ -60,7 +62,7 @@ export function createLimitsSnapshots({ publish, isServed }: LimitsSnapshotsOpti
     },
     take(next) {
       limits = next;
-      for (const scope of snapshots.keys()) renew(scope);
+      return [...snapshots.keys()].map(renew).some((isNew) => isNew);
     },
   };
 }
