@@ -3,4 +3,10 @@
  * status and the configuration a proxy has. Must not know: how anything of it comes about. It only reads, and nothing
  * it shows holds a secret.
  */
-export { type AdminServer, type AdminView, createAdminServer, type ReadinessCheck } from './server.ts';
+export {
+  type AdminServer,
+  type AdminView,
+  createAdminServer,
+  type DumpRequest,
+  type ReadinessCheck,
+} from './server.ts';

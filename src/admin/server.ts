@@ -13,13 +13,26 @@ export interface ReadinessCheck {
   readonly message?: string;
 }
 
+/** Of which gateway or node, and what of it, in the words of Envoy's `/config_dump`. */
+export interface DumpRequest {
+  readonly gateway?: string;
+  readonly node?: string;
+  readonly resource?: string;
+  readonly mask?: string;
+  readonly nameRegex?: string;
+  readonly includeEds: boolean;
+}
+
 /** What the admin API shows, asked for at each request. */
 export interface AdminView {
   /** JSON of `/api/status`. */
   status(): object;
   readiness(): readonly ReadinessCheck[];
-  /** In the shape of Envoy's `/config_dump`, secrets masked; undefined where there is no such gateway or node. */
-  configDump(of: { gateway?: string; node?: string }): object | undefined;
+  /**
+   * In the shape of Envoy's `/config_dump`, secrets masked; undefined where there is no such gateway or node.
+   * Errors: GatewayError `invalid_input`, `not_found`.
+   */
+  configDump(of: DumpRequest): object | undefined;
   /** Prometheus text. */
   metrics(): Promise<string>;
   /** JSON of `/api/budgets`: the `max` buckets with the least left. Absent where another process keeps the buckets. */
@@ -82,17 +95,26 @@ function createApp(view: AdminView): Hono {
       : c.json({ error: 'max is a number' }, 400);
   });
   app.get('/config_dump', (c) => {
-    const gateway = c.req.query('gateway');
-    const node = c.req.query('node');
+    const { gateway, node, resource, mask, name_regex: nameRegex, include_eds: includeEds } = c.req.query();
     if (gateway === undefined && node === undefined) {
       return c.json({ error: 'name what to dump: ?gateway=NAMESPACE/NAME or ?node=ID' }, 400);
     }
-    const dump = view.configDump({ ...(gateway !== undefined && { gateway }), ...(node !== undefined && { node }) });
+    const dump = view.configDump({
+      ...(gateway !== undefined && { gateway }),
+      ...(node !== undefined && { node }),
+      ...(resource !== undefined && { resource }),
+      ...(mask !== undefined && { mask }),
+      ...(nameRegex !== undefined && { nameRegex }),
+      includeEds: includeEds !== undefined,
+    });
     return dump === undefined
       ? c.json({ error: `no such ${node === undefined ? 'gateway' : 'node'}` }, 404)
       : c.json(dump);
   });
   app.onError((error, c) => {
+    if (error instanceof GatewayError && error.fault === 'client') {
+      return c.json({ error: error.message }, error.code === 'not_found' ? 404 : 400);
+    }
     view.onFailure?.(error);
     return c.json({ error: 'the server failed to answer this, and its log says why' }, 500);
   });

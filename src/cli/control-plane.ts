@@ -11,6 +11,7 @@ import type { LogFields, Logger, Metrics } from '../telemetry/index.ts';
 import {
   createXdsServer,
   type NackEvent,
+  type NodeConfig,
   type NodeInfo,
   type NodeStatus,
   type RolloutOptions,
@@ -106,8 +107,8 @@ export interface ControlPlane {
   sizes(): readonly SnapshotSize[];
   /** The view of a gateway for the newest Envoy, made now if no proxy has asked for it yet. */
   view(gateway: string): CompiledView | undefined;
-  /** The view that a connected node has. */
-  viewOfNode(nodeId: string): CompiledView | undefined;
+  /** What a connected node has; of several with that id the one of that gateway. */
+  nodeConfig(nodeId: string, gateway?: string): NodeConfig | undefined;
   /** Ends the streams, spread over the time given, and stops. */
   close(drainMs: number): Promise<void>;
 }
@@ -422,10 +423,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     view(gateway) {
       return compiledFor(gateway, capabilitiesOf(NEWEST_ENVOY))?.view;
     },
-    viewOfNode(nodeId) {
-      const key = xds.nodes().find((status) => status.node.id === nodeId)?.key;
-      return key === undefined ? undefined : views.get(key);
-    },
+    nodeConfig: xds.configOf,
     async close(drainMs) {
       unsubscribe();
       limits.close();

@@ -1,6 +1,5 @@
 /** The control plane with its admin API, as `serve` and `run` start it. */
 import { createAdminServer, type ReadinessCheck } from '../admin/index.ts';
-import { configDump } from '../envoy/config-dump.ts';
 import {
   type CompileOptions,
   DEFAULT_COMPILE_OPTIONS,
@@ -16,6 +15,7 @@ import type { Source } from '../sources/index.ts';
 import { createMetrics, type Logger } from '../telemetry/index.ts';
 import type { RolloutOptions } from '../xds/index.ts';
 import { type Address, formatAddress } from './addresses.ts';
+import { dumpFor } from './config-dumps.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
 import type { TranslatedRevision } from './revisions.ts';
 import type { ServerSecurity } from './server-security.ts';
@@ -105,10 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       { name: 'xds', ok: xds !== undefined, message: xds === undefined ? 'not listening' : formatAddress(xds) },
       ...tokenChecks(controlPlane),
     ],
-    configDump: (of) => {
-      const view = of.node === undefined ? controlPlane.view(of.gateway ?? '') : controlPlane.viewOfNode(of.node);
-      return view && configDump(view.resources, { gateway: view.gateway });
-    },
+    configDump: (request) => dumpFor(controlPlane, request),
     metrics: async () =>
       `${await metrics.expose()}${options.buckets?.metrics() ?? ''}${options.processorMetrics?.() ?? ''}`,
     ...(options.buckets && { budgets: options.buckets.budgets }),

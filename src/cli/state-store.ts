@@ -167,7 +167,8 @@ function decodeView({ types, ...view }: StoredState['views'][number]): SavedView
   const decoded = types.map(({ typeUrl, resources }) => {
     const byName = new Map<string, EncodedResource>();
     for (const { name, version, any, requires, accepted: isAccepted } of resources) {
-      const resource = { name, version, any: Buffer.from(any, 'base64'), ...(requires && { requires }) };
+      const bytes = Buffer.from(any, 'base64');
+      const resource = { name, version, any: bytes, since: Date.now(), ...(requires && { requires }) };
       byName.set(name, resource);
       if (isAccepted) accepted.push(resource);
     }

@@ -22,6 +22,19 @@ export interface Withheld {
   readonly time: string;
 }
 
+/** A form of a resource that proxies rejected. */
+export interface RejectedForm {
+  readonly typeUrl: string;
+  readonly name: string;
+  readonly version: string;
+  /** Of the proxy that rejected it, without what might be secret. */
+  readonly message: string;
+  /** ISO 8601. */
+  readonly time: string;
+  /** Absent when something else is wanted by now. */
+  readonly resource?: EncodedResource;
+}
+
 /** A response that was answered. */
 export interface Answered {
   readonly names: NameSet;
@@ -38,6 +51,8 @@ export interface Acceptance {
   /** A client came back with this of a type; `known` is undefined where it says no names. */
   returned(key: string, typeUrl: string, known: Known | undefined): void;
   withheld(): Withheld[];
+  /** The same of one key, in the form that was rejected. */
+  rejectedOf(key: string): RejectedForm[];
   /** Gives all that is withheld another chance. */
   forgive(): void;
   /** What of a snapshot of a key some proxy accepted. */
@@ -148,6 +163,10 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
       }
     },
     withheld: () => [...entries].flatMap(([key, entry]) => withheldOf(key, entry)),
+    rejectedOf(key) {
+      const entry = entries.get(key);
+      return entry === undefined ? [] : rejectedForms(entry);
+    },
     forgive() {
       for (const [key, entry] of entries) {
         if (entry.suspects.size === 0) continue;
@@ -345,5 +364,14 @@ function withheldOf(key: string, entry: Entry): Withheld[] {
     [...names].flatMap(([name, { instead, nodeId, count, message, time }]) =>
       instead === undefined ? [] : [{ key, typeUrl, name, instead, nodeId, count, message, time }],
     ),
+  );
+}
+
+function rejectedForms(entry: Entry): RejectedForm[] {
+  return [...entry.suspects].flatMap(([typeUrl, names]) =>
+    [...names].flatMap(([name, { instead, version, message, time }]) => {
+      const resource = wantedForm(entry, typeUrl, name);
+      return instead === undefined ? [] : [{ typeUrl, name, version, message, time, ...(resource && { resource }) }];
+    }),
   );
 }

@@ -83,9 +83,9 @@ const CLIENT_STATUS = {
   MISSING: 'DOES_NOT_EXIST',
 } as const satisfies Record<ResourceState, string>;
 
-/** The content belongs to the version beside it: of a rejected resource it stands in the error. */
+/** The content belongs to the version beside it: what was rejected stands in the error, beside what runs instead. */
 function genericConfig(status: ResourceStatus, withContents: boolean): Buffer {
-  const { typeUrl, name, state, wanted, acked, rejected } = status;
+  const { typeUrl, name, state, wanted, acked, held, rejected } = status;
   const failed = state === 'ERROR';
   const version = failed ? acked : wanted?.version;
   const config: GenericXdsConfig = {
@@ -95,14 +95,16 @@ function genericConfig(status: ResourceStatus, withContents: boolean): Buffer {
     client_status: CLIENT_STATUS[state],
     ...(version === undefined ? {} : { version_info: version }),
   };
-  const content = wanted === undefined || !withContents ? undefined : showable(wanted.any);
+  const shown = failed ? held : wanted;
   const parts = [encodeMessage(`${PACKAGE}.ClientConfig.GenericXdsConfig`, config)];
-  if (content !== undefined && !failed) parts.push(encodeBytesField(4, content));
+  if (shown !== undefined && withContents) parts.push(encodeBytesField(4, showable(shown.any)));
   if (rejected !== undefined) {
     const { time: last_update_attempt, message: details, version: version_info } = rejected;
     const error = encodeMessage('envoy.admin.v3.UpdateFailureState', { last_update_attempt, details, version_info });
-    const failedContent = content === undefined || !failed ? [] : [encodeBytesField(1, content)];
-    parts.push(encodeBytesField(8, Buffer.concat([error, ...failedContent])));
+    const isShown = failed && wanted !== undefined && withContents;
+    parts.push(
+      encodeBytesField(8, Buffer.concat(isShown ? [error, encodeBytesField(1, showable(wanted.any))] : [error])),
+    );
   }
   return Buffer.concat(parts);
 }

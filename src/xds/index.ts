@@ -3,7 +3,7 @@
  * proxy over ADS or per-type streams (SotW and delta), in an order that breaks nothing, and a ledger of who accepted or
  * rejected what. Must not know: policy, AI, YAML, files; a resource is a type URL, a name and bytes.
  */
-export type { Withheld } from './accepted.ts';
+export type { RejectedForm, Withheld } from './accepted.ts';
 export type {
   AckEvent,
   NackEvent,
@@ -14,6 +14,7 @@ export type {
   TypeStatus,
 } from './ledger.ts';
 export type { NodeExtension, NodeInfo } from './node.ts';
+export type { NodeConfig, NodeResource } from './node-config.ts';
 export { createRestHandler, type Poll, type PollAnswer } from './rest.ts';
 export type { RolloutOptions, RolloutStatus } from './rollout.ts';
 export { createXdsServer } from './server.ts';

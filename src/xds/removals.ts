@@ -1,13 +1,34 @@
 /** When what a new snapshot drops may be taken away from a client: once nothing that it runs can still name it. */
-import type { Snapshot } from './snapshot.ts';
+import { assembleSnapshot, type EncodedResource, type Snapshot, typeSnapshot } from './snapshot.ts';
 import type { TypeState } from './type-state.ts';
-import { usesSupply } from './types.ts';
+import { isFullState, usesSupply } from './types.ts';
 
 /** What a client was given. */
 export interface Held {
   readonly snapshot: Snapshot;
   /** It has not answered for all of it. */
   readonly unsettled: boolean;
+}
+
+/**
+ * What a SotW client runs of what it was given: of what it rejected the form before, where it had one. Of the types of
+ * which an answer holds everything it would be told what it rejected once more, for as long as that is not removed.
+ */
+export function withoutRejected(given: Snapshot, states: readonly TypeState[]): Snapshot {
+  const types = new Map(given.types);
+  for (const { typeUrl, rejected, certain } of states) {
+    const type = given.types.get(typeUrl);
+    if (type === undefined || rejected.size === 0 || !isFullState(typeUrl)) continue;
+    const resources = new Map(type.resources);
+    for (const { name, version, accepted } of rejected.values()) {
+      if (resources.get(name)?.version !== version) continue;
+      const before = certain.resources.get(name);
+      if (accepted === undefined) resources.delete(name);
+      else if (before?.version === accepted && 'any' in before) resources.set(name, before as EncodedResource);
+    }
+    types.set(typeUrl, typeSnapshot(typeUrl, resources, type));
+  }
+  return assembleSnapshot(types, given);
 }
 
 /** Something rejected is still wanted: instead of it the client runs what it had, and needs what that names. */

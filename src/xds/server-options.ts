@@ -3,6 +3,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Withheld } from './accepted.ts';
 import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
+import type { NodeConfig } from './node-config.ts';
 import type { Poll } from './rest.ts';
 import type { RolloutOptions, RolloutStatus } from './rollout.ts';
 import type { EncodedResource, Snapshot } from './snapshot.ts';
@@ -107,6 +108,8 @@ export interface XdsServer {
   rollouts(): RolloutStatus[];
   /** What connected nodes of that id have, resource by resource. */
   resources(nodeId: string): ResourceStatus[];
+  /** What a connected node has; of several with that id the first, or the one of that cluster. */
+  configOf(nodeId: string, cluster?: string): NodeConfig | undefined;
   /** What a client gets that asks without a stream, for `createRestHandler`. It is no part of the ledger. */
   readonly poll: Poll;
   /** Ends all streams with UNAVAILABLE, spread over at most half of the time, then closes. */

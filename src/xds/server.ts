@@ -10,6 +10,7 @@ import { createGrpcServer } from './grpc-server.ts';
 import { takeRequest } from './intake.ts';
 import { createLinger } from './linger.ts';
 import { type NodeInfo, pausesClusters, supportsTtl } from './node.ts';
+import { nodeConfig } from './node-config.ts';
 import { createNodes, inOrder, type NodeRecord, newRecord, nodeResources, nodeStatus } from './nodes.ts';
 import { pollSnapshot } from './poll.ts';
 import { createRollouts } from './rollout.ts';
@@ -280,6 +281,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
     rollouts: rollouts.list,
     nodes: () => [...nodes.all()].map((record) => nodeStatus(record, rollouts.goal(record))),
+    configOf(nodeId, cluster) {
+      const matches = ({ node }: NodeRecord): boolean =>
+        node.id === nodeId && (cluster === undefined || node.cluster === cluster);
+      const record = [...nodes.all()].find(matches);
+      return record && nodeConfig(record, acceptance);
+    },
     resources: (nodeId) => [...nodes.all()].filter(({ node }) => node.id === nodeId).flatMap(nodeResources),
     poll(request) {
       const key = options.resolve(request.node);

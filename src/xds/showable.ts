@@ -57,7 +57,9 @@ const QUOTED = /"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?/g;
  */
 export function showableMessage(message: string, secrets: readonly string[]): string {
   let text = message.replace(RESOURCE_DUMP, '');
-  for (const secret of secrets) if (secret.length >= MIN_SECRET) text = text.replaceAll(secret, '[redacted]');
+  for (const part of secrets.flatMap((secret) => secret.split('\n'))) {
+    if (part.length >= MIN_SECRET) text = text.replaceAll(part, '[redacted]');
+  }
   text = redactText(secrets.length > 0 ? text.replace(QUOTED, '"[redacted]"') : text).trim();
   return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}...` : text;
 }

@@ -34,6 +34,8 @@ export interface EncodedResource {
   readonly requires?: readonly ResourceReference[];
   readonly aliases?: readonly string[];
   readonly ttlMs?: number;
+  /** When this content was met first, in milliseconds of the epoch. */
+  readonly since: number;
 }
 
 export interface TypeSnapshot {
@@ -186,6 +188,7 @@ function encodeResource(input: ResourceInput, previous: EncodedResource | undefi
     name,
     version: contentHash(value, ...terms),
     any: encodeAny(typeUrl, value),
+    since: Date.now(),
     ...(requires === undefined ? {} : { requires }),
     ...(aliases === undefined ? {} : { aliases }),
     ...(ttlMs === undefined ? {} : { ttlMs }),

@@ -55,6 +55,8 @@ export interface ResourceStatus {
   /** Versions. */
   readonly sent?: string;
   readonly acked?: string;
+  /** What `acked` is the version of, where its content is known here. */
+  readonly held?: EncodedResource;
   readonly rejected?: RejectedResource;
 }
 
@@ -87,6 +89,7 @@ function resourceStatus(state: TypeState, to: TypeSnapshot, name: string): Resou
   const sent = unsent ? undefined : state.known.resources.get(name)?.version;
   const rejected = state.rejected.get(name);
   const acked = ackedVersion(state, name, sent);
+  const held = acked === undefined ? undefined : knownForm(state, to, name, acked);
   return {
     typeUrl: state.typeUrl,
     name,
@@ -94,6 +97,7 @@ function resourceStatus(state: TypeState, to: TypeSnapshot, name: string): Resou
     ...(wanted === undefined ? {} : { wanted }),
     ...(sent === undefined ? {} : { sent }),
     ...(acked === undefined ? {} : { acked }),
+    ...(held === undefined ? {} : { held }),
     ...(rejected === undefined ? {} : { rejected }),
   };
 }
@@ -106,6 +110,13 @@ function ackedVersion(state: TypeState, name: string, sent: string | undefined):
   // Whether the client took what is carried, or is yet to come in parts, is unknown.
   const unsettled = [...state.probes, ...state.carried].some((set) => set.names.has(name));
   return unsettled ? state.certain.resources.get(name)?.version : sent;
+}
+
+/** The content of a version, if it is at hand: of what a client had before it came only versions are known. */
+function knownForm(state: TypeState, to: TypeSnapshot, name: string, version: string): EncodedResource | undefined {
+  const places = [to, state.known, state.outstanding?.before, state.certain];
+  const forms = places.map((known) => known?.resources.get(name));
+  return forms.find((form): form is EncodedResource => form?.version === version && 'any' in form);
 }
 
 function stateOf(

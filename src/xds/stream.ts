@@ -10,7 +10,7 @@ import type { Rejection, TypeStatus } from './ledger.ts';
 import { NO_NAMES } from './names.ts';
 import { giveUp, markBeats, shortestTtl, waitingSince } from './patience.ts';
 import { abandonProbes, takeProbe } from './probes.ts';
-import { type Held, runsWhatItHad, usersHaveCome } from './removals.ts';
+import { type Held, runsWhatItHad, usersHaveCome, withoutRejected } from './removals.ts';
 import type { ResponseQuery, Responses, SharedResponse, Variant } from './responses.ts';
 import type { Snapshot, TypeSnapshot } from './snapshot.ts';
 import { type ResourceStatus, resourceStatuses, type StreamView, streamStatus } from './stream-status.ts';
@@ -106,7 +106,8 @@ export class XdsStream {
     if (goal === this.goal) return;
     this.goal = goal;
     if (goal === undefined) return;
-    const before = this.serving ?? this.heldBefore()?.snapshot;
+    const given = this.serving ?? this.heldBefore()?.snapshot;
+    const before = given && this.variant === 'sotw' ? withoutRejected(given, this.states) : given;
     this.serving = before === undefined ? goal : this.shared.diffs.bridge(before, goal);
   }
 

@@ -94,7 +94,7 @@ describe('xDS client status', () => {
         config_status: 'ERROR',
         client_status: 'NACKED',
       });
-      expect(found.b?.xds_config).to.equal(undefined);
+      expect(found.b?.xds_config).to.deep.equal({ '@type': TYPE.cluster, name: 'b', connect_timeout: '1s' });
       expect(found.b?.error_state).to.deep.include({
         details: 'Error adding/updating cluster(s) b: no',
         version_info: version(second, TYPE.cluster, 'b'),

@@ -1,9 +1,10 @@
 /** Rejections, brought down to the resource that they are about. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type RawClient, type Received, resource } from './client.ts';
 import { type Fixture, startServer, subscription, TYPE, until, VARIANTS } from './fixture.ts';
 
-const { cluster: CDS, endpoints: EDS, route: RDS } = TYPE;
+const { cluster: CDS, endpoints: EDS, listener: LDS, route: RDS } = TYPE;
 
 const NAMES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 
@@ -61,6 +62,35 @@ for (const variant of VARIANTS) {
       expect(rejected().map(({ name, count }) => [name, count])).to.deep.equal([['f', 1]]);
       expect(rejected()[0]?.accepted).to.not.equal(rejected()[0]?.version);
       expect(fixture.server.nodes()[0]?.synced).to.equal(false);
+    });
+
+    it('does not send again what is dropped while it is rejected, and keeps what ran for as long as it is used', async () => {
+      fixture.publish('g', [resource(CDS, 'a'), resource(CDS, 'b'), resource(LDS, 'l')]);
+      client.ask({ typeUrl: CDS });
+      client.ack(await client.next());
+      client.ask({ typeUrl: LDS });
+      client.ack(await client.next());
+      const bad = ['a', 'c'].map((name) => resource(CDS, name, 'bad'));
+      fixture.publish('g', [...bad, resource(CDS, 'b'), resource(LDS, 'l')]);
+      client.nack(await client.next(), 'Error adding clusters a: no, c: no');
+      await until(() => fixture.nacks.length === 1, 'rejected');
+      fixture.publish('g', [resource(CDS, 'b', '2'), resource(LDS, 'l', '2')]);
+      const answers: Received[] = [];
+      while (fixture.server.nodes()[0]?.synced !== true) {
+        const answer = await client.next();
+        answers.push(answer);
+        client.ack(answer);
+        await sleep(20);
+      }
+      expect(JSON.stringify(answers)).to.not.contain('bad');
+      const users = answers.findIndex(({ typeUrl }) => typeUrl === LDS);
+      const contents = (list: readonly Received[]) => list.map(({ resources }) => resources.map(([, text]) => text));
+      const removed = (list: readonly Received[]) => list.flatMap((answer) => answer.removed);
+      if (variant === 'sotw') expect(contents(answers)).to.deep.equal([['a=1', 'b=2'], ['l=2'], ['b=2']]);
+      else {
+        expect(removed(answers.slice(0, users))).to.deep.equal([]);
+        expect(removed(answers.slice(users)).sort()).to.deep.equal(['a', 'c']);
+      }
     });
 
     it('finds several', async () => {

@@ -11,7 +11,8 @@ interface DumpFlags extends AdminFlags {
 }
 
 const EXAMPLES = `
-The answer has the shape of Envoy's own /config_dump, so what reads one reads the other. Secrets are masked.
+The answer has the shape of Envoy's own /config_dump, so what reads one reads the other. Secrets are masked. Of a proxy
+it is what that accepted; what is on its way is warming, and what it or others like it rejected stands in error_state.
 
 Examples:
   headgate dump --gateway default/ai
@@ -20,7 +21,7 @@ Examples:
 export function registerDump(program: Command, io: CliIo): void {
   addAdminOptions(program.command('dump'))
     .description('Print the configuration that a running server has for a proxy or a Gateway')
-    .option('--node <id>', 'what this connected proxy shall have')
+    .option('--node <id>', 'what this connected proxy has')
     .option('--gateway <namespace/name>', 'what proxies of this Gateway shall have')
     .addOption(outputOption(['json', 'yaml'], 'json'))
     .addHelpText('after', EXAMPLES)
@@ -32,7 +33,10 @@ async function runDump(flags: DumpFlags, io: CliIo): Promise<void> {
   if ((node === undefined) === (gateway === undefined)) {
     throw new GatewayError('usage', 'name what to dump: --node ID or --gateway NAMESPACE/NAME');
   }
-  const query = new URLSearchParams(node === undefined ? { gateway: gateway ?? '' } : { node });
+  const query = new URLSearchParams({
+    ...(node === undefined ? { gateway: gateway ?? '' } : { node }),
+    include_eds: '',
+  });
   const { askAdmin } = await import('../admin-client.ts');
   await writeDocuments(io, flags.output, [await askAdmin(flags, `/config_dump?${query}`)]);
 }

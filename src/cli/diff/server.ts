@@ -12,7 +12,7 @@ export async function resourcesOfServer(admin: AdminFlags, gateway: string | und
   const keys = gateways.filter((key) => gateway === undefined || key === gateway);
   const dumps = await Promise.all(
     keys.map(async (key) => {
-      const dump = await askAdmin(admin, `/config_dump?gateway=${encodeURIComponent(key)}`);
+      const dump = await askAdmin(admin, `/config_dump?gateway=${encodeURIComponent(key)}&include_eds`);
       return resourcesOfDump(key, dump as ConfigDump);
     }),
   );

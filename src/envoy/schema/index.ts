@@ -16,6 +16,7 @@ export {
   type RawDiscoveryResponse,
   type RawResource,
 } from './discovery.ts';
+export { fieldOf, trimMessage } from './field-mask.ts';
 export { maskSecrets } from './mask.ts';
 export { type MethodPlan, serviceMethods } from './registry.ts';
 export { type PathSegment, SchemaError } from './schema-error.ts';

@@ -98,9 +98,10 @@ describe('a start without the source', function () {
         what: 'a new proxy in step',
       });
       expect(await statusOf('a')).to.equal(200);
-      const dumped = second.controlPlane.viewOfNode('fresh')?.resources ?? [];
-      expect(dumped.map(({ name }) => name).sort()).to.include.members([`Gateway/default/gw/port/${port}`]);
-      expect(JSON.stringify(dumped.find(({ type }) => type === 'cluster')?.message)).to.contain('"connect_timeout"');
+      const dumped = second.controlPlane.nodeConfig('fresh')?.resources ?? [];
+      expect(dumped.map(({ name, active }) => active && name)).to.include.members([`Gateway/default/gw/port/${port}`]);
+      const compiled = second.controlPlane.view('default/gw')?.resources ?? [];
+      expect(JSON.stringify(compiled.find(({ type }) => type === 'cluster')?.message)).to.contain('"connect_timeout"');
 
       await writeFiles(folder, files([...MODELS, 'e']));
       await until(() => second.controlPlane.served !== undefined, { what: 'the source' });

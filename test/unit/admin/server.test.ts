@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { type AdminServer, type AdminView, createAdminServer } from '../../../src/admin/index.ts';
+import { GatewayError } from '../../../src/lib/errors.ts';
 
 const VIEW: AdminView = {
   status: () => ({ fine: true }),
@@ -47,6 +48,7 @@ describe('admin API with a token', () => {
 
 describe('admin API', () => {
   const failures: string[] = [];
+  let asked: Parameters<AdminView['configDump']>[0] | undefined;
   let checks: ReturnType<AdminView['readiness']> = [];
   let server: AdminServer;
   let base: string;
@@ -54,7 +56,11 @@ describe('admin API', () => {
     server = createAdminServer({
       ...VIEW,
       readiness: () => checks,
-      configDump: ({ gateway, node }) => (gateway === 'a/b' || node === 'n' ? { configs: [] } : undefined),
+      configDump(request) {
+        asked = request;
+        if (request.mask === 'bad') throw new GatewayError('invalid_input', 'no such field');
+        return request.gateway === 'a/b' || request.node === 'n' ? { configs: [] } : undefined;
+      },
       metrics: () => Promise.reject(new Error('no metrics')),
       onFailure: ({ message }) => failures.push(message),
     });
@@ -84,7 +90,16 @@ describe('admin API', () => {
     expect(await ask('/config_dump?gateway=a/c')).to.deep.equal({ status: 404, text: '{"error":"no such gateway"}' });
     expect(await ask('/config_dump?node=m')).to.deep.equal({ status: 404, text: '{"error":"no such node"}' });
     expect(await ask('/config_dump?node=n')).to.include({ status: 200 });
+    expect(await ask('/config_dump?node=n&mask=bad')).to.deep.equal({ status: 400, text: '{"error":"no such field"}' });
     expect(await ask('/nothing')).to.deep.equal({ status: 404, text: '{"error":"no GET /nothing here"}' });
+  });
+
+  it('reads what is asked for of a dump in the words of Envoy', async () => {
+    await ask('/config_dump?gateway=a/b');
+    expect(asked).to.deep.equal({ gateway: 'a/b', includeEds: false });
+    await ask('/config_dump?node=n&gateway=a/b&resource=r&mask=a.b,c&name_regex=.%2B&include_eds');
+    const what = { resource: 'r', mask: 'a.b,c', nameRegex: '.+', includeEds: true };
+    expect(asked).to.deep.equal({ node: 'n', gateway: 'a/b', ...what });
   });
 
   it('answers 500 where it fails, and keeps the reason for its log', async () => {

@@ -87,7 +87,7 @@ describe('cli: diff', () => {
   it('compares with what a server has', async () => {
     const served = (await headgate(['translate', yamlFile(CHAT)])).stdout;
     const server = createServer((request, response) => {
-      const isDump = request.url === '/config_dump?gateway=default%2Fai';
+      const isDump = request.url === '/config_dump?gateway=default%2Fai&include_eds';
       if (!isDump && request.url !== '/api/status') response.writeHead(404);
       response.end(isDump ? served : JSON.stringify({ gateways: ['default/ai'] }));
     });

@@ -25,11 +25,12 @@ describe('cli: translate', () => {
     expect(dump.configs.map((config) => config['@type'].split('.').at(-1))).to.deep.equal([
       'BootstrapConfigDump',
       'ClustersConfigDump',
-      'ListenersConfigDump',
-      'RoutesConfigDump',
-      'SecretsConfigDump',
       'EcdsConfigDump',
       'EndpointsConfigDump',
+      'ListenersConfigDump',
+      'ScopedRoutesConfigDump',
+      'RoutesConfigDump',
+      'SecretsConfigDump',
     ]);
     expect(section(dump, 'BootstrapConfigDump').bootstrap.node.cluster).to.equal('default/ai');
     const clusters = section(dump, 'ClustersConfigDump').dynamic_active_clusters;
@@ -90,8 +91,8 @@ describe('cli: translate', () => {
   it('prints the types asked for', async () => {
     const dump = await translated(['-t', 'secret', '-t', 'endpoint', yamlFile(CHAT)]);
     expect(dump.configs.slice(1).map((config) => config['@type'].split('.').at(-1))).to.deep.equal([
-      'SecretsConfigDump',
       'EndpointsConfigDump',
+      'SecretsConfigDump',
     ]);
     const { stdout } = await headgate(['translate', '-t', 'cluster', '-o', 'table', yamlFile(CHAT)]);
     expect(stdout.split('\n')[1]).to.equal('default/ai  cluster  AIServiceBackend/default/backup');
