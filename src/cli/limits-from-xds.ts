@@ -1,11 +1,11 @@
 /** Limits that a control plane serves, in the place of files. */
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { GatewayError } from '../lib/errors.ts';
 import { type LimitsConfig, openXdsLimits, validateLimits, type XdsClientTls } from '../ratelimit/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Address } from './addresses.ts';
 import type { LimitsFiles } from './limits-files.ts';
+import { readBytes } from './watched-files.ts';
 
 export interface LimitsFromXdsFlags {
   readonly xds: Address;
@@ -62,11 +62,7 @@ export async function openLimitsFromXds(
 /** Errors: GatewayError `invalid_input`. */
 async function readTls({ xdsTlsCa, xdsTlsCert, xdsTlsKey }: LimitsFromXdsFlags): Promise<XdsClientTls | undefined> {
   if (xdsTlsCa === undefined) return undefined;
-  const read = (path: string): Promise<Buffer> =>
-    readFile(path).catch((caught: unknown) => {
-      throw GatewayError.from(caught, 'invalid_input', `${path} cannot be read`);
-    });
-  const ca = await read(xdsTlsCa);
+  const ca = await readBytes(xdsTlsCa);
   if (xdsTlsCert === undefined || xdsTlsKey === undefined) return { ca };
-  return { ca, cert: await read(xdsTlsCert), key: await read(xdsTlsKey) };
+  return { ca, cert: await readBytes(xdsTlsCert), key: await readBytes(xdsTlsKey) };
 }

@@ -1,14 +1,15 @@
 /** Options of who translates: `serve` is told of a processor, `run` brings its own. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ProcessorTarget } from '../envoy/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import type { HealthWatch } from '../lib/http2/watch-health.ts';
+import type { HealthTls, HealthWatch } from '../lib/http2/watch-health.ts';
 import type { Processor } from '../processor/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { parseAddress } from './server-options.ts';
+import { readBytes } from './watched-files.ts';
 
 export interface ProcessorFlags {
   readonly processor?: ProcessorTarget['address'];
@@ -53,23 +54,40 @@ export function processorTarget(flags: ProcessorFlags): ProcessorTarget | undefi
   };
 }
 
-/** Tells whether a processor answers. Errors: GatewayError `invalid_input` for a file that cannot be read. */
+/** For so long a processor is waited for that says nothing at all. */
+const FIRST_WORD_MS = 3000;
+
+/**
+ * Tells whether a processor answers: for the first time before this returns, unless it says nothing at all.
+ * Errors: GatewayError `invalid_input` for a file that cannot be read.
+ */
 export async function watchProcessor(
-  { address, tls }: ProcessorTarget,
+  target: ProcessorTarget,
   onChange: (isServing: boolean) => void,
 ): Promise<HealthWatch> {
   const { watchHealth } = await import('../lib/http2/watch-health.ts');
-  const read = (path: string): Promise<Buffer> =>
-    readFile(path).catch((caught: unknown) => {
-      throw GatewayError.from(caught, 'invalid_input', `${path} cannot be read`);
-    });
-  const secret = tls && {
-    ca: await read(tls.ca),
-    ...(tls.cert !== undefined && { cert: await read(tls.cert) }),
-    ...(tls.key !== undefined && { key: await read(tls.key) }),
-  };
+  const { address, tls } = target;
+  const readTls = tls && ((): Promise<HealthTls> => readProcessorTls(tls));
+  // What cannot be read now is a mistake; later it may be on its way.
+  await readTls?.();
   const at = address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port };
-  return watchHealth({ address: at, ...(secret && { tls: secret }) }, onChange);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(watch), FIRST_WORD_MS);
+    const watch = watchHealth({ address: at, ...(readTls && { tls: readTls }) }, (isServing) => {
+      onChange(isServing);
+      clearTimeout(timer);
+      resolve(watch);
+    });
+  });
+}
+
+/** Errors: GatewayError `invalid_input`. */
+async function readProcessorTls({ ca, cert, key }: NonNullable<ProcessorTarget['tls']>): Promise<HealthTls> {
+  return {
+    ca: await readBytes(ca),
+    ...(cert !== undefined && { cert: await readBytes(cert) }),
+    ...(key !== undefined && { key: await readBytes(key) }),
+  };
 }
 
 /** The processor of `run`: in this process, on a socket that only this user's processes reach. */

@@ -1,11 +1,11 @@
 /** Options of who keeps buckets: `ratelimit`, and `run` for its own service. */
-import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { GatewayError } from '../lib/errors.ts';
 import type { RateLimitService, Store } from '../ratelimit/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Address } from './addresses.ts';
 import { parseDuration } from './server-options.ts';
+import { readBytes } from './watched-files.ts';
 
 export interface BucketFlags {
   readonly redis?: readonly string[];
@@ -72,13 +72,6 @@ export async function openStore(flags: BucketFlags, logger: Logger): Promise<Sto
     ...(redisCa === undefined ? {} : { ca: await readBytes(redisCa) }),
   });
   return guardStore({ store, logger, ...(failureMode === 'local' ? { local: createMemoryStore() } : {}) });
-}
-
-/** Errors: GatewayError `invalid_input`. */
-export function readBytes(path: string): Promise<Buffer> {
-  return readFile(path).catch((caught: unknown) => {
-    throw GatewayError.from(caught, 'invalid_input', `${path} cannot be read`);
-  });
 }
 
 /** The service of a control plane that has its own. Errors: GatewayError `port_in_use`; of the store. */

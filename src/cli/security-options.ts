@@ -2,12 +2,10 @@ import { isIP } from 'node:net';
 import type { Command } from 'commander';
 import { GatewayError } from '../lib/errors.ts';
 import { type Address, formatAddress } from './addresses.ts';
+import type { TlsFlags } from './watched-tls.ts';
 
 /** Flags that say who may connect. */
-export interface SecurityFlags {
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsClientCa?: string;
+export interface SecurityFlags extends TlsFlags {
   readonly authorize?: string;
   readonly insecurePlaintext?: boolean;
   readonly adminTokenFile?: string;

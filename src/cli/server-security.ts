@@ -1,9 +1,10 @@
 import type { Logger } from '../telemetry/index.ts';
-import { checkTlsMaterial, type TlsSource, type XdsServerOptions } from '../xds/index.ts';
+import type { TlsSource, XdsServerOptions } from '../xds/index.ts';
 import { tokenOf } from './admin-token.ts';
 import { parseAuthorization, refusalOf } from './authorization.ts';
 import type { SecurityFlags } from './security-options.ts';
 import { type WatchedFiles, watchFiles } from './watched-files.ts';
+import { watchTls } from './watched-tls.ts';
 
 /** What the flags come to. */
 export interface ServerSecurity {
@@ -18,15 +19,15 @@ export interface ServerSecurity {
 
 /** Reads what the flags name. Errors: GatewayError `invalid_input` naming the file. */
 export async function openSecurity(flags: SecurityFlags, logger: Logger): Promise<ServerSecurity> {
-  const { tlsCert, tlsKey, tlsClientCa, authorize, adminTokenFile } = flags;
+  const { authorize, adminTokenFile } = flags;
   const open: WatchedFiles<unknown>[] = [];
   const keep = <T>(files: WatchedFiles<T>): WatchedFiles<T> => {
     open.push(files);
     return files;
   };
-  const paths = tlsCert === undefined || tlsKey === undefined ? undefined : [tlsCert, tlsKey];
-  const tls = paths && keep(await watchTls(paths, tlsClientCa, logger));
-  if (tls && tlsClientCa === undefined) {
+  const tls = await watchTls(flags, logger);
+  if (tls) keep(tls);
+  if (tls && flags.tlsClientCa === undefined) {
     logger.warn({}, 'without --tls-client-ca anyone who connects gets the credentials that are served');
   }
   const rules =
@@ -55,17 +56,3 @@ export async function openSecurity(flags: SecurityFlags, logger: Logger): Promis
     },
   };
 }
-
-function watchTls(pair: readonly string[], clientCa: string | undefined, logger: Logger) {
-  return watchFiles({
-    paths: clientCa === undefined ? pair : [...pair, clientCa],
-    parse: ([cert = NOTHING, key = NOTHING, ca]) => {
-      const material = { cert, key, ...(ca && { clientCa: ca }) };
-      checkTlsMaterial(material);
-      return material;
-    },
-    logger,
-  });
-}
-
-const NOTHING = Buffer.alloc(0);

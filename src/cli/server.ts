@@ -38,6 +38,8 @@ export interface ServerOptions {
   readonly rollout?: RolloutOptions;
   /** Absent: nothing is translated. */
   readonly processor?: ProcessorTarget;
+  /** Tells whether it answers, before proxies may connect and from then on. Absent: it always does. */
+  readonly watchProcessor?: (onChange: (isServing: boolean) => void) => Promise<{ close(): void }>;
   /** Proxies of this host connect without TLS, whatever others need. */
   readonly withLocalProxies?: boolean;
   /** The rate limit service as Envoys reach it; absent: limits are not enforced, which is a finding. */
@@ -98,6 +100,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   security.onRules?.(controlPlane.reauthorize);
   let xds: Address | undefined;
   let localXds: Address;
+  let processorWatch: { close(): void } | undefined;
   const admin = createAdminServer({
     status: () => ({ version, ...controlPlane.status() }),
     readiness: () => [
@@ -114,10 +117,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const adminAddress = await admin.listen(options.adminAddress);
   try {
+    processorWatch = await options.watchProcessor?.(controlPlane.useProcessor);
     xds = await controlPlane.start(options.xdsAddress);
     localXds = tls && options.withLocalProxies ? await controlPlane.listenHere() : xds;
   } catch (caught) {
     // The source watches already: left open it would keep the process alive.
+    processorWatch?.close();
     await Promise.all([admin.close(), controlPlane.close(0)]);
     throw caught;
   }
@@ -129,6 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     admin: adminAddress,
     async close(drainMs) {
       xds = undefined;
+      processorWatch?.close();
       await controlPlane.close(drainMs);
       await admin.close();
       security.close();

@@ -71,12 +71,13 @@ export async function watchFiles<T>(options: WatchedFilesOptions<T>): Promise<Wa
   };
 }
 
-async function readAll(paths: readonly string[]): Promise<Buffer[]> {
-  return Promise.all(
-    paths.map((path) =>
-      readFile(path).catch((caught: unknown) => {
-        throw GatewayError.from(caught, 'invalid_input', `${path} cannot be read`);
-      }),
-    ),
-  );
+function readAll(paths: readonly string[]): Promise<Buffer[]> {
+  return Promise.all(paths.map(readBytes));
+}
+
+/** A file that a flag names. Errors: GatewayError `invalid_input`. */
+export function readBytes(path: string): Promise<Buffer> {
+  return readFile(path).catch((caught: unknown) => {
+    throw GatewayError.from(caught, 'invalid_input', `${path} cannot be read`);
+  });
 }

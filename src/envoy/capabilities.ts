@@ -58,6 +58,12 @@ const FEATURES = {
     extension: 'envoy.filters.http.ext_proc',
     what: 'external processing of attempts',
   },
+  /** What a processor that is gone makes of an answer: there are none before 1.40. */
+  detail_filter: {
+    since: '1.40.0',
+    extension: 'envoy.access_loggers.extension_filters.cel',
+    what: 'error bodies by the details of an answer',
+  },
   /** How much of a request is held, by virtual host; else it is as much as a connection may hold. */
   body_limit: {
     since: '1.37.0',

@@ -2,11 +2,12 @@ import type { GatewayIr } from '../ir/index.ts';
 import { errorBody } from './answers.ts';
 import type { Capabilities } from './capabilities.ts';
 import { countsQuotas, isLimited } from './limits.ts';
-import type {
-  ConfigAccesslogV3AccessLogFilter,
-  ConfigCoreV3HeaderValueOption,
-  ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig,
-  ExtensionsFiltersNetworkHttpConnectionManagerV3ResponseMapper,
+import {
+  type ConfigAccesslogV3AccessLogFilter,
+  type ConfigCoreV3HeaderValueOption,
+  type ExtensionsFiltersNetworkHttpConnectionManagerV3LocalReplyConfig,
+  type ExtensionsFiltersNetworkHttpConnectionManagerV3ResponseMapper,
+  typedAny,
 } from './schema/index.ts';
 
 /** Flags of answers that Envoy gives by itself: no healthy upstream, connection failure, overflow, timeouts, resets. */
@@ -55,6 +56,14 @@ const UNLIMITED: Reply = {
   anthropic: 'overloaded_error',
 };
 
+const UNAVAILABLE: Reply = {
+  status: 503,
+  message: 'No backend could serve the request.',
+  code: 'unavailable',
+  openai: 'server_error',
+  anthropic: 'overloaded_error',
+};
+
 const REPLIES: readonly Reply[] = [
   {
     status: 408,
@@ -63,13 +72,7 @@ const REPLIES: readonly Reply[] = [
     openai: 'invalid_request_error',
     anthropic: 'invalid_request_error',
   },
-  {
-    status: 503,
-    message: 'No backend could serve the request.',
-    code: 'unavailable',
-    openai: 'server_error',
-    anthropic: 'overloaded_error',
-  },
+  UNAVAILABLE,
   {
     status: 504,
     message: 'The backend did not answer in time.',
@@ -84,6 +87,16 @@ const REPLIES: readonly Reply[] = [
     anthropic: 'api_error',
   },
 ];
+
+/** The processor could not be reached, or its call broke: no flag of Envoy tells it. An answer of its own stays as it is. */
+const PROCESSOR_FAILED: ConfigAccesslogV3AccessLogFilter = {
+  extension_filter: {
+    name: 'envoy.access_loggers.extension_filters.cel',
+    typed_config: typedAny('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', {
+      expression: "response.code_details.startsWith('ext_proc_error')",
+    }),
+  },
+};
 
 /** Envoy's own errors in the shape of the API that the client speaks, by path. */
 export function localReplies(
@@ -106,6 +119,7 @@ export function localReplies(
             ...mappers(UNLIMITED, [hasFlag('RLSE')], anthropic),
           ]
         : []),
+      ...(features.has('detail_filter') ? mappers(UNAVAILABLE, [PROCESSOR_FAILED], anthropic) : []),
       ...REPLIES.flatMap((reply) =>
         mappers(reply, [ofEnvoy, ...(reply.status === undefined ? [] : [statusIs(reply.status)])], anthropic),
       ),

@@ -1,20 +1,16 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
-import type { Logger } from '../../telemetry/index.ts';
 import { type Address, formatAddress } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { parseAddress, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
-import { watchFiles } from '../watched-files.ts';
+import { type TlsFlags, watchTls } from '../watched-tls.ts';
 
-interface ProcessorCommandFlags extends LogFlags {
+interface ProcessorCommandFlags extends LogFlags, TlsFlags {
   readonly address?: Address;
   readonly socket?: string;
   readonly adminAddress?: Address;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsClientCa?: string;
   readonly maxBody: number;
   readonly maxExchanges: number;
   readonly preStopDelay: number;
@@ -23,7 +19,6 @@ interface ProcessorCommandFlags extends LogFlags {
 
 const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 18003 };
 const MIB = 1024 * 1024;
-const NOTHING = Buffer.alloc(0);
 
 export function registerProcessor(program: Command, io: CliIo): void {
   program
@@ -83,7 +78,7 @@ async function runProcessor(flags: ProcessorCommandFlags, io: CliIo): Promise<vo
   ]);
   const logger = await createCliLogger(io, flags);
   const terminated = untilTerminated();
-  const tls = await openTls(flags, logger);
+  const tls = await watchTls(flags, logger);
   const processor = createProcessor({
     createTranslation,
     logger,
@@ -93,15 +88,22 @@ async function runProcessor(flags: ProcessorCommandFlags, io: CliIo): Promise<vo
   });
   tls?.onChange(processor.replaceTls);
   const at = flags.socket === undefined ? (flags.address ?? DEFAULT_ADDRESS) : { path: flags.socket };
-  const bound = await processor.listen(at);
-  const http = flags.adminAddress && (await startProcessorHttp(processor, flags.adminAddress));
-  const address = 'path' in bound ? bound.path : formatAddress(bound);
-  logger.info({ address, ...(http && { admin: http.port }) }, 'processor listening');
-  const signal = await terminated;
-  logger.info({ signal }, 'draining');
-  await processor.close(flags.drainTimeout, flags.preStopDelay);
-  tls?.close();
-  await http?.close();
+  let http: { readonly port: number; close(): Promise<void> } | undefined;
+  let drain: readonly [drainMs: number, graceMs: number] = [0, 0];
+  try {
+    const bound = await processor.listen(at);
+    http = flags.adminAddress && (await startProcessorHttp(processor, flags.adminAddress));
+    const address = 'path' in bound ? bound.path : formatAddress(bound);
+    logger.info({ address, ...(http && { admin: http.port }) }, 'processor listening');
+    const signal = await terminated;
+    logger.info({ signal }, 'draining');
+    drain = [flags.drainTimeout, flags.preStopDelay];
+  } finally {
+    // What still listens would keep the process alive.
+    await processor.close(...drain);
+    tls?.close();
+    await http?.close();
+  }
 }
 
 /** Errors: GatewayError `usage`. */
@@ -111,19 +113,4 @@ function checkFlags({ address, socket, tlsCert, tlsKey, tlsClientCa }: Processor
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
   if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
   if (tlsCert !== undefined && socket !== undefined) throw usage('a Unix socket has no TLS');
-}
-
-/** Read again when they change. */
-async function openTls({ tlsCert, tlsKey, tlsClientCa }: ProcessorCommandFlags, logger: Logger) {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const { checkTlsMaterial } = await import('../../xds/index.ts');
-  return watchFiles({
-    paths: [tlsCert, tlsKey, ...(tlsClientCa === undefined ? [] : [tlsClientCa])],
-    parse: ([cert = NOTHING, key = NOTHING, clientCa]) => {
-      const material = { cert, key, ...(clientCa && { clientCa }) };
-      checkTlsMaterial(material);
-      return material;
-    },
-    logger,
-  });
 }

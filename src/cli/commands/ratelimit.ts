@@ -4,20 +4,15 @@ import { GatewayError } from '../../lib/errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
+import type { LimitsFiles } from '../limits-files.ts';
 import type { LimitsFromXdsFlags } from '../limits-from-xds.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
-import {
-  addBucketOptions,
-  type BucketFlags,
-  checkBucketFlags,
-  collect,
-  openStore,
-  readBytes,
-} from '../rate-limit-options.ts';
+import { addBucketOptions, type BucketFlags, checkBucketFlags, collect, openStore } from '../rate-limit-options.ts';
 import { addressOption, parseAddress, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
+import { type TlsFlags, watchTls } from '../watched-tls.ts';
 
-interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags> {
+interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags>, TlsFlags {
   readonly address: Address;
   readonly adminAddress?: Address;
   readonly config?: readonly string[];
@@ -27,9 +22,6 @@ interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags> {
   readonly quota?: boolean;
   readonly dynamicMetadata?: boolean;
   readonly headers?: boolean;
-  readonly tlsCert?: string;
-  readonly tlsKey?: string;
-  readonly tlsClientCa?: string;
   readonly drainTimeout: number;
 }
 
@@ -66,7 +58,7 @@ export function registerRateLimit(program: Command, io: CliIo): void {
     .option('--quota', 'every limit is in quota mode')
     .option('--dynamic-metadata', 'answers say what passed, for routing')
     .option('--headers', 'answers have x-ratelimit-limit, -remaining and -reset')
-    .option('--tls-cert <file>', 'TLS for Envoys: certificate chain')
+    .option('--tls-cert <file>', 'TLS for Envoys: certificate chain (read again when it changes)')
     .option('--tls-key <file>', 'key of --tls-cert')
     .option('--tls-client-ca <file>', 'Envoys need a certificate of these authorities')
     .addOption(
@@ -82,15 +74,29 @@ export function registerRateLimit(program: Command, io: CliIo): void {
 
 async function runRateLimit(flags: RateLimitFlags & LogFlags, io: CliIo): Promise<void> {
   checkFlags(flags);
-  const { createRateLimitService, startServiceHttp } = await import('../../ratelimit/index.ts');
   const logger = await createCliLogger(io, flags);
   // Buckets live long: by default the heap may grow to three times what lives before it is collected.
   setFlagsFromString('--heap-growing-percent=50');
-  const { failureMode, redis } = flags;
   const terminated = untilTerminated();
   const limits = await openLimits(flags, logger, terminated);
   if (!limits) return;
-  const tls = await readTls(flags);
+  try {
+    await serveLimits(limits, flags, logger, terminated);
+  } finally {
+    // A connection to the control plane would keep the process alive.
+    limits.close();
+  }
+}
+
+async function serveLimits(
+  limits: LimitsFiles,
+  flags: RateLimitFlags,
+  logger: Logger,
+  terminated: Promise<NodeJS.Signals>,
+): Promise<void> {
+  const { createRateLimitService, startServiceHttp } = await import('../../ratelimit/index.ts');
+  const { failureMode, redis } = flags;
+  const tls = await watchTls(flags, logger);
   const service = createRateLimitService({
     store: await openStore(flags, logger),
     config: limits.first,
@@ -102,24 +108,31 @@ async function runRateLimit(flags: RateLimitFlags & LogFlags, io: CliIo): Promis
     headers: flags.headers === true,
     logger,
     ...(redis ? { separator: '_' } : {}),
-    ...(tls && { tls }),
+    ...(tls && { tls: tls.current }),
   });
-  const address = await service.listen(flags.address);
-  const http = flags.adminAddress && (await startServiceHttp(service, flags.adminAddress));
-  limits.watch((next) => service.replaceConfig(next));
-  logger.info(
-    {
-      address: `${address.host}:${address.port}`,
-      ...(http && { admin: http.port }),
-      domains: limits.first.domains.length,
-    },
-    'rate limit service listening',
-  );
-  const signal = await terminated;
-  logger.info({ signal }, 'draining');
-  limits.close();
-  await service.close(flags.drainTimeout);
-  await http?.close();
+  tls?.onChange(service.replaceTls);
+  let http: { readonly port: number; close(): Promise<void> } | undefined;
+  let drainMs = 0;
+  try {
+    const address = await service.listen(flags.address);
+    http = flags.adminAddress && (await startServiceHttp(service, flags.adminAddress));
+    limits.watch((next) => service.replaceConfig(next));
+    logger.info(
+      {
+        address: `${address.host}:${address.port}`,
+        ...(http && { admin: http.port }),
+        domains: limits.first.domains.length,
+      },
+      'rate limit service listening',
+    );
+    const signal = await terminated;
+    logger.info({ signal }, 'draining');
+    drainMs = flags.drainTimeout;
+  } finally {
+    tls?.close();
+    await service.close(drainMs);
+    await http?.close();
+  }
 }
 
 /** Undefined where the process is told to end before there are any. */
@@ -155,10 +168,4 @@ function checkFlags(flags: RateLimitFlags): void {
   checkBucketFlags(flags);
   if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
   if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
-}
-
-async function readTls({ tlsCert, tlsKey, tlsClientCa }: RateLimitFlags) {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  const [cert, key] = [await readBytes(tlsCert), await readBytes(tlsKey)];
-  return { cert, key, ...(tlsClientCa === undefined ? {} : { clientCa: await readBytes(tlsClientCa) }) };
 }

@@ -83,21 +83,24 @@ async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo
   checkServerFlags(flags);
   const rateLimit = rateLimitOf(flags);
   const processor = processorTarget(flags);
+  const terminated = untilTerminated();
+  let isStarted = false;
+  // Nothing has to be drained yet, and what is waited for (input, tokens) may take long.
+  void terminated.then(() => isStarted || process.exit(0));
   const { startServer } = await import('../server.ts');
   const logger = await createCliLogger(io, flags);
   const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
   const server = await startServer({
     ...(await serverOptions(flags, source, logger)),
     ...(rateLimit && { rateLimit }),
-    ...(processor && { processor }),
+    ...(processor && { processor, watchProcessor: (onChange) => watchProcessor(processor, onChange) }),
     ...(flags.stateDir !== undefined && { stateDirectory: pathFrom(io, flags.stateDir) }),
     ...(flags.rollout !== undefined && { rollout: { share: flags.rollout, pauseMs: flags.rolloutPause } }),
   });
-  const watch = processor && (await watchProcessor(processor, server.controlPlane.useProcessor));
+  isStarted = true;
   reloadOnHangup(source, logger);
   process.on('SIGHUP', server.controlPlane.retry);
-  const signal = await untilTerminated();
+  const signal = await terminated;
   logger.info({ signal }, 'draining');
-  watch?.close();
   await server.close(flags.drainTimeout);
 }

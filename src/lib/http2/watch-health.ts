@@ -1,13 +1,20 @@
 /** The other side of grpc.health.v1.Health: whether a server takes requests, told as soon as that changes. */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
-import { createConnection } from 'node:net';
+import { createConnection, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { MESSAGE_HEAD } from './streams.ts';
 
-/** `tls`: PEM. */
+/** PEM. */
+export interface HealthTls {
+  readonly ca: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
+}
+
 export interface HealthTarget {
   readonly address: { readonly host: string; readonly port: number } | { readonly path: string };
-  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
+  /** Asked for at each connection; one that rejects is a server that cannot be reached. */
+  readonly tls?: () => Promise<HealthTls>;
 }
 
 export interface HealthWatch {
@@ -36,8 +43,21 @@ export function watchHealth(target: HealthTarget, onChange: (isServing: boolean)
     onChange(isServing);
   }
 
+  function retry(): void {
+    tell(false);
+    if (isClosed) return;
+    timer = setTimeout(open, retryMs);
+    retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+  }
+
   function open(): void {
-    const opened = openSession(target);
+    if (target.tls) target.tls().then(start, retry);
+    else start();
+  }
+
+  function start(tls?: HealthTls): void {
+    if (isClosed) return;
+    const opened = openSession(target.address, tls);
     session = opened;
     const deadline = setTimeout(() => opened.destroy(), CONNECT_TIMEOUT_MS);
     opened.once('connect', () => {
@@ -47,10 +67,7 @@ export function watchHealth(target: HealthTarget, onChange: (isServing: boolean)
     opened.on('error', () => undefined);
     opened.once('close', () => {
       clearTimeout(deadline);
-      tell(false);
-      if (isClosed) return;
-      timer = setTimeout(open, retryMs);
-      retryMs = Math.min(2 * retryMs, MAX_RETRY_MS);
+      retry();
     });
     const call = opened.request({
       ':method': 'POST',
@@ -78,10 +95,8 @@ export function watchHealth(target: HealthTarget, onChange: (isServing: boolean)
   };
 }
 
-function openSession({ address, tls }: HealthTarget): ClientHttp2Session {
+function openSession(address: HealthTarget['address'], tls: HealthTls | undefined): ClientHttp2Session {
   const authority = 'path' in address ? 'localhost' : `${address.host}:${address.port}`;
-  const { ca, cert, key } = tls ?? {};
-  const secret = { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
   return connect(`${tls ? 'https' : 'http'}://${authority}`, {
     createConnection: () =>
       tls && !('path' in address)
@@ -89,8 +104,8 @@ function openSession({ address, tls }: HealthTarget): ClientHttp2Session {
             host: address.host,
             port: address.port,
             ALPNProtocols: ['h2'],
-            servername: address.host,
-            ...secret,
+            ...(isIP(address.host) === 0 && { servername: address.host }),
+            ...tls,
           })
         : createConnection(address),
   });
