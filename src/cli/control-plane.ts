@@ -16,6 +16,7 @@ import {
   type NodeStatus,
   type RolloutOptions,
   type RolloutStatus,
+  type Snapshot,
   type Withheld,
   type XdsServerOptions,
 } from '../xds/index.ts';
@@ -25,6 +26,7 @@ import { createFindingReporter } from './finding-reporter.ts';
 import { createLimitsAhead } from './limits-ahead.ts';
 import { createLimitsFeed } from './limits-feed.ts';
 import { createLimitsSnapshots, rateLimitGaps } from './limits-snapshots.ts';
+import { createMeters } from './meters.ts';
 import { standingRejections, withheldFindings } from './rejections.ts';
 import {
   type CompiledView,
@@ -132,6 +134,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onFetch: (result) => metrics.countTokenFetch(result),
     onChange: takeTokens,
   });
+  const meters = createMeters(metrics, (key) => views.get(key)?.gateway);
   const xds = createXdsServer({
     resolve: (node) =>
       node.service === 'ratelimit'
@@ -147,7 +150,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onPublish: () => save(),
     ...options.security,
     ...(options.rollout && { rollout: options.rollout }),
-    onRefusal: () => metrics.countRefusal(),
+    ...meters,
     onNack: (event) => noteRejection(event),
     onAck: ({ key }) => {
       convergence.noteAck(key);
@@ -155,10 +158,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       queueMicrotask(limitsAhead.look);
     },
   });
-  const convergence = createConvergence(
-    () => xds.nodes(),
-    (key, seconds) => metrics.observeConvergence(views.get(key)?.gateway ?? key, seconds),
-  );
+  const convergence = createConvergence(() => xds.nodes(), meters.observeConvergence);
 
   const limitsAhead = createLimitsAhead({
     areTaken: () => xds.nodes().every((status) => status.node.service !== 'ratelimit' || hasAnswered(status)),
@@ -202,7 +202,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     if (served === undefined || gateway === undefined) return undefined;
     const view = compileView(withTokens(served), gateway, capabilities, compile);
     views.set(key, view);
-    publish(key, view);
+    publish(key, view, undefined);
     report();
     return { key, view };
   }
@@ -225,9 +225,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     }
   }
 
-  function publish(key: string, view: CompiledView): void {
-    limitsAhead.publish(key, view.snapshot);
-    metrics.countSnapshot(view.gateway);
+  function publish(key: string, { gateway, snapshot }: CompiledView, previous: Snapshot | undefined): void {
+    limitsAhead.publish(key, snapshot);
+    meters.countSnapshot(gateway, snapshot, previous);
   }
 
   function withTokens(revision: TranslatedRevision): TranslatedRevision {
@@ -261,8 +261,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   function recompile(failure: string): void {
     try {
       for (const [key, view] of served ? compileViews(served) : []) {
+        const previous = views.get(key)?.snapshot;
         views.set(key, view);
-        publish(key, view);
+        publish(key, view, previous);
       }
       save();
     } catch (caught) {
@@ -288,13 +289,14 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       limitsAhead.delete(key);
       xds.deleteSnapshot(key);
     }
+    const previous = new Map(views);
     views.clear();
     served = next;
     restored = undefined;
     servedSince = new Date().toISOString();
     for (const [key, view] of compiled) {
       views.set(key, view);
-      publish(key, view);
+      publish(key, view, previous.get(key)?.snapshot);
     }
     metrics.countRevision('served');
     save();
@@ -376,8 +378,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   }
 
   function noteRejection(event: NackEvent): void {
-    const view = views.get(event.key);
-    metrics.countNack(view?.gateway ?? event.key, event.typeUrl.replace(/^.*\./, ''));
+    meters.countRejection(event);
     // Once the stream has taken note: the rejection stands among the findings then.
     queueMicrotask(report);
   }

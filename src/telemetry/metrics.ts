@@ -3,9 +3,14 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 /** Metrics of the control plane, under names that users of Envoy know (xds_*). Labels are bounded: no ids. */
 export interface Metrics {
   countRevision(result: 'served' | 'refused' | 'held'): void;
-  countSnapshot(gateway: string): void;
+  /** A snapshot was built for proxies that had none, or in the place of another one. */
+  countSnapshot(gateway: string, what: 'created' | 'updated'): void;
   countNack(gateway: string, type: string): void;
   countRefusal(): void;
+  /** From a response until the proxy's answer. */
+  observePush(gateway: string, type: string, seconds: number): void;
+  /** A stream has ended. */
+  observeStream(gateway: string, variant: 'sotw' | 'delta', seconds: number): void;
   /** From a change until the last connected proxy of a Gateway has acknowledged it. */
   observeConvergence(gateway: string, seconds: number): void;
   /** A token of a cloud was fetched, or could not be. */
@@ -46,9 +51,15 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     labelNames: ['result'],
     registers,
   });
-  const snapshots = new Counter({
+  const created = new Counter({
+    name: 'xds_snapshot_create_total',
+    help: 'First snapshots for proxies of a Gateway that can do the same.',
+    labelNames: ['gateway'],
+    registers,
+  });
+  const updated = new Counter({
     name: 'xds_snapshot_update_total',
-    help: 'Snapshots built.',
+    help: 'Snapshots that replaced another one and differ from it.',
     labelNames: ['gateway'],
     registers,
   });
@@ -79,6 +90,20 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
     name: 'credential_token_expiry_timestamp_seconds',
     help: 'When the token of a policy ends.',
     labelNames: ['policy'],
+    registers,
+  });
+  const pushes = new Histogram({
+    name: 'xds_push_seconds',
+    help: 'From a response to a proxy until its answer.',
+    labelNames: ['gateway', 'type'],
+    buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60],
+    registers,
+  });
+  const streams = new Histogram({
+    name: 'xds_stream_duration_seconds',
+    help: 'For how long streams of proxies were open.',
+    labelNames: ['gateway', 'variant'],
+    buckets: [1, 10, 60, 300, 1800, 3600, 21_600, 86_400],
     registers,
   });
   const convergence = new Histogram({
@@ -130,9 +155,11 @@ export function createMetrics(build: { version: string; envoyApi: string }, read
   });
   return {
     countRevision: (result) => revisions.inc({ result }),
-    countSnapshot: (gateway) => snapshots.inc({ gateway }),
+    countSnapshot: (gateway, what) => (what === 'created' ? created : updated).inc({ gateway }),
     countNack: (gateway, type) => nacks.inc({ gateway, type }),
     countRefusal: () => refusals.inc(),
+    observePush: (gateway, type, seconds) => pushes.observe({ gateway, type }, seconds),
+    observeStream: (gateway, variant, seconds) => streams.observe({ gateway, variant }, seconds),
     observeConvergence: (gateway, seconds) => convergence.observe({ gateway }, seconds),
     countTokenFetch: (result) => tokens.inc({ result }),
     async expose() {

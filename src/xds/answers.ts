@@ -18,6 +18,7 @@ export function settle(stream: XdsStream, state: TypeState, nonce: string, error
   const sent = state.outstanding;
   if (sent === undefined || sent.nonce !== nonce) return;
   state.outstanding = undefined;
+  stream.shared.onAnswer(stream, state.typeUrl, sent);
   if (error === undefined) accept(stream, state, sent);
   else reject(stream, state, sent, error);
 }

@@ -6,11 +6,13 @@
 export type { RejectedForm, Withheld } from './accepted.ts';
 export type {
   AckEvent,
+  AnswerEvent,
   NackEvent,
   NodeEvent,
   NodeStatus,
   RejectedResource,
   Rejection,
+  StreamEndEvent,
   TypeStatus,
 } from './ledger.ts';
 export type { NodeExtension, NodeInfo } from './node.ts';

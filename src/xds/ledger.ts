@@ -75,6 +75,21 @@ export interface AckEvent {
   readonly version: string;
 }
 
+/** Event of an answer, whether it accepts or rejects: how long it took. */
+export interface AnswerEvent {
+  readonly key: string;
+  readonly typeUrl: string;
+  readonly seconds: number;
+}
+
+/** Event of the end of a stream: for how long it was open. */
+export interface StreamEndEvent {
+  /** Absent where the node has no configuration, or never said who it is. */
+  readonly key?: string;
+  readonly variant: Variant;
+  readonly seconds: number;
+}
+
 /** Event of a rejection. */
 export interface NackEvent extends AckEvent {
   readonly rejection: Rejection;

@@ -1,7 +1,7 @@
 /** What an xDS server is given, and what it offers. */
 import type { Logger } from '../telemetry/logger.ts';
 import type { Withheld } from './accepted.ts';
-import type { AckEvent, NackEvent, NodeEvent, NodeStatus } from './ledger.ts';
+import type { AckEvent, AnswerEvent, NackEvent, NodeEvent, NodeStatus, StreamEndEvent } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { NodeConfig } from './node-config.ts';
 import type { Poll } from './rest.ts';
@@ -20,6 +20,8 @@ export interface XdsServerOptions {
   /** Why a client of the TLS port may not be that node; undefined lets it in. Asked once a stream, and by `reauthorize`. */
   readonly authorize?: (peer: PeerIdentity, node: NodeInfo) => string | undefined;
   readonly onRefusal?: (event: { readonly node: NodeInfo }) => void;
+  readonly onAnswer?: (event: AnswerEvent) => void;
+  readonly onStreamEnd?: (event: StreamEndEvent) => void;
   readonly onAck?: (event: AckEvent) => void;
   readonly onNack?: (event: NackEvent) => void;
   readonly onNodeChange?: (event: NodeEvent) => void;

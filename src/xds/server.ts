@@ -181,6 +181,9 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     const { stream, record } = connection;
     connections.delete(stream);
     stream.close();
+    const seconds = (performance.now() - connection.openedAt) / 1000;
+    const { variant } = stream;
+    options.onStreamEnd?.({ variant, seconds, ...(record?.key === undefined ? {} : { key: record.key }) });
     if (record === undefined) return;
     rollouts.noteProgress(record);
     if (!nodes.detach(record, stream)) {

@@ -48,6 +48,10 @@ export function createShared(
       const { node } = subject(stream);
       logger.warn({ node: node.id, cluster: node.cluster, typeUrls }, 'proxy does not answer: going on without');
     },
+    onAnswer(stream, typeUrl, { sentAt }) {
+      if (options.onAnswer === undefined) return;
+      options.onAnswer({ key: subject(stream).key, typeUrl, seconds: (performance.now() - sentAt) / 1000 });
+    },
     onAccepted(stream, { response, to }) {
       acceptance?.accept(subject(stream).key, { names: response.names, to });
     },

@@ -28,6 +28,8 @@ export interface StreamShared {
   readonly ackTimeoutMs: number;
   /** How long an Envoy that comes back may take until it asks for its clusters. */
   readonly warmingMs: number;
+  /** A response was answered, however. */
+  onAnswer(stream: XdsStream, typeUrl: string, sent: Outstanding): void;
   /** A response was accepted, or a part of one that was rejected. */
   onAccepted(stream: XdsStream, sent: Outstanding): void;
   onAck(stream: XdsStream, typeUrl: string, version: string): void;

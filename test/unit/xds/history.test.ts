@@ -110,6 +110,7 @@ class SimulatedProxy {
       warmingMs: 3_600_000,
       onAck: () => undefined,
       onAccepted: () => undefined,
+      onAnswer: () => undefined,
       onReturn: () => undefined,
       onNack: () => undefined,
       onSend: () => undefined,

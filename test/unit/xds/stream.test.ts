@@ -36,6 +36,7 @@ describe('xds: a stream that fails while nobody asks', () => {
         warmingMs: 20,
         onAck: ignore,
         onAccepted: ignore,
+        onAnswer: ignore,
         onReturn: ignore,
         onNack: ignore,
         onSend: ignore,
