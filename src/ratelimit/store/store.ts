@@ -46,8 +46,9 @@ export interface Store {
  * The use of a sliding window at a time: all of the window that runs and the share of the one before that is still inside.
  * It takes the hits of the window before to be spread evenly: with `P` of them, the estimate differs from the true number
  * by less than `P`, and by nothing where they were spread evenly. Admitted in any span of one length: less than twice the
- * limit (a fixed window: up to twice), the limit itself under even traffic.
+ * limit (a fixed window: up to twice), the limit itself under even traffic. Rounded to the nearest, or a limit of few would
+ * forget one of them as soon as the next window begins.
  */
 export function slidingUse(previous: number, current: number, elapsedShare: number): number {
-  return Math.floor(previous * (1 - elapsedShare)) + current;
+  return Math.round(previous * (1 - elapsedShare)) + current;
 }

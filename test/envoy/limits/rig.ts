@@ -41,6 +41,8 @@ export interface LimitedModel {
   readonly costs?: readonly Fields[];
   /** `spec` of the policy beside its limits. */
   readonly policy?: Fields;
+  /** Of the route's rule. */
+  readonly fields?: Fields;
 }
 
 export interface LimitsRig {
@@ -66,10 +68,17 @@ export interface LimitsRig {
   stop(): Promise<void>;
 }
 
+export interface RigOptions {
+  readonly extra?: readonly Fields[];
+  readonly gatewayAnnotations?: Fields;
+  /** Of the Gateway, beside `http`. */
+  readonly listeners?: readonly Fields[];
+}
+
 /** A gateway before an OpenAI and an Anthropic, with limits. */
 export async function startLimitsRig(
   models: Readonly<Record<string, LimitedModel>>,
-  options: Partial<GatewayOptions> & { readonly extra?: readonly Fields[]; readonly gatewayAnnotations?: Fields } = {},
+  options: Partial<GatewayOptions> & RigOptions = {},
 ): Promise<LimitsRig> {
   const openai = await startOpenAi({ name: 'openai' });
   const anthropic = await startAnthropic({ name: 'anthropic' });
@@ -79,6 +88,7 @@ export async function startLimitsRig(
     gatewayYaml({
       port,
       ...(options.gatewayAnnotations && { gatewayAnnotations: options.gatewayAnnotations }),
+      ...(options.listeners && { listeners: options.listeners }),
       backends: {
         openai: { port: openai.port, key: OPENAI_KEY },
         spare: { port: spare.port, key: OPENAI_KEY },
@@ -90,9 +100,9 @@ export async function startLimitsRig(
         },
       },
       models: Object.fromEntries(
-        Object.entries(all).map(([name, { refs = ['openai'], costs = COSTS }]) => [
+        Object.entries(all).map(([name, { refs = ['openai'], costs = COSTS, fields = {} }]) => [
           name,
-          { refs, route: { llmRequestCosts: costs } },
+          { refs, fields, route: { llmRequestCosts: costs } },
         ]),
       ),
       extra: [...Object.entries(all).flatMap(([name, model]) => policyOf(name, model)), ...extra],

@@ -50,6 +50,8 @@ export interface GatewayFacts {
   readonly models: Readonly<Record<string, RuleFacts>>;
   readonly extra?: readonly Fields[];
   readonly gatewayAnnotations?: Fields;
+  /** Beside the one named `http`. */
+  readonly listeners?: readonly Fields[];
 }
 
 /** An object of the namespace `default`. */
@@ -60,13 +62,14 @@ export function object(apiVersion: string, kind: string, name: string, rest: Fie
 /** Everything as one text of YAML. */
 export function gatewayYaml(facts: GatewayFacts): string {
   const name = facts.gateway ?? 'gw';
+  const listeners = [{ name: 'http', protocol: 'HTTP', port: facts.port }, ...(facts.listeners ?? [])];
   const objects = [
     { ...object(`${GW}/v1`, 'GatewayClass', 'headgate', {}), metadata: { name: 'headgate' } },
     object(
       `${GW}/v1`,
       'Gateway',
       name,
-      { spec: { gatewayClassName: 'headgate', listeners: [{ name: 'http', protocol: 'HTTP', port: facts.port }] } },
+      { spec: { gatewayClassName: 'headgate', listeners } },
       facts.gatewayAnnotations === undefined ? {} : { annotations: facts.gatewayAnnotations },
     ),
     ...Object.entries(facts.backends).flatMap(([backend, one]) => backendObjects(backend, one)),

@@ -149,7 +149,7 @@ describe('ratelimit: windows', () => {
     for (let i = 0; i < 10; i++) ask({ hits: 1, at });
     expect(ask({ hits: 1, at }), 'eleven at once').to.deep.equal(['over', 0]);
     wait(90);
-    expect(ask({ hits: 0 }), 'half of them are forgotten').to.deep.equal(['ok', 5]);
+    expect(ask({ hits: 0 }), 'half of the eleven are forgotten').to.deep.equal(['ok', 4]);
     wait(30);
     ask({ hits: 4 });
     for (let i = 0; i < 11; i++) ask({ hits: 0, at }, { hits: -1, at });
