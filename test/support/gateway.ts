@@ -42,6 +42,7 @@ export interface TestGateway {
   /** The rate limit service, which always knows the limits of what is served. */
   readonly limits: RateLimitService;
   readonly limitsPort: number;
+  readonly xds: { readonly host: string; readonly port: number };
   /** Findings of what is served, as the CLI prints them. */
   readonly findings: () => string[];
   /** Puts other YAML in place. It is compiled when this returns; Envoy gets it at once. */
@@ -104,6 +105,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     source,
     limits,
     limitsPort,
+    xds,
     findings: () => controlPlane.status().findings.map(formatFinding),
     async apply(yaml) {
       const result = await read(yaml);

@@ -1,15 +1,9 @@
 import { expect } from 'chai';
 import { limitsOf } from '../../../src/ir/index.ts';
-import {
-  createRateLimitService,
-  createRedisStore,
-  guardStore,
-  type RateLimitService,
-} from '../../../src/ratelimit/index.ts';
-import { silentLogger } from '../../../src/telemetry/index.ts';
 import { type RedisServer, startRedis } from '../../ratelimit/redis-servers.ts';
-import { type ClientResponse, freePort, until } from '../../support/index.ts';
-import { costRule, type LimitsRig, PER_TENANT, startLimitsRig } from './rig.ts';
+import { until } from '../../support/index.ts';
+import { startReplica, startReplicaService, stopReplica } from './replicas.ts';
+import { costRule, type LimitsRig, PER_TENANT, usageOf } from './rig.ts';
 
 const MODELS = {
   checked: { rules: [costRule(4_000_000_000, 'total', PER_TENANT)] },
@@ -31,43 +25,12 @@ describe('limits: the sum of what is charged', function () {
   let rigs: LimitsRig[];
   before(async () => {
     redis = await startRedis();
-    rigs = await Promise.all([1, 2].map(startReplica));
+    rigs = await Promise.all([1, 2].map(() => startReplica(redis, MODELS)));
   });
   after(async () => {
     await Promise.all((rigs ?? []).map(stopReplica));
     await redis?.stop();
   });
-
-  /** An Envoy with a replica of the service of its own, all on one Redis. */
-  async function startReplica(): Promise<LimitsRig> {
-    const port = await freePort();
-    const service = await startService(port);
-    return startLimitsRig(MODELS, { rateLimit: { service, port } });
-  }
-
-  async function startService(port: number): Promise<RateLimitService> {
-    const store = await createRedisStore({ urls: [redis.url], mode: 'single', timeoutMs: 200, logger: silentLogger });
-    const service = createRateLimitService({
-      store: guardStore({ store, logger: silentLogger }),
-      config: { domains: [] },
-      separator: '_',
-      logger: silentLogger,
-    });
-    await service.listen({ host: '127.0.0.1', port });
-    return service;
-  }
-
-  async function stopReplica(rig: LimitsRig): Promise<void> {
-    await rig.stop();
-    await rig.gateway.limits.close(0);
-  }
-
-  function usageOf(answer: ClientResponse): { prompt_tokens: number; completion_tokens: number } {
-    const events = answer.sse().map(({ json }) => json as { usage?: unknown } | undefined);
-    const last = events.findLast((event) => event?.usage);
-    const body = (last ?? answer.json) as { usage: { prompt_tokens: number; completion_tokens: number } };
-    return body.usage;
-  }
 
   for (const [model, cost] of [
     ['checked', (input: number, output: number) => input + output],
@@ -93,7 +56,7 @@ describe('limits: the sum of what is charged', function () {
           const answer = await rig.chat(model, { stream: i % 2 === 0, max_tokens: 50 }, headers);
           if (fails) continue;
           expect(answer.status, answer.text).to.equal(200);
-          const { prompt_tokens: input, completion_tokens: output } = usageOf(answer);
+          const { input, output } = usageOf(answer);
           expected.set(tenant, (expected.get(tenant) ?? 0) + cost(input, output));
         }
       };
@@ -131,7 +94,7 @@ describe('limits: the sum of what is charged', function () {
     rig.openai.fault = () => ({ delayMs: 1500 });
     const answer = rig.chat('reserving', {}, { 'x-tenant': 'r' });
     await until(() => rig.openai.requests.length > 1, { what: 'a request that nobody checked' });
-    const again = await startService(port);
+    const again = await startReplicaService(redis, port);
     again.replaceConfig(limitsOf(rig.gateway.controlPlane.served?.ir ?? { gateways: [] }));
     expect((await answer).status).to.equal(200);
     const other = rigs[1] as LimitsRig;

@@ -159,6 +159,14 @@ export async function startLimitsRig(
   };
 }
 
+/** What a chat answer of OpenAI has told of its tokens, whole or as a stream. */
+export function usageOf(answer: ClientResponse): { readonly input: number; readonly output: number } {
+  type Told = { readonly usage?: { readonly prompt_tokens: number; readonly completion_tokens: number } } | undefined;
+  const events = answer.sse().map(({ json }) => json as Told);
+  const { usage } = (events.findLast((event) => event?.usage) ?? answer.json) as NonNullable<Told>;
+  return { input: usage?.prompt_tokens ?? Number.NaN, output: usage?.completion_tokens ?? Number.NaN };
+}
+
 /** Tokens that the script takes a body for. */
 export function promptSize(body: Fields): number {
   return Math.ceil(Buffer.byteLength(JSON.stringify(body)) / 4);
