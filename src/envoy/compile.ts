@@ -155,10 +155,11 @@ function missingPrices({ listeners }: GatewayIr, backends: ReadonlyMap<string, B
 }
 
 function quotaFindings({ quotas = [], displayName }: BackendIr): Finding[] {
-  return quotas.flatMap(({ cost, buckets }): Finding[] => {
-    const problem = costProblem({ metadataKey: 'quota', value: cost });
+  return quotas.flatMap(({ cost, reserve, buckets }): Finding[] => {
+    const all = [cost, ...(reserve?.kind === 'estimate' ? [reserve.cost] : [])];
+    const problem = all.map((value) => costProblem({ metadataKey: 'quota', value })).find((one) => one !== undefined);
     if (problem === undefined) return [];
-    const message = `the cost of a quota of ${displayName} cannot be computed inside Envoy; nothing is charged: ${problem}`;
+    const message = `the cost of a quota of ${displayName} cannot be computed inside Envoy; tokens are counted: ${problem}`;
     return [{ code: 'HG0501', level: 'error', message, object: buckets[0]?.origin.object ?? '', field: 'spec' }];
   });
 }

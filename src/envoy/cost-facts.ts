@@ -1,14 +1,27 @@
-import type { CostIr } from '../ir/index.ts';
+import type { CostIr, ReserveIr } from '../ir/index.ts';
 import { compileCost } from '../lib/cel.ts';
 import { InvariantError } from '../lib/errors.ts';
 import { createLru } from '../lib/lru.ts';
 import { emitCostLua } from './cost-lua.ts';
+import type { ReserveFacts } from './lua-facts.ts';
 
 /** A cost as the script computes it; none where `costProblem` has something to say. */
 export function costFacts(cost: CostIr): { key: string; count?: string; lua?: string }[] {
   if (cost.value.kind === 'count') return [{ key: cost.metadataKey, count: cost.value.count }];
   const lua = costLua(cost.value.expression);
   return lua.ok ? [{ key: cost.metadataKey, lua: lua.lua }] : [];
+}
+
+/** A cost that counts in any case: one that the script cannot compute is that of the tokens. */
+export function surelyFacts(cost: CostIr): { key: string; count?: string; lua?: string } {
+  return costFacts(cost)[0] ?? { key: cost.metadataKey, count: 'total' };
+}
+
+/** What a request reserves, noted under a key. */
+export function reserveFacts(reserve: ReserveIr, key: string): ReserveFacts {
+  if (reserve.kind === 'number') return { key, number: reserve.number };
+  const { cost, output } = reserve;
+  return { ...surelyFacts({ metadataKey: key, value: cost }), ...(output !== undefined && { output }) };
 }
 
 /** Why Envoy cannot compute a cost that is valid as such. */

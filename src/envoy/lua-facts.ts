@@ -84,6 +84,8 @@ export interface QuotaFacts {
   readonly lua?: string;
   /** As the backend is asked for it; absent: models without a quota of their own. */
   readonly model?: string;
+  /** `backend`: as users see it, for its prices. */
+  readonly reserve?: ReserveFacts & { readonly backend: string };
   readonly buckets: readonly {
     /** Noted as `quota/NOTE` where a request may be served, as `charge/NOTE` where it was. */
     readonly note: string;

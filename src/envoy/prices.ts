@@ -1,5 +1,13 @@
 /** Prices of backends, for routes with a cost that uses them. */
-import type { BackendIr, CostIr, InferenceBackendIr, InferenceRuleIr, PriceIr, RouteIr } from '../ir/index.ts';
+import type {
+  BackendIr,
+  CostIr,
+  InferenceBackendIr,
+  InferenceRuleIr,
+  PriceIr,
+  ReserveIr,
+  RouteIr,
+} from '../ir/index.ts';
 import { compileCost, usesPrice } from '../lib/cel.ts';
 import type { Finding } from '../lib/findings.ts';
 import type { PriceFacts } from './lua-facts.ts';
@@ -40,9 +48,13 @@ function numbersOf({ input, cachedInput, cacheCreationInput, output, request }: 
 function costsOf({ limits }: RouteIr, rule: InferenceRuleIr, used: readonly BackendIr[]): CostIr['value'][] {
   return [
     ...rule.costs.map(({ value }) => value),
-    ...(limits?.global ?? []).flatMap(({ reserve }) => (reserve?.kind === 'estimate' ? [reserve.cost] : [])),
-    ...used.flatMap(({ quotas = [] }) => quotas.map(({ cost }) => cost)),
+    ...(limits?.global ?? []).flatMap(({ reserve }) => estimatesOf(reserve)),
+    ...used.flatMap(({ quotas = [] }) => quotas.flatMap(({ cost, reserve }) => [cost, ...estimatesOf(reserve)])),
   ];
+}
+
+function estimatesOf(reserve: ReserveIr | undefined): CostIr['value'][] {
+  return reserve?.kind === 'estimate' ? [reserve.cost] : [];
 }
 
 function isPriced(cost: CostIr['value']): boolean {

@@ -1,8 +1,8 @@
 /**
  * Quotas of backends. The rate limit service is asked about the quotas of all backends of a rule at once, with one that
  * always has room, so that it never refuses for them; the script, behind that filter, takes out the backends without room.
- * At the end the buckets of the backend that was asked last are charged. Which buckets a request means the script notes,
- * since that depends on its model; a bucket that is not noted has no descriptor.
+ * At the end the buckets of the backend that was asked last are charged, and what was reserved is given back to all. Which
+ * buckets a request means the script notes, since that depends on its model; a bucket that is not noted has no descriptor.
  */
 import {
   type BackendIr,
@@ -14,11 +14,12 @@ import {
   type LimitUnit,
   OPEN_QUOTA,
   type QuotaIr,
+  RESERVED_AT_KEY,
   type RouteIr,
 } from '../ir/index.ts';
-import { costFacts } from './cost-facts.ts';
-import { notedHits } from './limit-cel.ts';
-import { descriptorActions, notedEntry } from './limit-descriptors.ts';
+import { reserveFacts, surelyFacts } from './cost-facts.ts';
+import { notedHits, refundFormat } from './limit-cel.ts';
+import { arrivalEntry, descriptorActions, notedEntry } from './limit-descriptors.ts';
 import { luaFilter } from './lua.ts';
 import type { QuotaFacts } from './lua-facts.ts';
 import type {
@@ -41,34 +42,57 @@ export function ruleQuotas(
   clusterOf: (ref: InferenceBackendIr) => string,
   backends: ReadonlyMap<string, BackendIr>,
 ): RuleQuotas | undefined {
-  const notes = new Map<string, { readonly bucket: BucketIr; readonly note: string }>();
-  const noteOf = (bucket: BucketIr): string => {
-    const known = notes.get(bucket.name) ?? { bucket, note: String(notes.size) };
-    notes.set(bucket.name, known);
-    return known.note;
-  };
-  const facts = Object.fromEntries(
-    refs.map((ref) => [
-      clusterOf(ref),
-      quotasFor(ref, backends.get(ref.backend)).map((quota) => quotaFacts(quota, noteOf)),
-    ]),
-  );
+  const of = refs.map((ref) => ({ ref, quotas: quotasFor(ref, backends.get(ref.backend)) }));
+  const notes = noteBuckets(of.flatMap(({ quotas }) => quotas));
   if (notes.size === 0) return undefined;
   const all = [...notes.values()];
   return {
     rateLimits: [
       question([notedEntry(LIMIT_KEY, OPEN_QUOTA)]),
-      ...all.map(({ bucket, note }) => question(bucketActions(bucket, `quota/${note}`))),
-      ...all.map(({ bucket, note }) => ({
-        actions: bucketActions(bucket, `charge/${note}`),
-        hits_addend: { format: `%CEL(${notedHits('@quota')})%` },
-        apply_on_stream_done: true,
-        x_ratelimit_option: 'OFF' as const,
-      })),
+      ...all.map(({ reserved, ...noted }) =>
+        question(bucketActions(noted, 'quota', reserved), reserved && notedHits(reserved)),
+      ),
+      ...all.flatMap(({ reserved, ...noted }) => [
+        ...(reserved === undefined
+          ? []
+          : [
+              atEnd(bucketActions(noted, 'quota', reserved), {
+                format: refundFormat(notedHits(reserved)),
+                is_negative_hits: true,
+              }),
+            ]),
+        atEnd(bucketActions(noted, 'charge', reserved), { format: `%CEL(${notedHits('@quota')})%` }),
+      ]),
     ],
     entries: all.flatMap(({ bucket }) => bucket.entries),
-    facts,
+    facts: Object.fromEntries(
+      of.map(({ ref, quotas }) => {
+        const backend = backends.get(ref.backend)?.displayName ?? '';
+        return [clusterOf(ref), quotas.map((quota) => quotaFacts(quota, backend, notes))];
+      }),
+    ),
   };
+}
+
+/** A bucket, under which note the script tells whether a request means it, and what of it the request reserves. */
+interface NotedBucket {
+  readonly bucket: BucketIr;
+  readonly note: string;
+  readonly reserved: string | undefined;
+}
+
+/** A bucket that several references lead to is there once. */
+function noteBuckets(quotas: readonly QuotaIr[]): ReadonlyMap<string, NotedBucket> {
+  const notes = new Map<string, NotedBucket>();
+  for (const { reserve, buckets } of quotas) {
+    let reserved: string | undefined;
+    for (const bucket of buckets) {
+      const note = notes.get(bucket.name)?.note ?? String(notes.size);
+      if (reserve) reserved ??= `reserve/quota/${note}`;
+      notes.set(bucket.name, { bucket, note, reserved });
+    }
+  }
+  return notes;
 }
 
 /** Of a reference that sets the model one quota can be meant; of others, all. */
@@ -88,27 +112,51 @@ const SECONDS: Readonly<Record<LimitUnit, number>> = {
   year: 31_536_000,
 };
 
-function quotaFacts({ model, cost, buckets }: QuotaIr, noteOf: (bucket: BucketIr) => string): QuotaFacts {
-  const [facts] = costFacts({ metadataKey: 'quota', value: cost });
+function quotaFacts(
+  { model, cost, reserve, buckets }: QuotaIr,
+  backend: string,
+  notes: ReadonlyMap<string, NotedBucket>,
+): QuotaFacts {
+  const reserved = notes.get(buckets[0]?.name ?? '')?.reserved;
   return {
-    ...(facts ?? { key: 'quota' }),
+    ...surelyFacts({ metadataKey: 'quota', value: cost }),
     ...(model !== undefined && { model }),
-    buckets: buckets.map((bucket) => ({
-      note: noteOf(bucket),
-      name: bucket.name,
-      seconds: SECONDS[bucket.amount.unit],
-      ...(bucket.shadow && { shadow: true }),
+    ...(reserve && reserved !== undefined && { reserve: { ...reserveFacts(reserve, reserved), backend } }),
+    buckets: buckets.map(({ name, amount, shadow }) => ({
+      note: notes.get(name)?.note ?? '',
+      name,
+      seconds: SECONDS[amount.unit],
+      ...(shadow && { shadow: true }),
     })),
   };
 }
 
-function bucketActions(bucket: BucketIr, note: string): ConfigRouteV3RateLimitAction[] {
-  return [notedEntry(LIMIT_KEY, note), ...descriptorActions(bucket, 'noted').slice(1)];
+function bucketActions(
+  { bucket, note }: Pick<NotedBucket, 'bucket' | 'note'>,
+  when: 'quota' | 'charge',
+  reserved: string | undefined,
+): ConfigRouteV3RateLimitAction[] {
+  return [
+    notedEntry(LIMIT_KEY, `${when}/${note}`),
+    ...descriptorActions(bucket, 'noted').slice(1),
+    ...(reserved === undefined ? [] : [arrivalEntry(RESERVED_AT_KEY, 'noted')]),
+  ];
 }
 
 /** What is left of a bucket of one backend says nothing about the next request: no header tells it. */
-function question(actions: readonly ConfigRouteV3RateLimitAction[]): ConfigRouteV3RateLimit {
-  return { actions, hits_addend: { number: 0 }, x_ratelimit_option: 'OFF' };
+function question(actions: readonly ConfigRouteV3RateLimitAction[], hits?: string): ConfigRouteV3RateLimit {
+  return {
+    actions,
+    hits_addend: hits === undefined ? { number: 0 } : { format: `%CEL(${hits})%` },
+    x_ratelimit_option: 'OFF',
+  };
+}
+
+function atEnd(
+  actions: readonly ConfigRouteV3RateLimitAction[],
+  hits_addend: NonNullable<ConfigRouteV3RateLimit['hits_addend']>,
+): ConfigRouteV3RateLimit {
+  return { actions, hits_addend, apply_on_stream_done: true, x_ratelimit_option: 'OFF' };
 }
 
 /** Whether the backends of a route have quotas. */

@@ -9,14 +9,13 @@ import {
   type LimitIr,
   type MetadataKeyIr,
   RESERVED_AT_KEY,
-  type ReserveIr,
   type RouteIr,
 } from '../ir/index.ts';
 import type { Capabilities } from './capabilities.ts';
-import { costFacts } from './cost-facts.ts';
+import { reserveFacts } from './cost-facts.ts';
 import { arrivalFormat, knownKey, notedHits, notedKey, refundFormat, settlingFormat } from './limit-cel.ts';
 import { arrivalEntry, type DescriptorSource, descriptorActions, sourceOf } from './limit-descriptors.ts';
-import type { LimitFacts, ReserveFacts } from './lua-facts.ts';
+import type { LimitFacts } from './lua-facts.ts';
 import { COST_NAMESPACE, RATE_LIMIT_CLUSTER, RATE_LIMIT_FILTER } from './names.ts';
 import type { RuleQuotas } from './quotas.ts';
 import {
@@ -175,11 +174,4 @@ function isCost({ namespace, key }: MetadataKeyIr, costKey: string): boolean {
 
 function notedKeys(entry: BucketEntryIr): string[] {
   return entry.kind === 'address' || entry.kind === 'address_match' ? [] : [notedKey(entry)];
-}
-
-function reserveFacts(reserve: ReserveIr, key: string): ReserveFacts[] {
-  if (reserve.kind === 'number') return [{ key, number: reserve.number }];
-  const { cost, output } = reserve;
-  const [facts = { key, count: 'total' }] = costFacts({ metadataKey: key, value: cost });
-  return [{ ...facts, ...(output !== undefined && { output }) }];
 }

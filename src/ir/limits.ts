@@ -87,6 +87,8 @@ export interface QuotaIr {
   /** The model it is about, as the backend is asked for it. Absent: all models without a quota of their own. */
   readonly model?: string;
   readonly cost: CostIr['value'];
+  /** Taken on arrival at all backends that could serve, and given back at the end. */
+  readonly reserve?: ReserveIr;
   /** All that match are charged; one with room is enough. */
   readonly buckets: readonly BucketIr[];
 }

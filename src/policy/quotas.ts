@@ -13,6 +13,7 @@ import {
 import type { Context } from './context.ts';
 import { keyOf, validOf } from './objects.ts';
 import { readSelectors } from './traffic/client-selectors.ts';
+import { estimateOf, readReservations, readWindow } from './traffic/reservations.ts';
 
 /** The quotas of a backend; `broken`: they cannot be used, so nobody would count it. */
 export type QuotasOf = (backend: LoadedObject) => readonly QuotaIr[] | 'broken' | undefined;
@@ -81,8 +82,21 @@ function readPolicy(policy: Policy, context: Context): readonly QuotaIr[] | 'bro
     const bucket = readBucket(quota, 'service', policy, [...path, 'quota'], context);
     quotas.push(cost && bucket && { cost, buckets: [bucket] });
   }
+  const { all, isWhole } = readReservations(policy, context.report);
+  for (const { reservation, index } of all) {
+    if (index === undefined) continue;
+    const path = ['metadata', 'annotations', reservation.annotation];
+    context.report.warning('HG0503', policy, path, 'quotas have no reservation of one rule alone; it has no effect');
+  }
+  const reservation = all.find(({ index }) => index === undefined)?.reservation;
+  const window = readWindow(policy, context.report);
   const whole = quotas.filter((quota) => quota !== undefined);
-  return whole.length === quotas.length ? whole : 'broken';
+  if (!isWhole || whole.length < quotas.length) return 'broken';
+  return whole.map((quota) => ({
+    ...quota,
+    ...(reservation && { reserve: estimateOf(reservation, quota.cost) }),
+    buckets: quota.buckets.map((bucket) => ({ ...bucket, ...window })),
+  }));
 }
 
 function readModel(

@@ -34,7 +34,11 @@ export function explainQuotas(
     ...place(bucket),
     ...meeting(bucket, request),
     ...(bucket.shadow && { shadow: true }),
-    counts: [`charges ${describeCost(own.cost)} when the answer has ended`],
+    counts: [
+      ...(own.reserve ? [`reserves ${describeReserve(own.reserve)}`] : []),
+      `charges ${describeCost(own.cost)} when the answer has ended`,
+      ...(bucket.sliding ? ['in a sliding window'] : []),
+    ],
   }));
 }
 

@@ -313,7 +313,10 @@ local function facts_of(map)
   load_costs(facts.costs)
   if facts.limits then
     load_costs(facts.limits.reserves)
-    for _, quotas in pairs(facts.limits.quotas or {}) do load_costs(quotas) end
+    for _, quotas in pairs(facts.limits.quotas or {}) do
+      load_costs(quotas)
+      for i = 1, #quotas do load_costs({ quotas[i].reserve }) end
+    end
     facts.limits.charged = charged_costs(facts)
   end
   known[version] = facts
@@ -904,20 +907,23 @@ local function price_of(prices, model, counts)
   return floor(plain * p[1] + counts.cached * p[2] + counts.cache_creation * p[3] + counts.output * p[4] + p[5] + 0.5)
 end
 
--- The price by which a request is estimated before anybody serves it: the highest that it may come to.
-local function estimate_price(route, model, counts)
+-- Counts with their price at a backend.
+local function with_price(route, backend, model, counts)
+  if route and route.prices then counts.price = price_of(route.prices[backend], model, counts) end
+  return counts
+end
+
+-- Estimated counts with their price: at the backend, where it is known who is asked for what, else the highest that it may
+-- come to.
+local function estimate_price(route, model, counts, backend, sent)
+  if backend then with_price(route, backend, sent, counts) end
+  if counts.price then return counts end
   local highest
   for _, prices in pairs(route.prices or {}) do
     local known = prices[model] and { [model] = true } or prices['*'] and { ['*'] = true } or prices
     for name in pairs(known) do highest = math.max(highest or 0, price_of(prices, name, counts)) end
   end
   counts.price = highest
-  return counts
-end
-
--- Counts with their price at a backend.
-local function with_price(route, backend, model, counts)
-  if route and route.prices then counts.price = price_of(route.prices[backend], model, counts) end
   return counts
 end
 
@@ -938,29 +944,25 @@ local function note_known(metadata, route, counts, model, backend)
   end
 end
 
--- An answer that came to its end without usage costs nothing that is known.
-local function forget_known(metadata, route)
-  local charged = route and route.limits and route.limits.charged
-  for i = 1, charged and #charged or 0 do metadata:set(LIMITS_NS, charged[i].key, 0) end
-  if route and route.limits and route.limits.quotas then metadata:set(LIMITS_NS, '@quota', 0) end
+-- What a request reserves: a number, or the cost of estimated counts. `sent`: the model at the backend that it is about.
+local function reserved_hits(handle, route, reserve, asked, input, endpoint, sent)
+  if reserve.number then return reserve.number end
+  local output = 0
+  if reserve.output and GENERATING[endpoint] then
+    output = math.min((asked.max_output or reserve.output) * math.max(asked.answers or 1, 1), MAX_TOKENS)
+  end
+  local counts = estimate_price(route, asked.model, estimated_counts(input, output), reserve.backend, sent)
+  local value, why = cost_of(reserve, counts, asked.model, reserve.backend or route.limits.backend, route.name)
+  if value then return value end
+  handle:logWarn('headgate: ' .. reserve.key .. ' of ' .. route.name .. ': ' .. tostring(why))
+  -- Where no estimate can be made, tokens are better than nothing.
+  return input + output
 end
 
-local function note_reserves(handle, metadata, route, asked, model, input, endpoint)
-  local limits = route.limits
-  for i = 1, #limits.reserves do
-    local reserve = limits.reserves[i]
-    local output = 0
-    if reserve.output and GENERATING[endpoint] then
-      output = math.min((asked.max_output or reserve.output) * math.max(asked.answers or 1, 1), MAX_TOKENS)
-    end
-    local value, why = reserve.number, nil
-    if not value then
-      local counts = estimate_price(route, model, estimated_counts(input, output))
-      value, why = cost_of(reserve, counts, model, limits.backend, route.name)
-    end
-    if not value then handle:logWarn('headgate: ' .. reserve.key .. ' of ' .. route.name .. ': ' .. tostring(why)) end
-    -- Where no estimate can be made, tokens are better than nothing.
-    metadata:set(LIMITS_NS, reserve.key, value or input + output)
+local function note_reserves(handle, metadata, route, asked, input, endpoint)
+  local reserves = route.limits.reserves
+  for i = 1, #reserves do
+    metadata:set(LIMITS_NS, reserves[i].key, reserved_hits(handle, route, reserves[i], asked, input, endpoint))
   end
 end
 
@@ -974,32 +976,52 @@ local function quota_of(quotas, model)
   return others
 end
 
--- Notes the buckets of all backends that may serve a request; true where there are any.
-local function note_quotas(metadata, route, model)
-  local any = false
+-- Notes the buckets of all backends that may serve a request, and what it reserves of them; true where there are any.
+local function note_quotas(handle, metadata, route, asked, input, endpoint)
+  local any, reserved = false, {}
   for cluster, quotas in pairs(route.limits.quotas) do
     local ref = route.refs[cluster]
-    local quota = quota_of(quotas, ref and ref.model or model)
+    local sent = ref and ref.model or asked.model
+    local quota = quota_of(quotas, sent)
     for i = 1, quota and #quota.buckets or 0 do
       metadata:set(LIMITS_NS, 'quota/' .. quota.buckets[i].note, quota.buckets[i].name)
       any = true
+    end
+    local reserve = quota and quota.reserve
+    if reserve then
+      -- A backend may be there twice, with two models that share a quota.
+      local hits = math.max(reserved_hits(handle, route, reserve, asked, input, endpoint, sent), reserved[reserve.key] or 0)
+      reserved[reserve.key] = hits
+      metadata:set(LIMITS_NS, reserve.key, hits)
     end
   end
   if any then metadata:set(LIMITS_NS, 'quota/open', 'quota/open') end
   return any
 end
 
--- What a request has cost so far in the unit of the quota that is charged for it.
-local function note_spent(metadata, route, quota, counts, model, backend)
+-- What a request has cost in the unit of the quota that is charged for it; while it is not the end, at least what it reserved.
+local function note_spent(metadata, route, quota, counts, model, backend, reserved)
   local value = quota and cost_of(quota, counts, model, backend, route.name)
-  if value then metadata:set(LIMITS_NS, '@quota', value) end
+  if value and reserved then value = math.max(value, reserved) end
+  if value or reserved then metadata:set(LIMITS_NS, '@quota', value or reserved) end
 end
 
--- The quota that is charged: of the backend that was asked last, for the model that it was asked for.
+-- The quota that is charged: of the backend that was asked last, for the model that it was asked for; and what is reserved
+-- of it.
 local function charged_quota(metadata, route)
   local noted = route and route.limits and route.limits.quotas and metadata:get(LIMITS_NS)
   local quotas = noted and noted['@cluster'] and route.limits.quotas[noted['@cluster']]
-  return quotas and quota_of(quotas, noted['@sent'])
+  local quota = quotas and quota_of(quotas, noted['@sent'])
+  return quota, quota and quota.reserve and noted[quota.reserve.key]
+end
+
+-- An answer that came to its end without usage costs nothing that is known; one that is no failure, what was reserved.
+local function forget_known(metadata, route, is_answer)
+  local limits = route and route.limits
+  for i = 1, limits and limits.charged and #limits.charged or 0 do metadata:set(LIMITS_NS, limits.charged[i].key, 0) end
+  if not limits or not limits.quotas then return end
+  local _, reserved = charged_quota(metadata, route)
+  metadata:set(LIMITS_NS, '@quota', is_answer and reserved or 0)
 end
 
 -- An attempt at a backend begins: from now on its buckets are those to be charged, and not those of an earlier attempt.
@@ -1022,8 +1044,8 @@ local function charge_backend(metadata, route, cluster, model, asked_model, back
   for i = 1, quota and #quota.buckets or 0 do
     metadata:set(LIMITS_NS, 'charge/' .. quota.buckets[i].note, quota.buckets[i].name)
   end
-  local counts = with_price(route, backend, model, estimated_counts(noted['@prompt'] or 0, 0))
-  note_spent(metadata, route, quota, counts, asked_model, backend)
+  local counts = estimate_price(route, asked_model, estimated_counts(noted['@prompt'] or 0, 0), backend, model)
+  note_spent(metadata, route, quota, counts, asked_model, backend, quota and quota.reserve and noted[quota.reserve.key])
 end
 
 local function query_value(query, name)
@@ -1050,9 +1072,9 @@ local function note_limits(handle, metadata, headers, route, asked, endpoint, pa
   if FREE[endpoint] or not (limits.reserves or limits.charged or limits.quotas) then return end
   local input = asked.multipart and 0 or prompt_tokens(text)
   if limits.charged or limits.quotas then metadata:set(LIMITS_NS, '@prompt', input) end
-  if limits.reserves then note_reserves(handle, metadata, route, asked, asked.model, input, endpoint) end
+  if limits.reserves then note_reserves(handle, metadata, route, asked, input, endpoint) end
   note_known(metadata, route, estimate_price(route, asked.model, estimated_counts(input, 0)), asked.model, limits.backend)
-  return limits.quotas and note_quotas(metadata, route, asked.model)
+  return limits.quotas and note_quotas(handle, metadata, route, asked, input, endpoint)
 end
 
 -- ------------------------------------------------------------------------------------------------------- listener role
@@ -1259,7 +1281,7 @@ end
 local function progress_noter(handle, route, usage, model, backend, sent)
   if not route or not route.limits or not (route.limits.charged or route.limits.quotas) then return nil end
   local noted = handle:streamInfo():dynamicMetadata():get(LIMITS_NS)
-  local quota = charged_quota(handle:streamInfo():dynamicMetadata(), route)
+  local quota, reserved = charged_quota(handle:streamInfo():dynamicMetadata(), route)
   local prompt = noted and noted['@prompt'] or 0
   return function()
     local counts = settle_usage(usage)
@@ -1269,7 +1291,7 @@ local function progress_noter(handle, route, usage, model, backend, sent)
     with_price(route, backend, sent, counts)
     local metadata = handle:streamInfo():dynamicMetadata()
     note_known(metadata, route, counts, model, backend)
-    note_spent(metadata, route, quota, counts, model, backend)
+    note_spent(metadata, route, quota, counts, model, backend, reserved)
   end
 end
 
@@ -1293,7 +1315,7 @@ local function listener_response(handle)
 
   local content_type = headers:get('content-type') or ''
   local streaming = find(content_type, 'text/event-stream', 1, true)
-  if not streaming and not find(content_type, 'json', 1, true) then return forget_known(metadata, route) end
+  if not streaming and not find(content_type, 'json', 1, true) then return forget_known(metadata, route, true) end
   local usage = {}
   if streaming then
     watch_stream(handle, usage, progress_noter(handle, route, usage, model, backend, notes.sent_model or model))
@@ -1307,7 +1329,7 @@ local function listener_response(handle)
   if route then metadata:set(COST_NS, 'route_name', route.name) end
   if usage.model then metadata:set(COST_NS, 'response_model', usage.model) end
   if usage.first and started then metadata:set(COST_NS, 'token_latency_ttft', usage.first - tonumber(started)) end
-  if not usage.found then return forget_known(metadata, route) end
+  if not usage.found then return forget_known(metadata, route, true) end
   local counts, told = settle_usage(usage)
   metadata:set(NS, 'usage', told)
   if usage.first and counts.output > 1 then
@@ -1316,7 +1338,7 @@ local function listener_response(handle)
   if route then
     with_price(route, backend, notes.sent_model or model, counts)
     set_costs(handle, metadata, route.costs, counts, model, backend, route.name)
-    note_spent(metadata, route, charged_quota(metadata, route), counts, model, backend)
+    note_spent(metadata, route, (charged_quota(metadata, route)), counts, model, backend)
   end
 end
 

@@ -4,8 +4,8 @@ import type { LoadedObject } from '../../resources/index.ts';
 import type { Report } from '../report.ts';
 
 /**
- * On a BackendTrafficPolicy: what requests reserve of its limits, `max_tokens`, `prompt`, a number or an expression. With
- * `-rule-N` behind it, of one global rule alone; there `none` is a value, too.
+ * On a policy: what requests reserve of its limits or quotas, `max_tokens`, `prompt`, a number or an expression. With
+ * `-rule-N` behind it, of one global rule of a BackendTrafficPolicy alone; there `none` is a value, too.
  */
 const RESERVE_ANNOTATION = 'headgate.dev/reserve';
 const RULE_ANNOTATION = `${RESERVE_ANNOTATION}-rule-`;
@@ -91,13 +91,20 @@ export function reserveOf(
   response: NonNullable<LimitIr['response']>,
   costs: readonly CostIr[],
 ): ReserveIr {
-  if (reservation.kind === 'number') return { kind: 'number', number: reservation.number };
-  const { output, expression } = reservation;
-  const counted = output === undefined ? {} : { output };
-  if (expression !== undefined) return { kind: 'estimate', cost: { kind: 'cel', expression }, ...counted };
   const key = response.kind === 'metadata' && response.metadata.namespace === COST_NAMESPACE && response.metadata.key;
   const cost = costs.find(({ metadataKey }) => metadataKey === key);
-  return { kind: 'estimate', cost: cost?.value ?? { kind: 'count', count: 'total' }, ...counted };
+  return estimateOf(reservation, cost?.value ?? { kind: 'count', count: 'total' });
+}
+
+/** A reservation in the unit of a cost. */
+export function estimateOf(reservation: Reservation, cost: CostIr['value']): ReserveIr {
+  if (reservation.kind === 'number') return { kind: 'number', number: reservation.number };
+  const { output, expression } = reservation;
+  return {
+    kind: 'estimate',
+    cost: expression === undefined ? cost : { kind: 'cel', expression },
+    ...(output !== undefined && { output }),
+  };
 }
 
 /** Whether the windows of a policy's limits slide. */

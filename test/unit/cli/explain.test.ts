@@ -213,7 +213,7 @@ spec:
 ---
 apiVersion: aigateway.envoyproxy.io/v1alpha1
 kind: QuotaPolicy
-metadata: {name: quotas}
+metadata: {name: quotas, annotations: {headgate.dev/reserve: prompt}}
 spec:
   targetRefs: [{group: aigateway.envoyproxy.io, kind: AIServiceBackend, name: backup}]
   perModelQuotas:
@@ -277,7 +277,10 @@ spec:
         ['3 a minute', 'of all'],
         ['9 a day', 'of all'],
       ]);
-      expect(backends[1].quota[0].counts).to.deep.equal(['charges input_tokens when the answer has ended']);
+      expect(backends[1].quota[0].counts).to.deep.equal([
+        'reserves input_tokens, estimated of the prompt alone',
+        'charges input_tokens when the answer has ended',
+      ]);
       const text = await ask('-H', 'x-tenant: b');
       expect(text).to.match(/quota +3 a minute not met: wants header x-tenant regex of "a\+"\n/);
       expect(text).to.match(/limits\n {2}1000 an hour not met: wants header x-tier = "gold" \(shadow/);
