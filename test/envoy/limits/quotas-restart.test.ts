@@ -51,11 +51,14 @@ for (const store of ['Redis', 'a state file'] as const) {
     };
     const untilUsed = (amount: number) => untilQuotaUsed(amount, limits, 'openai', 'model/gpt/default');
 
-    /** Envoy may need a moment to find the service. */
+    /** Envoy may need a moment to find the service, and the service one to find Redis. */
     async function untilFound(): Promise<void> {
       const warm = async () => (await quotaUse(limits, 'openai', 'model/warm/default')).used;
-      const before = await warm();
-      const isCharged = async () => (await rig.chat('warm')).status === 200 && (await warm()) > before;
+      let before: number | undefined;
+      const isCharged = async () => {
+        before ??= await warm();
+        return (await rig.chat('warm')).status === 200 && (await warm()) > before;
+      };
       await until(isCharged, { what: 'a charge', timeoutMs: 10_000 });
     }
 
