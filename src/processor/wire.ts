@@ -191,6 +191,19 @@ export function encodeBodyAnswer({ phase, body, metadata }: BodyAnswer): Buffer 
   return target;
 }
 
+/** Shape: a ProcessingRequest as Envoy sends it. */
+export function encodeProcessingRequest({ phase, body, endOfStream, attributes }: ProcessingRequest): Buffer {
+  const values = [...attributes].map(([key, value]) => entry(key, field(3, Buffer.from(value))));
+  const filter = Buffer.concat([field(1, Buffer.from('envoy.filters.http.ext_proc')), field(2, Buffer.concat(values))]);
+  return Buffer.concat([
+    field(
+      phase === 'request_body' ? FIELD.requestBody : FIELD.responseBody,
+      Buffer.concat([field(1, body), Buffer.from([2 * 8, endOfStream ? 1 : 0])]),
+    ),
+    ...(values.length > 0 ? [field(FIELD.attributes, filter)] : []),
+  ]);
+}
+
 /** Shape: a ProcessingResponse. */
 export function encodeImmediateAnswer({ status, body, headers, details }: ImmediateAnswer): Buffer {
   const code = Buffer.allocUnsafe(1 + varintSize(status));

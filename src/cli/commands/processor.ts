@@ -95,6 +95,7 @@ async function runProcessor(flags: ProcessorCommandFlags, io: CliIo): Promise<vo
     http = flags.adminAddress && (await startProcessorHttp(processor, flags.adminAddress));
     const address = 'path' in bound ? bound.path : formatAddress(bound);
     logger.info({ address, ...(http && { admin: http.port }) }, 'processor listening');
+    processor.warmUp();
     const signal = await terminated;
     logger.info({ signal }, 'draining');
     drain = [flags.drainTimeout, flags.preStopDelay];

@@ -97,7 +97,7 @@ export function goAwayFrame(lastStream: number, error: number, why = ''): Buffer
 }
 
 /** A literal header that no table keeps; names and values below 127 bytes, or longer values. */
-function literal(name: string, value: string): Buffer {
+export function literal(name: string, value: string): Buffer {
   const bytes = Buffer.from(value, 'latin1');
   const head = bytes.length < 127 ? [bytes.length] : [127, ...tail(bytes.length - 127)];
   return Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from(head), bytes]);
