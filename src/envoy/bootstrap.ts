@@ -1,24 +1,17 @@
 import { isIP } from 'node:net';
+import { type ControlTls, tlsByFiles, tlsBySecretFiles } from './control-tls.ts';
 import {
   type ConfigBootstrapV3Bootstrap,
   type ConfigClusterV3Cluster,
   type ConfigCoreV3Address,
-  type ConfigCoreV3TransportSocket,
   typedAny,
 } from './schema/index.ts';
 
 const XDS_CLUSTER = 'headgate_xds';
 /** Envoy warns without a limit; this one is above what a gateway of streams meets, and below usual file limits. */
 const MAX_DOWNSTREAM_CONNECTIONS = 50_000;
-
-/** Files on the Envoy's host. */
-export interface BootstrapTls {
-  /** Client certificate and its key, for a control plane that asks for one. */
-  readonly cert?: string;
-  readonly key?: string;
-  /** Authorities that may vouch for the control plane. */
-  readonly ca?: string;
-}
+/** Envoy's own maximum is 30 s: so long a control plane that is back would go without its proxies. */
+const RECONNECT_BACK_OFF = { base_interval: '0.5s', max_interval: '5s' } as const;
 
 export interface BootstrapOptions {
   /** `NAMESPACE/NAME` of the Gateway: an Envoy belongs to it by `node.cluster`. */
@@ -30,7 +23,9 @@ export interface BootstrapOptions {
   /** Envoy's own admin port, on loopback. Absent: none. */
   readonly adminPort?: number;
   /** Present: TLS to the control plane. */
-  readonly tls?: BootstrapTls;
+  readonly tls?: ControlTls;
+  /** Of Envoy's host, with the files of `bootstrapSecrets`: Envoy takes new files of `tls` over. Absent: it reads them once. */
+  readonly secretsDirectory?: string;
 }
 
 /**
@@ -47,7 +42,9 @@ export function emitBootstrap(options: BootstrapOptions): ConfigBootstrapV3Boots
         api_type: options.delta ? 'DELTA_GRPC' : 'GRPC',
         transport_api_version: 'V3',
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: { cluster_name: XDS_CLUSTER } }],
+        grpc_services: [
+          { envoy_grpc: { cluster_name: XDS_CLUSTER, retry_policy: { retry_back_off: RECONNECT_BACK_OFF } } },
+        ],
       },
       cds_config: fromAds,
       lds_config: fromAds,
@@ -89,8 +86,15 @@ export function emitBootstrap(options: BootstrapOptions): ConfigBootstrapV3Boots
   };
 }
 
+/** What has to be in the secrets directory. Shape: JSON by path. */
+export function bootstrapSecrets({ xds, tls, secretsDirectory }: BootstrapOptions): ReadonlyMap<string, object> {
+  if (!tls || secretsDirectory === undefined) return new Map();
+  return tlsBySecretFiles(xds.host, tls, secretsDirectory).files;
+}
+
 /** Both keepalives: a control plane that is gone without a word must be noticed, or its Envoys never reconnect. */
 function xdsCluster(options: BootstrapOptions): ConfigClusterV3Cluster {
+  const { tls, secretsDirectory } = options;
   const { host, port } = options.xds;
   return {
     name: XDS_CLUSTER,
@@ -111,31 +115,9 @@ function xdsCluster(options: BootstrapOptions): ConfigClusterV3Cluster {
       cluster_name: XDS_CLUSTER,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: address(host, port) } }] }],
     },
-    ...(options.tls && { transport_socket: controlTlsSocket(host, options.tls) }),
-  };
-}
-
-/** TLS to a service of the control plane, with files on the Envoy's host. */
-export function controlTlsSocket(host: string, tls: BootstrapTls): ConfigCoreV3TransportSocket {
-  const isName = isIP(host) === 0;
-  return {
-    name: 'envoy.transport_sockets.tls',
-    typed_config: typedAny('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', {
-      ...(isName && { sni: host }),
-      common_tls_context: {
-        tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
-        alpn_protocols: ['h2'],
-        ...(tls.cert !== undefined &&
-          tls.key !== undefined && {
-            tls_certificates: [{ certificate_chain: { filename: tls.cert }, private_key: { filename: tls.key } }],
-          }),
-        ...(tls.ca !== undefined && {
-          validation_context: {
-            trusted_ca: { filename: tls.ca },
-            match_typed_subject_alt_names: [{ san_type: isName ? 'DNS' : 'IP_ADDRESS', matcher: { exact: host } }],
-          },
-        }),
-      },
+    ...(tls && {
+      transport_socket:
+        secretsDirectory === undefined ? tlsByFiles(host, tls) : tlsBySecretFiles(host, tls, secretsDirectory).socket,
     }),
   };
 }

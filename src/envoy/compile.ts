@@ -84,8 +84,8 @@ export function compileGateway(
   if (older && needsAttempts(rules, capabilities)) resources.push(...attemptResources(gateway, capabilities));
   resources.push(...emitSigning(usable, secrets));
   if (options.processor && usable.some((backend) => needsProcessor(backend, capabilities, options)))
-    resources.push(processorCluster(options.processor));
-  if (options.rateLimit && asksService(gateway)) resources.push(rateLimitCluster(options.rateLimit));
+    resources.push(...processorCluster(options.processor));
+  if (options.rateLimit && asksService(gateway)) resources.push(...rateLimitCluster(options.rateLimit));
   if (!older && usable.some(({ name }) => failOver.has(name)))
     resources.push(sentinelListener(options.sentinelPort), sentinelSecret());
   return { resources: inOrder(resources), findings: sortFindings(findings) };

@@ -1,5 +1,5 @@
-import type { BootstrapTls } from './bootstrap.ts';
 import { type Capabilities, isOlder } from './capabilities.ts';
+import type { ControlTls } from './control-tls.ts';
 
 /** Where the processor is that translates, as Envoys see it. */
 export interface ProcessorTarget {
@@ -31,7 +31,7 @@ export interface CompileOptions {
 export interface RateLimitAddress {
   readonly host: string;
   readonly port: number;
-  readonly tls?: BootstrapTls;
+  readonly tls?: ControlTls;
 }
 
 export const DEFAULT_COMPILE_OPTIONS: CompileOptions = {

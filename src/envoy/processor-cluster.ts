@@ -1,14 +1,16 @@
 import { isIP } from 'node:net';
-import { controlTlsSocket } from './bootstrap.ts';
+import { tlsOverAds } from './control-tls.ts';
 import { PROCESSOR_CLUSTER } from './names.ts';
 import type { ProcessorTarget } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
 import { type ConfigClusterV3Cluster, type ConfigCoreV3Address, typedAny } from './schema/index.ts';
+import { secretReference } from './secrets.ts';
 
-/** The cluster of the processor. */
-export function processorCluster(target: ProcessorTarget): EnvoyResource {
+/** The cluster of the processor, and its secrets. */
+export function processorCluster(target: ProcessorTarget): EnvoyResource[] {
   const { address, tls } = target;
   const host = address.kind === 'tcp' ? address.host : undefined;
+  const { socket, secrets = [] } = tls && host !== undefined ? tlsOverAds('processor', host, tls) : {};
   const message: ConfigClusterV3Cluster = {
     name: PROCESSOR_CLUSTER,
     type: host !== undefined && isIP(host) === 0 ? 'STRICT_DNS' : 'STATIC',
@@ -24,9 +26,9 @@ export function processorCluster(target: ProcessorTarget): EnvoyResource {
       cluster_name: PROCESSOR_CLUSTER,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: addressOf(address) } }] }],
     },
-    ...(tls && host !== undefined && { transport_socket: controlTlsSocket(host, tls) }),
+    ...(socket && { transport_socket: socket }),
   };
-  return { type: 'cluster', name: PROCESSOR_CLUSTER, message, requires: [] };
+  return [{ type: 'cluster', name: PROCESSOR_CLUSTER, message, requires: secrets.map(secretReference) }, ...secrets];
 }
 
 function addressOf(address: ProcessorTarget['address']): ConfigCoreV3Address {

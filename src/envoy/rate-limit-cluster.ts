@@ -1,12 +1,14 @@
 import { isIP } from 'node:net';
-import { controlTlsSocket } from './bootstrap.ts';
+import { tlsOverAds } from './control-tls.ts';
 import { RATE_LIMIT_CLUSTER } from './names.ts';
 import type { RateLimitAddress } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
 import { type ConfigClusterV3Cluster, typedAny } from './schema/index.ts';
+import { secretReference } from './secrets.ts';
 
-/** The cluster of the rate limit service. */
-export function rateLimitCluster({ host, port, tls }: RateLimitAddress): EnvoyResource {
+/** The cluster of the rate limit service, and its secrets. */
+export function rateLimitCluster({ host, port, tls }: RateLimitAddress): EnvoyResource[] {
+  const { socket, secrets = [] } = tls ? tlsOverAds('ratelimit', host, tls) : {};
   const message: ConfigClusterV3Cluster = {
     name: RATE_LIMIT_CLUSTER,
     type: isIP(host) === 0 ? 'STRICT_DNS' : 'STATIC',
@@ -29,7 +31,7 @@ export function rateLimitCluster({ host, port, tls }: RateLimitAddress): EnvoyRe
         { lb_endpoints: [{ endpoint: { address: { socket_address: { address: host, port_value: port } } } }] },
       ],
     },
-    ...(tls && { transport_socket: controlTlsSocket(host, tls) }),
+    ...(socket && { transport_socket: socket }),
   };
-  return { type: 'cluster', name: RATE_LIMIT_CLUSTER, message, requires: [] };
+  return [{ type: 'cluster', name: RATE_LIMIT_CLUSTER, message, requires: secrets.map(secretReference) }, ...secrets];
 }

@@ -8,11 +8,11 @@ import type {
 } from './schema/index.ts';
 
 /** Where a filter or socket takes a secret from: SDS over the stream that everything comes from. */
-export function sdsConfig(ref: SecretRef): ExtensionsTransportSocketsTlsV3SdsSecretConfig {
+export function sdsConfig(ref: Pick<SecretRef, 'name'>): ExtensionsTransportSocketsTlsV3SdsSecretConfig {
   return { name: ref.name, sds_config: { ads: {}, resource_api_version: 'V3' } };
 }
 
-export function secretReference(ref: SecretRef): ResourceReference {
+export function secretReference(ref: Pick<SecretRef, 'name'>): ResourceReference {
   return { type: 'secret', name: ref.name };
 }
 

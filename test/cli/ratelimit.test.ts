@@ -14,7 +14,7 @@ const ROOM = 100;
 const TOKENS = 10;
 
 describe('headgate ratelimit --xds', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let fake: Fake;
   let site: Site;
   const services: Running[] = [];

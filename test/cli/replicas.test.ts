@@ -11,7 +11,7 @@ import { makeSite, type Site, synced } from './site.ts';
 const VARIANTS = ['delta', 'sotw'] as const;
 
 describe('headgate serve: replicas and restarts', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let fake: Fake;
   let site: Site;
 

@@ -71,7 +71,7 @@ export async function synced(running: Running, proxies = 1): Promise<Record<stri
       last = await statusOf(running);
       return last.nodes.length === proxies && last.nodes.every((node) => node.synced) && last.nodes;
     },
-    { what: () => `${proxies} proxies in sync: ${JSON.stringify(last?.nodes)}`, timeoutMs: 20_000 },
+    { what: () => `${proxies} proxies in sync: ${JSON.stringify(last?.nodes)}`, timeoutMs: 30_000 },
   );
   return Object.fromEntries((first?.types ?? []).map(({ typeUrl, wanted }) => [typeUrl, wanted]));
 }

@@ -1,5 +1,7 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { BootstrapTls } from '../../envoy/bootstrap.ts';
+import type { ControlTls } from '../../envoy/control-tls.ts';
 import { GatewayError } from '../../lib/errors.ts';
 import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
@@ -16,6 +18,7 @@ interface BootstrapFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
+  readonly tlsSecrets?: string;
   readonly output: OutputFormat;
 }
 
@@ -24,7 +27,9 @@ An Envoy belongs to a Gateway by its node.cluster. Its node.id is free; envoy --
 
 Examples:
   headgate bootstrap --gateway default/ai > envoy.yaml && envoy -c envoy.yaml
-  headgate bootstrap --gateway default/ai --xds headgate.infra:18000 --tls-ca /etc/headgate/ca.pem`;
+  headgate bootstrap --gateway default/ai --xds headgate.infra:18000 --tls-ca /etc/headgate/ca.pem
+  headgate bootstrap --gateway default/ai --xds headgate.infra:18000 --tls-ca /etc/headgate/ca.pem \\
+    --tls-cert /etc/headgate/tls.crt --tls-key /etc/headgate/tls.key --tls-secrets /run/headgate`;
 
 export function registerBootstrap(program: Command, io: CliIo): void {
   program
@@ -39,6 +44,10 @@ export function registerBootstrap(program: Command, io: CliIo): void {
     .option('--tls-ca <file>', 'TLS to the control plane, which these authorities vouch for')
     .option('--tls-cert <file>', 'client certificate')
     .option('--tls-key <file>', 'key of the client certificate')
+    .option(
+      '--tls-secrets <directory>',
+      'write there, on the host of the Envoy, what lets it take new files of --tls-* over while it runs',
+    )
     .addOption(outputOption(['yaml', 'json'], 'yaml'))
     .addHelpText('after', EXAMPLES)
     .action((flags: BootstrapFlags) => runBootstrap(flags, io));
@@ -58,19 +67,33 @@ async function runBootstrap(flags: BootstrapFlags, io: CliIo): Promise<void> {
   }
   if (flags.sotw && flags.delta) throw new GatewayError('usage', '--delta and --sotw exclude each other');
   const tls = tlsOf(flags);
-  const { emitBootstrap } = await import('../../envoy/bootstrap.ts');
-  const bootstrap = emitBootstrap({
+  const { bootstrapSecrets, emitBootstrap } = await import('../../envoy/bootstrap.ts');
+  const options = {
     gateway: flags.gateway,
     nodeId: flags.nodeId ?? `${namespace}.${name}`,
     xds: flags.xds ?? { host: '127.0.0.1', port: 18_000 },
     delta: flags.sotw !== true,
     ...(flags.adminPort !== undefined && { adminPort: flags.adminPort }),
     ...(tls && { tls }),
-  });
-  await writeDocuments(io, flags.output === 'json' ? 'json' : 'yaml', [bootstrap]);
+    ...(flags.tlsSecrets !== undefined && { secretsDirectory: resolve(io.cwd, flags.tlsSecrets) }),
+  };
+  await writeSecrets(bootstrapSecrets(options));
+  await writeDocuments(io, flags.output === 'json' ? 'json' : 'yaml', [emitBootstrap(options)]);
 }
 
-function tlsOf(flags: BootstrapFlags): BootstrapTls | undefined {
+/** They name files and hold no secret themselves. Errors: GatewayError `invalid_input`. */
+async function writeSecrets(secrets: ReadonlyMap<string, object>): Promise<void> {
+  for (const [path, secret] of secrets) {
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, `${JSON.stringify(secret, null, 2)}\n`);
+    } catch (caught) {
+      throw GatewayError.from(caught, 'invalid_input', `${path} cannot be written`);
+    }
+  }
+}
+
+function tlsOf(flags: BootstrapFlags): ControlTls | undefined {
   const { tlsCert: cert, tlsKey: key, tlsCa: ca } = flags;
   if ((cert === undefined) !== (key === undefined)) {
     throw new GatewayError('usage', '--tls-cert and --tls-key belong together');
@@ -78,6 +101,8 @@ function tlsOf(flags: BootstrapFlags): BootstrapTls | undefined {
   if (ca === undefined && cert !== undefined) {
     throw new GatewayError('usage', 'TLS needs --tls-ca: without it the control plane is not verified');
   }
+  if (ca === undefined && flags.tlsSecrets !== undefined)
+    throw new GatewayError('usage', '--tls-secrets needs --tls-ca');
   if (ca === undefined) return undefined;
   return { ca, ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
 }

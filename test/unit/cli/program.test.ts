@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse, parseAllDocuments } from 'yaml';
 import { checkConstraints, encodeMessage } from '../../../src/envoy/schema/index.ts';
+import { tempDir } from '../../support/index.ts';
 import { CHAT, headgate, SECRET, yamlFile } from './cli.ts';
 
 const BOOTSTRAP = 'envoy.config.bootstrap.v3.Bootstrap';
+const SECRET_TYPE = 'envoy.extensions.transport_sockets.tls.v3.Secret';
 
 describe('cli: bootstrap', () => {
   async function bootstrap(...args: string[]) {
@@ -53,9 +57,30 @@ describe('cli: bootstrap', () => {
     expect(common_tls_context.tls_certificates[0].private_key).to.deep.equal({ filename: '/k.pem' });
   });
 
+  it('reaches files of TLS by secrets where it is to take new ones over, and writes these', async () => {
+    const folder = join(tempDir('bootstrap'), 'secrets');
+    const tls = ['--tls-ca', '/ca.pem', '--tls-cert', '/c.pem', '--tls-key', '/k.pem', '--tls-secrets', folder];
+    const { static_resources } = await bootstrap(...tls);
+    const { common_tls_context: context } = static_resources.clusters[0].transport_socket.typed_config;
+    const [certificate] = context.tls_certificate_sds_secret_configs;
+    const authorities = context.combined_validation_context.validation_context_sds_secret_config;
+    const written = [certificate, authorities].map(({ name, sds_config }) => {
+      const { resources } = JSON.parse(readFileSync(sds_config.path_config_source.path, 'utf8'));
+      const { '@type': type, ...secret } = resources[0];
+      expect([type, secret.name, resources.length]).to.deep.equal([`type.googleapis.com/${SECRET_TYPE}`, name, 1]);
+      encodeMessage(SECRET_TYPE, secret);
+      return secret;
+    });
+    expect(written[0].tls_certificate.private_key).to.deep.equal({ filename: '/k.pem' });
+    expect(written[1].validation_context.trusted_ca).to.deep.equal({ filename: '/ca.pem' });
+    const unwritable = ['bootstrap', '--gateway', 'a/b', '--tls-ca', '/ca.pem', '--tls-secrets', '/dev/null/x'];
+    expect(await headgate(unwritable)).to.include({ code: 1 });
+  });
+
   it('refuses flags that do not fit', async () => {
     const wrong = [
       [],
+      ['--gateway', 'a/b', '--tls-secrets', '/run/x'],
       ['--gateway', 'edge'],
       ['--gateway', 'a/b', '--sotw', '--delta'],
       ['--gateway', 'a/b', '--tls-cert', '/c.pem'],
