@@ -72,6 +72,13 @@ const REPLIES: readonly Reply[] = [
     openai: 'invalid_request_error',
     anthropic: 'invalid_request_error',
   },
+  {
+    status: 502,
+    message: 'The backend broke off its answer.',
+    code: 'provider_error',
+    openai: 'server_error',
+    anthropic: 'api_error',
+  },
   UNAVAILABLE,
   {
     status: 504,

@@ -40,8 +40,11 @@ function filterName(family: ApiFamily, part: Part): string {
   return `headgate/translate/${family}/${part}`;
 }
 
-/** Longest that the processor may take for one message; translating 100 KB takes a few milliseconds. */
-const MESSAGE_TIMEOUT_MS = 5000;
+/**
+ * Longest that the processor may take for one message, those that came before included: 100 KB take it a few milliseconds,
+ * 20 MB half a second. One that hangs is noticed by its health much earlier.
+ */
+const MESSAGE_TIMEOUT_MS = 60_000;
 /** What a translated body may grow to; the gateway limits what clients send. */
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 const UNARY_TYPE = 'application/json';
@@ -72,12 +75,16 @@ export function translateFilters(
   ]);
 }
 
-/** Notes the head of an answer for the processor: Envoy lets no expression see headers that it does not send there. */
+/**
+ * Notes the head of an answer for the processor: Envoy lets no expression see headers that it does not send there. An answer
+ * without a body never comes to the processor; it is marked for the script, from which ext_proc hides the length.
+ */
 const HEAD_SCRIPT = `local NAMES = { ${READ_HEADERS.map((name) => `'${name}'`).join(', ')} }
 function envoy_on_response(handle)
   local headers, values = handle:headers(), {}
   for i = 1, #NAMES do values[i] = headers:get(NAMES[i]) or '' end
   handle:streamInfo():dynamicMetadata():set('${METADATA_NAMESPACE}', '${ANSWER_KEY}', table.concat(values, '\\${ANSWER_SEPARATOR.charCodeAt(0)}'))
+  if headers:get('content-length') == '0' and values[1] == '200' then headers:replace(':status', '204') end
 end
 `;
 

@@ -28,8 +28,8 @@ export interface ExchangeOptions {
   readonly createTranslation: (attempt: Attempt) => Translation;
   /** Exchanges at once; more get 503. */
   readonly maxExchanges: number;
-  /** Largest answer that is translated as a whole. */
-  readonly maxAnswerBytes: number;
+  /** Largest request, and largest answer that is translated as a whole. */
+  readonly maxBodyBytes: number;
   readonly statistics: Statistics;
   /** What a translation threw that is no GatewayError. */
   readonly onBug: (caught: unknown) => void;
@@ -47,6 +47,11 @@ const REFUSED_HEADERS = [
 /** How long an attempt that is to be refused waits for a connection, without which it cannot go on to another backend. */
 const CONNECTING_MS = 250;
 const OVERLOADED: ClientError = { status: 503, message: 'The gateway is overloaded.', code: 'overloaded' };
+const TOO_LARGE: ClientError = {
+  status: 413,
+  message: 'The request body is too large to be translated.',
+  code: 'request_too_large',
+};
 const BROKEN_ANSWER: ClientError = {
   status: 502,
   message: 'The answer of the provider cannot be read.',
@@ -98,6 +103,10 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     if (statistics.open > options.maxExchanges) {
       statistics.overloads += 1;
       refuse(OVERLOADED);
+      return;
+    }
+    if (body.length > options.maxBodyBytes) {
+      refuse(TOO_LARGE);
       return;
     }
     try {
@@ -192,7 +201,7 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     }
     const { response } = current.answer;
     current.answerBytes += body.length;
-    if (response.kind === 'whole' && current.answerBytes > options.maxAnswerBytes) {
+    if (response.kind === 'whole' && current.answerBytes > options.maxBodyBytes) {
       throw new GatewayError('provider_failed', 'The answer of the provider is too large.');
     }
     const pushed = body.length > 0 ? response.push(body) : EMPTY;

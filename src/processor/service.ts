@@ -37,8 +37,8 @@ export interface Processor {
 }
 
 const METHOD = '/envoy.service.ext_proc.v3.ExternalProcessor/Process';
-/** What Envoy sends around a body. */
-const MESSAGE_OVERHEAD = 65_536;
+/** Messages may be so much larger than the largest body: a body that is too large is answered in the client's words. */
+const MESSAGE_ROOM = 4;
 
 /** Creates a processor that does not listen yet. Errors: GatewayError `invalid_input` for TLS that cannot be used. */
 export function createProcessor(options: ProcessorOptions): Processor {
@@ -52,12 +52,12 @@ export function createProcessor(options: ProcessorOptions): Processor {
       { error: caught instanceof Error ? caught.stack : String(caught) },
       'this is a bug: a translation failed',
     );
-  const exchange = { createTranslation, maxExchanges, maxAnswerBytes: maxBodyBytes, statistics, onBug };
+  const exchange = { createTranslation, maxExchanges, maxBodyBytes, statistics, onBug };
   const process: Method = { kind: 'duplex', open: (answers) => openExchange(answers, exchange) };
   const server = createGrpcServer({
     methods: new Map<string, Method>([[METHOD, process], ...health.methods]),
     ...(tls && { tls }),
-    maxMessageBytes: maxBodyBytes + MESSAGE_OVERHEAD,
+    maxMessageBytes: maxBodyBytes * MESSAGE_ROOM,
     // Above the limit of exchanges: an answer that says so is clearer than a refused stream.
     maxStreams: maxExchanges + 1024,
     onBug,

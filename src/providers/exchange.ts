@@ -1,4 +1,5 @@
 /** What every translation does alike: bodies in and out, fields that a provider has no word for, failures. */
+import { brotliDecompressSync, gunzipSync, inflateSync, type ZlibOptions } from 'node:zlib';
 import { GatewayError } from '../lib/errors.ts';
 import type { JsonObject, JsonValue, ProviderError } from './conversation.ts';
 import type { Unsupported } from './dialect.ts';
@@ -94,6 +95,26 @@ export function wholeResponse(firstStatus: number, { contentType, maxBytes, writ
   };
 }
 
+const DECOMPRESSORS: ReadonlyMap<string, (bytes: Uint8Array, options: ZlibOptions) => Uint8Array> = new Map([
+  ['gzip', gunzipSync],
+  ['x-gzip', gunzipSync],
+  ['deflate', inflateSync],
+  ['br', brotliDecompressSync],
+]);
+
+/** A body as it was before the provider compressed it, which some do unasked. Errors: GatewayError `provider_failed`. */
+function plainBytes(body: Uint8Array, headers: ReadonlyMap<string, string>): Uint8Array {
+  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity';
+  if (encoding === 'identity') return body;
+  const decompress = DECOMPRESSORS.get(encoding);
+  if (!decompress) throw new GatewayError('provider_failed', 'the provider compressed its answer in an unknown way');
+  try {
+    return decompress(body, { maxOutputLength: MAX_ANSWER_BYTES });
+  } catch (cause) {
+    throw new GatewayError('provider_failed', 'the compressed answer of the provider cannot be read', { cause });
+  }
+}
+
 type ErrorWriter = (error: ProviderError) => JsonObject;
 type ErrorReader = (status: number, headers: ReadonlyMap<string, string>, body: JsonObject | string) => ProviderError;
 
@@ -121,7 +142,7 @@ function readFailure(
   body: Uint8Array,
 ): ProviderError {
   try {
-    const error = read(status, headers, looseBody(decoder.decode(body)));
+    const error = read(status, headers, looseBody(decoder.decode(plainBytes(body, headers))));
     return error.message.trim() === '' ? { ...error, message: `the provider answered ${status}` } : error;
   } catch (caught) {
     return { ...failureOf(caught), status };
@@ -175,8 +196,9 @@ export function passJson(
     maxBytes: MAX_ANSWER_BYTES,
     write(body) {
       try {
-        readAnswerBody(body, headers);
-        return { status, text: body };
+        const plain = plainBytes(body, headers);
+        readJson(plain);
+        return { status, text: plain };
       } catch (caught) {
         return { status: 502, text: JSON.stringify(writeError(failureOf(caught))) };
       }
@@ -194,10 +216,12 @@ function answerText(answer: JsonObject): string {
 
 /** The body of an answer. Errors: GatewayError `provider_failed`. */
 export function readAnswerBody(body: Uint8Array, headers: ReadonlyMap<string, string>): JsonObject {
+  return readJson(plainBytes(body, headers));
+}
+
+function readJson(body: Uint8Array): JsonObject {
   if (body.length > MAX_ANSWER_BYTES)
     throw new GatewayError('provider_failed', 'the answer of the provider is too large');
-  const encoding = headers.get('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') throw new GatewayError('provider_failed', 'the provider compressed its answer unasked');
   let value: JsonValue;
   try {
     value = JSON.parse(decoder.decode(body)) as JsonValue;

@@ -326,19 +326,24 @@ end
 
 -- ------------------------------------------------------------------------------------------------------------ errors
 
-local OPENAI_TYPES = { ['401'] = 'authentication_error', ['429'] = 'rate_limit_error', ['500'] = 'server_error' }
-local ANTHROPIC_TYPES = { ['401'] = 'authentication_error', ['404'] = 'not_found_error', ['429'] = 'rate_limit_error', ['500'] = 'api_error' }
+local OPENAI_TYPES = { ['401'] = 'authentication_error', ['429'] = 'rate_limit_error' }
+local ANTHROPIC_TYPES = { ['401'] = 'authentication_error', ['403'] = 'permission_error', ['404'] = 'not_found_error',
+  ['429'] = 'rate_limit_error', ['503'] = 'overloaded_error' }
 
--- Answers in the error shape of the API that the client speaks.
-local function refuse(handle, api, status, code, message, retry_after)
-  local body
+-- An error in the shape of the API that the client speaks.
+local function error_body(api, status, code, message)
+  local is_servers = byte(status) == 53
   if api == 'anthropic' then
-    body = '{"type":"error","error":{"type":"' .. (ANTHROPIC_TYPES[status] or 'invalid_request_error') .. '","message":' .. quote(message) .. '}}'
-  else
-    body = '{"error":{"message":' .. quote(message) .. ',"type":"' .. (OPENAI_TYPES[status] or 'invalid_request_error')
-      .. '","param":null,"code":' .. quote(code) .. '}}'
+    return '{"type":"error","error":{"type":"' .. (ANTHROPIC_TYPES[status]
+      or is_servers and 'api_error' or 'invalid_request_error') .. '","message":' .. quote(message) .. '}}'
   end
-  handle:respond({ [':status'] = status, ['content-type'] = 'application/json', ['retry-after'] = retry_after }, body)
+  return '{"error":{"message":' .. quote(message) .. ',"type":"' .. (OPENAI_TYPES[status]
+    or is_servers and 'server_error' or 'invalid_request_error') .. '","param":null,"code":' .. quote(code) .. '}}'
+end
+
+local function refuse(handle, api, status, code, message, retry_after)
+  handle:respond({ [':status'] = status, ['content-type'] = 'application/json', ['retry-after'] = retry_after },
+    error_body(api, status, code, message))
 end
 
 -- ------------------------------------------------------------------------------------------------- what a request asks
@@ -1529,18 +1534,17 @@ local function backend_request(handle, backend)
   end
 end
 
-local EMPTY_ANSWER = '{"error":{"message":"The answer of the provider is empty.","type":"server_error","param":null,"code":"provider_error"}}'
-
 -- Makes the head of a translated answer that of the client's API. What is no stream is held until its body is translated:
 -- its length and its status are known then. Returns the status.
-local function translated_response(handle, metadata, attempt, status)
+local function translated_response(handle, metadata, notes, status)
   local headers = handle:headers()
   headers:remove('content-encoding')
   local translated = metadata:get(TRANSLATED_NS)
   if translated and translated.unsupported and translated.unsupported ~= '' then
     headers:replace('x-headgate-unsupported', translated.unsupported)
   end
-  if byte(status) == 50 and find(attempt, ' stream', 1, true) then
+  local is_good = byte(status) == 50
+  if is_good and status ~= '204' and find(notes.attempt, ' stream', 1, true) then
     headers:remove('content-length')
     headers:replace('content-type', 'text/event-stream')
     return status
@@ -1549,9 +1553,11 @@ local function translated_response(handle, metadata, attempt, status)
   local body = handle:body(true)
   local length = body:length()
   -- What has no body has not been translated.
-  if length == 0 and byte(status) == 50 then
-    handle:headers():replace(':status', '502')
-    status, length = '502', body:setBytes(EMPTY_ANSWER)
+  if length == 0 then
+    local message = is_good and 'The answer of the provider is empty.' or 'The provider answered ' .. status .. '.'
+    if byte(status) < 52 then status = '502' end
+    handle:headers():replace(':status', status)
+    length = body:setBytes(error_body(notes.api or 'openai', status, 'provider_error', message))
   end
   headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
   headers:replace('content-length', tostring(length))
@@ -1574,7 +1580,7 @@ local function backend_response(handle, backend)
   if backend.translated then
     notes = metadata:get(NS)
     if notes.attempt and notes.attempt ~= '' then
-      status = translated_response(handle, metadata, notes.attempt, status)
+      status = translated_response(handle, metadata, notes, status)
       metadata = handle:streamInfo():dynamicMetadata()
       headers = handle:headers()
     end

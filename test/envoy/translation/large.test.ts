@@ -27,7 +27,7 @@ describe('large bodies by translation', function () {
   // Without the guard of the bootstrap Envoy ends with a segmentation fault.
   for (const [what, size, concurrency, total] of [
     ['64 of 200 KB', 200_000, 64, 192],
-    ['4 of 20 MB', 20_000_000, 4, 4],
+    ['16 of 20 MB', 20_000_000, 16, 16],
   ] as const) {
     it(`come in numbers while nothing is connected yet: ${what}`, async () => {
       const body = { model: MODEL, messages: [{ role: 'user', content: 'word '.repeat(size / 5) }] };
