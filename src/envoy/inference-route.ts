@@ -9,7 +9,14 @@ import { furtherTries, poolHeaders } from './key-pool.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import { byApi } from './match-tree.ts';
-import { BACKEND_HEADER, ORDER_NAMESPACE, SENTINEL_HEADER, TRIED_HEADER, WHO_ANSWERED } from './names.ts';
+import {
+  BACKEND_HEADER,
+  NEVER_RETRIED_HEADER,
+  ORDER_NAMESPACE,
+  SENTINEL_HEADER,
+  TRIED_HEADER,
+  WHO_ANSWERED,
+} from './names.ts';
 import { reductionOf } from './older/reduced.ts';
 import { olderNeeds, olderRoute } from './older/route.ts';
 import type { CompileOptions } from './options.ts';
@@ -176,7 +183,10 @@ function servingRoute(
       response_headers_to_add: [{ header: { key: BACKEND_HEADER, value: WHO_ANSWERED } }],
     }),
     // The sentinel's mark, and what only the script may say, which sees the answer after this.
-    response_headers_to_remove: [SENTINEL_HEADER, REFUSED_HEADER, BACKEND_HEADER, TRIED_HEADER, ...poolHeaders(used)],
+    response_headers_to_remove: [
+      ...[SENTINEL_HEADER, REFUSED_HEADER, BACKEND_HEADER, TRIED_HEADER, ...poolHeaders(used)],
+      ...(rule.retry.clientRefusalEnds ? [NEVER_RETRIED_HEADER] : []),
+    ],
   };
   if (alone !== undefined || !isOlder(capabilities)) return compiled;
   const clusters = refs.flatMap((ref) => {

@@ -46,6 +46,8 @@ export interface RouteFacts {
   /** True where a member needs a credential of the request. */
   readonly needs?: boolean;
   readonly attempts_per_backend?: number;
+  /** 401 and 403 for a credential of the request are not retried. */
+  readonly client_refusal_ends?: boolean;
   /** Request headers that may carry a credential for some backend, lower case. */
   readonly override_headers?: readonly string[];
   /**

@@ -32,6 +32,8 @@ export const CLIENT_CREDENTIAL_HEADERS = ['authorization', 'api-key', 'x-api-key
 export const SENTINEL_HEADER = 'x-headgate-sentinel';
 /** Marks the answer to a key that was refused or used up where another key can be tried. */
 export const NEXT_KEY_HEADER = 'x-headgate-next-key';
+/** Envoy retries no answer that has it, unless `envoy-ratelimited` is asked for. */
+export const NEVER_RETRIED_HEADER = 'x-envoy-ratelimited';
 /** What the script puts where a key of a pool goes, before its number. */
 export const KEY_MARK = 'headgate-key-';
 /** Tell the client who served, and who was tried before. */

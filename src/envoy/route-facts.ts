@@ -38,6 +38,7 @@ export function routeFacts(
       ...(groups.some((group) => group.length > 1) && { drawn: true }),
       ...(members.some(({ member }) => member.needs !== undefined || member.needs_metadata) && { needs: true }),
       attempts_per_backend: rule.retry.attemptsPerBackend,
+      ...(rule.retry.clientRefusalEnds && { client_refusal_ends: true }),
     }),
     ...(overrideHeaders.size > 0 && { override_headers: [...overrideHeaders].sort() }),
     ...(restore.length > 0 && { restore }),

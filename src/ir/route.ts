@@ -98,6 +98,8 @@ export interface RetryIr {
   /** Attempts after the first one; undefined: enough to try each backend. */
   readonly numRetries?: number;
   readonly statusCodes: readonly number[];
+  /** What a provider says of a credential that came with the request is the client's to know, whatever is retried. */
+  readonly clientRefusalEnds?: boolean;
   /** Envoy's `retry_on` words beside status codes. */
   readonly triggers: readonly string[];
   readonly perTryTimeoutMs?: number;

@@ -1363,16 +1363,22 @@ local function provider_path(template, model, query)
   return template .. query
 end
 
--- Gives the attempt the credential that came with the request. False when it needs one and has none; a configured
--- credential is added by the filter behind this one wherever the header is still free.
-local function override_credential(headers, metadata, credential)
+-- The credential that came with the request, or nil.
+local function given_credential(metadata, credential)
   local given = credential.request_header and metadata:get(CREDENTIALS_NS)
   local value = given and given[credential.request_header]
   if not value and credential.metadata_namespace then
     local values = metadata:get(credential.metadata_namespace)
     value = values and values[credential.metadata_key]
   end
-  if type(value) ~= 'string' or value == '' then return credential.fallback end
+  if type(value) == 'string' and value ~= '' then return value end
+end
+
+-- Gives the attempt the credential that came with the request. False when it needs one and has none; a configured
+-- credential is added by the filter behind this one wherever the header is still free.
+local function override_credential(headers, metadata, credential)
+  local value = given_credential(metadata, credential)
+  if not value then return credential.fallback end
   if credential.prefix ~= '' and lower(sub(value, 1, #credential.prefix)) == lower(credential.prefix) then
     value = sub(value, #credential.prefix + 1)
   end
@@ -1592,6 +1598,13 @@ local function backend_response(handle, backend)
     return
   end
   metadata:set(NS, 'tried', tried .. '=' .. status)
+  local is_refusal = status == '401' or status == '403'
+  if is_refusal and (backend.forward or backend.credential and given_credential(metadata, backend.credential)) then
+    local note = read_note(metadata:get(NS).request)
+    local route = known[note.route] or facts_of(handle:metadata())
+    if route.client_refusal_ends then headers:replace('x-envoy-ratelimited', '1') end
+    return
+  end
   local now = now_ms(handle)
   local key = backend.pool and (status == '429' or status == '401') and tonumber(metadata:get(NS).key)
   if key then

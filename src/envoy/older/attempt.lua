@@ -61,8 +61,10 @@ on_response = function(handle)
   if byte(headers:get(':status')) < 52 then return end -- below 400
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
-  local cluster = cluster_at(metadata, route_of(handle, notes).attempts, notes.turn)
-  backend_response(handle, { cluster = cluster })
+  local attempts = route_of(handle, notes).attempts
+  local cluster = cluster_at(metadata, attempts, notes.turn)
+  local backend = attempts.backends[cluster]
+  backend_response(handle, { cluster = cluster, forward = backend.forward, credential = backend.credential })
   -- The order is chosen in another VM.
   if cooling[cluster] then metadata:set(COOLING_NS, cluster, cooling[cluster]) end
   cooling[cluster] = nil

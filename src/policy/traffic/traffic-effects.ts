@@ -26,16 +26,18 @@ type Credentials = Pick<BackendIr, 'credential' | 'forwardClientCredentials'>;
 export function retryOfInference(policy: EffectivePolicy | undefined, backends: readonly Credentials[]): RetryIr {
   const retry = policy?.spec.retry;
   const failsOver = backends.length > 1;
-  // The next provider has another credential, unless it is the client's that was refused.
-  const refused = failsOver && !backends.some(takesClientCredential) ? REFUSED_STATUS_CODES : [];
-  const codes = [...refused, ...RETRIED_STATUS_CODES];
-  if (retry) return readRetry(retry, codes, RETRIED_EVENTS);
-  return {
-    attemptsPerBackend: 1,
-    ...(failsOver ? {} : { numRetries: 0 }),
-    statusCodes: codes,
-    triggers: RETRIED_EVENTS,
-  };
+  const codes = [...(failsOver ? REFUSED_STATUS_CODES : []), ...RETRIED_STATUS_CODES];
+  // The next provider has another credential. But that the client's own was refused is no reason to pay with another one.
+  const ends = failsOver && backends.some(takesClientCredential) && retry?.retryOn?.httpStatusCodes === undefined;
+  const read = retry
+    ? readRetry(retry, codes, RETRIED_EVENTS)
+    : {
+        attemptsPerBackend: 1,
+        ...(failsOver ? {} : { numRetries: 0 }),
+        statusCodes: codes,
+        triggers: RETRIED_EVENTS,
+      };
+  return ends ? { ...read, clientRefusalEnds: true } : read;
 }
 
 function takesClientCredential({ forwardClientCredentials, credential }: Credentials): boolean {

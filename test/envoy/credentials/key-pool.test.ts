@@ -16,7 +16,20 @@ describe('credentials: pools of keys', function () {
       claude: await startAnthropic({ name: 'claude', keys: ['ant-1', 'ant-2'] }),
     };
     // A pool of its own for each case: what a key has learnt lasts.
-    const pools = ['turns', 'limited', 'refused', 'all', 'retried', 'load', 'first', 'own', 'down', 'changed'];
+    const pools = [
+      'turns',
+      'limited',
+      'refused',
+      'all',
+      'retried',
+      'load',
+      'first',
+      'own',
+      'down',
+      'changed',
+      'unknown',
+      'partly',
+    ];
     rig = await startRig(
       { ...Object.fromEntries(pools.map((name) => [name, { keys: [...KEYS, 'own-key', 'pool-4'] }])), b: {} },
       (at) => ({
@@ -50,6 +63,8 @@ describe('credentials: pools of keys', function () {
           ...Object.fromEntries([...pools, 'azure', 'claude'].map((name) => [name, { refs: [name] }])),
           'first-b': { refs: ['first', 'b'] },
           'all-b': { refs: ['all', 'b'] },
+          'unknown-b': { refs: ['unknown', 'b'] },
+          'partly-b': { refs: ['partly', 'b'] },
           'down-b': { refs: ['down', 'b'] },
           'load-b': { refs: ['load', 'b'] },
         },
@@ -107,6 +122,19 @@ describe('credentials: pools of keys', function () {
     const seen = keysAt('refused');
     expect([...new Set(seen)].sort()).to.eql(KEYS);
     expect(seen).to.have.length(11);
+  });
+
+  it('go on to the next backend at 64 only when all their keys are refused, on none of which a request is lost', async () => {
+    rig.fake('unknown').fault = () => ({ status: 401 });
+    const gone = await rig.load('unknown-b', { concurrency: 64, total: 640 });
+    expectAllServed(gone, 640);
+    expect(gone.byBackend).to.eql({ b: 640 });
+    // Once they rest, the backend comes last.
+    expect(tried(await rig.ask('unknown-b'))).to.eql(['unknown', 'b']);
+    answering('partly', { 'pool-1': { status: 401 }, 'pool-3': { status: 401 } });
+    const kept = await rig.load('partly-b', { concurrency: 64, total: 640 });
+    expectAllServed(kept, 640);
+    expect(kept.byBackend).to.eql({ partly: 640 });
   });
 
   it('try a key again when its rest is over', async () => {

@@ -40,6 +40,10 @@ describe('credentials: of a request', function () {
         },
         models: {
           else: { refs: ['a-else', 'c'] },
+          'said-so': {
+            refs: ['a-else', 'c'],
+            policy: { retry: { numRetries: 1, retryOn: { httpStatusCodes: [401] } } },
+          },
           only: { refs: ['a-only'] },
           'only-c': { refs: ['a-only', 'c'] },
           two: { refs: ['a-only', 'b-only'] },
@@ -78,6 +82,29 @@ describe('credentials: of a request', function () {
     expect(keyAt('a')).to.equal('Bearer own-a');
     expect((await rig.ask('else', { headers: { 'x-aigw-api-key': '' } })).status).to.equal(200);
     expect(keyAt('a')).to.equal('Bearer sk-a');
+    rig.assertNoLeak();
+  });
+
+  it('goes on where the configured credential is refused, and tells the client where its own is', async () => {
+    const own = { 'x-aigw-api-key': 'own-a' };
+    const forwarded = { authorization: 'Bearer client-key' };
+    for (const status of [401, 403]) {
+      for (const name of ['a', 'open']) rig.fake(name).fault = () => ({ status });
+      const none = { 'x-aigw-api-key': '' };
+      expectAllServed(await rig.load('else', { concurrency: 64, total: 320, headers: none }), 320);
+      const load = await rig.load('else', { concurrency: 64, total: 320, headers: own });
+      expect([load.errors, load.byStatus, load.byBackend]).to.eql([{}, { [status]: 320 }, { a: 320 }]);
+      const refused = await rig.ask('back', { headers: forwarded });
+      expect([refused.status, refused.headers['x-fake']]).to.eql([status, 'open']);
+      expect(refused.headers).to.not.have.property('x-envoy-ratelimited');
+      rig.fake('c').fault = () => ({ status });
+      expect((await rig.ask('forward', { headers: forwarded })).headers['x-headgate-tried']).to.equal(
+        `default/c=${status},default/open=${status}`,
+      );
+      await rig.reset();
+    }
+    rig.fake('a').fault = () => ({ status: 401 });
+    expect((await rig.ask('said-so', { headers: own })).headers['x-fake']).to.equal('c');
     rig.assertNoLeak();
   });
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { startAnthropic } from '../../fakes/index.ts';
 import { type ClientResponse, until } from '../../support/index.ts';
-import { type Rig, startRig, tried } from './rig.ts';
+import { expectAllServed, type Rig, startRig, tried } from './rig.ts';
 
 const fail = { status: 500 } as const;
 
@@ -129,6 +129,11 @@ describe('failover: attempts', function () {
       const response = await rig.ask('three');
       expect([response.status, response.headers['x-headgate-backend']]).to.eql([200, 'default/b']);
       expect((await rig.ask('single')).status).to.equal(status);
+      for (const stream of [false, true]) {
+        const load = await rig.load('three', { concurrency: 64, total: 320, body: { stream } });
+        expectAllServed(load, 320);
+        expect(load.byBackend).to.eql({ b: 320 });
+      }
     }
   });
 

@@ -48,6 +48,7 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
               refs: ['limited', 'beside-limited'],
               policy: { circuitBreaker: { maxParallelRequests: 1 }, retry: { numRetries: 1 } },
             },
+            own: { refs: ['b', 'c'] },
             again: { refs: ['c'], policy: { retry: { numRetries: 2 } } },
           },
         }),
@@ -65,6 +66,14 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
       expect(rig.gateway.findings()).to.eql([]);
       expect(await rig.gateway.envoy.rejectedUpdates()).to.eql({});
       expect(rig.gateway.envoy.warnings).to.eql([]);
+    });
+
+    it('go on where the configured credential is refused, and not where the request brought its own', async () => {
+      failWith(401, 'b');
+      expect((await rig.ask('own')).headers['x-fake']).to.equal('c');
+      const refused = await rig.ask('own', { headers: { 'x-b-key': 'own-b' } });
+      expect([refused.status, refused.headers['x-fake']]).to.eql([401, 'b']);
+      expect(refused.headers).to.not.have.property('x-envoy-ratelimited');
     });
 
     it('lose nothing at 64, whichever way providers fail, and give none the credential of another', async () => {

@@ -11,6 +11,8 @@ const BEDROCK_MODEL = 'anthropic.claude-sonnet-4-5-20250929-v1:0';
 /** Ways in which a first provider fails. */
 const FAULTS = {
   'status 429': { status: 429, headers: { 'retry-after': '0' } },
+  'status 401': { status: 401 },
+  'status 403': { status: 403 },
   'status 500': { status: 500 },
   'status 503': { status: 503 },
   'a reset': { reset: true },
@@ -52,6 +54,13 @@ describe('failover between translated and native backends', function () {
         anthropic: { port: fake('anthropic').port, ...anthropic },
         dead: { port: await dead, ...anthropic },
         'wrong-key': { port: fake('anthropic').port, ...anthropic, key: 'sk-wrong' },
+        'wrong-pool': {
+          port: fake('anthropic').port,
+          ...anthropic,
+          key: 'sk-wrong-1',
+          furtherKeys: { b: 'sk-wrong-2', c: 'sk-wrong-3' },
+        },
+        'half-pool': { port: fake('anthropic').port, ...anthropic, furtherKeys: { b: 'sk-wrong-2' } },
         bedrock: { port: fake('bedrock').port, schema: { name: 'AWSBedrock' } },
       },
       models: {
@@ -77,6 +86,18 @@ describe('failover between translated and native backends', function () {
         'refused-credential': {
           refs: [
             { name: 'wrong-key', ...claude },
+            { name: 'bedrock', priority: 1, ...bedrock },
+          ],
+        },
+        'refused-pool': {
+          refs: [
+            { name: 'wrong-pool', ...claude },
+            { name: 'bedrock', priority: 1, ...bedrock },
+          ],
+        },
+        'pool-half-refused': {
+          refs: [
+            { name: 'half-pool', ...claude },
             { name: 'bedrock', priority: 1, ...bedrock },
           ],
         },
@@ -149,6 +170,8 @@ describe('failover between translated and native backends', function () {
   for (const [model, second] of [
     ['unreachable', 'bedrock'],
     ['refused-credential', 'bedrock'],
+    ['refused-pool', 'bedrock'],
+    ['pool-half-refused', 'anthropic'],
     ['silent', 'bedrock'],
   ] as const) {
     it(`loses nothing at 64 when the first one is ${model}`, async () => {
@@ -158,7 +181,7 @@ describe('failover between translated and native backends', function () {
       expectAllServed(load, total);
       expect(load.byBackend).to.eql({ [second]: total });
       // That it is wrong is what the first one is asked with.
-      if (model === 'refused-credential') await fake('anthropic').reset();
+      if (/refused/.test(model)) await fake('anthropic').reset();
     });
   }
 });
