@@ -37,6 +37,7 @@ import {
   type TranslatedRevision,
   translateRevision,
 } from './revisions.ts';
+import { runtimeGaps } from './runtime-gaps.ts';
 import { restoredView, savedState } from './saved-views.ts';
 import { type SnapshotSize, snapshotSizes } from './snapshot-sizes.ts';
 import type { SavedState, StateStore } from './state-store.ts';
@@ -364,7 +365,10 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const viewOf = (key: string): CompiledView | undefined => views.get(key);
     const rejected = [...standingRejections(xds.nodes(), viewOf), ...withheldFindings(xds.withheld(), viewOf)];
     const gaps = rateLimitGaps(xds.nodes(), served?.ir.gateways ?? []);
-    return sortFindings(withPlaces([...all, ...gaps, ...tokens.findings(), ...rejected], served?.objects ?? []));
+    const atRisk = runtimeGaps(xds.nodes(), views);
+    return sortFindings(
+      withPlaces([...all, ...gaps, ...atRisk, ...tokens.findings(), ...rejected], served?.objects ?? []),
+    );
   }
 
   function report(): void {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type ControlTls, tlsByFiles, tlsBySecretFiles } from './control-tls.ts';
+import { RUNTIME_MARK, RUNTIME_VALUES } from './runtime.ts';
 import {
   type ConfigBootstrapV3Bootstrap,
   type ConfigClusterV3Cluster,
@@ -35,7 +36,7 @@ export interface BootstrapOptions {
 export function emitBootstrap(options: BootstrapOptions): ConfigBootstrapV3Bootstrap {
   const fromAds = { ads: {}, resource_api_version: 'V3' } as const;
   return {
-    node: { id: options.nodeId, cluster: options.gateway },
+    node: { id: options.nodeId, cluster: options.gateway, metadata: { [RUNTIME_MARK]: 'static' } },
     ...(options.adminPort !== undefined && { admin: { address: address('127.0.0.1', options.adminPort) } }),
     dynamic_resources: {
       ads_config: {
@@ -59,15 +60,7 @@ export function emitBootstrap(options: BootstrapOptions): ConfigBootstrapV3Boots
     ],
     layered_runtime: {
       layers: [
-        // Without the first Envoy refuses all routes for one expression longer than a line.
-        {
-          name: 'static',
-          static_layer: {
-            're2.max_program_size.error_level': 4_294_967_295,
-            // With it Envoy 1.40 ends with a segmentation fault when more is on its way to a processor than may be at once.
-            'envoy.reloadable_features.grpc_side_stream_flow_control': false,
-          },
-        },
+        { name: 'static', static_layer: RUNTIME_VALUES },
         // Where operators set values by hand.
         { name: 'admin', admin_layer: {} },
       ],

@@ -24,6 +24,7 @@ import { rateLimitCluster } from './rate-limit-cluster.ts';
 import { reducedLimits, reserveFindings } from './reduced-limits.ts';
 import type { EnvoyResource } from './resource.ts';
 import { emitRoutes } from './routes.ts';
+import { runtimeLayer } from './runtime.ts';
 import { emitSecret } from './secrets.ts';
 import { sentinelListener } from './sentinel.ts';
 import { sentinelSecret } from './sentinel-certificate.ts';
@@ -88,6 +89,7 @@ export function compileGateway(
   if (options.rateLimit && asksService(gateway)) resources.push(...rateLimitCluster(options.rateLimit));
   if (!older && usable.some(({ name }) => failOver.has(name)))
     resources.push(sentinelListener(options.sentinelPort), sentinelSecret());
+  resources.push(runtimeLayer(capabilities));
   return { resources: inOrder(resources), findings: sortFindings(findings) };
 }
 
@@ -113,7 +115,7 @@ function untranslated(
   );
 }
 
-const TYPE_ORDER = { secret: 0, extension: 1, cluster: 2, endpoints: 3, listener: 4, route: 5 } as const;
+const TYPE_ORDER = { secret: 0, extension: 1, cluster: 2, endpoints: 3, listener: 4, route: 5, runtime: 6 } as const;
 
 function inOrder(resources: readonly EnvoyResource[]): EnvoyResource[] {
   return [...resources].sort((a, b) => {

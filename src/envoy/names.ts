@@ -60,8 +60,12 @@ export const TYPES = {
   endpoints: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
   listener: 'envoy.config.listener.v3.Listener',
   route: 'envoy.config.route.v3.RouteConfiguration',
+  runtime: 'envoy.service.runtime.v3.Runtime',
   secret: 'envoy.extensions.transport_sockets.tls.v3.Secret',
 } as const;
+
+/** Name of the runtime layer that bootstraps may ask for. */
+export const RUNTIME_LAYER = 'headgate';
 
 /** Listener, route configuration and certificate of the sentinel. */
 export const SENTINEL = 'headgate/sentinel';

@@ -64,6 +64,7 @@ export const FINDING_CODES = {
   HG0507: 'a cost uses a price that is not known',
   HG0601: 'an Envoy lacks what a route needs',
   HG0602: 'an Envoy serves a route in a reduced form',
+  HG0603: 'an Envoy runs without a value that its bootstrap should have',
   HG0701: 'a compiled resource is not consistent',
   HG0702: 'a proxy rejected a resource',
   HG0801: 'a revision is held: it removes too much',

@@ -1,6 +1,7 @@
 import { type ControlPlane, createControlPlane } from '../../src/cli/control-plane.ts';
 import { emitBootstrap } from '../../src/envoy/bootstrap.ts';
 import { type CompileOptions, DEFAULT_COMPILE_OPTIONS } from '../../src/envoy/index.ts';
+import type { ConfigBootstrapV3Bootstrap } from '../../src/envoy/schema/index.ts';
 import { formatFinding } from '../../src/lib/findings.ts';
 import { DEFAULT_POLICY_OPTIONS, type TranslateOptions } from '../../src/policy/index.ts';
 import {
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   /** A rate limit service that is there already, instead of one for this gateway. */
   readonly rateLimit?: { readonly service: RateLimitService; readonly port: number };
   readonly compile?: Partial<CompileOptions>;
+  /** What an operator makes of the bootstrap. */
+  readonly bootstrap?: (bootstrap: ConfigBootstrapV3Bootstrap) => ConfigBootstrapV3Bootstrap;
 }
 
 /** A control plane and a real Envoy that serves what it compiles. */
@@ -89,7 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<TestGateway
     delta: options.delta ?? true,
   });
   const envoy = await startEnvoy({
-    bootstrap: { ...bootstrap },
+    bootstrap: { ...(options.bootstrap?.(bootstrap) ?? bootstrap) },
     ...(options.envoyEnv !== undefined && { env: options.envoyEnv }),
     ...(version !== undefined && { version }),
     ...(options.concurrency !== undefined && { concurrency: options.concurrency }),

@@ -21,7 +21,11 @@ describe('cli: bootstrap', () => {
 
   it('belongs to its Gateway and gets all else over delta ADS', async () => {
     const { node, dynamic_resources, static_resources, admin } = await bootstrap();
-    expect(node).to.deep.equal({ id: 'infra.edge', cluster: 'infra/edge' });
+    expect(node).to.deep.equal({
+      id: 'infra.edge',
+      cluster: 'infra/edge',
+      metadata: { 'headgate.dev/runtime': 'static' },
+    });
     expect(dynamic_resources.ads_config).to.include({
       api_type: 'DELTA_GRPC',
       transport_api_version: 'V3',
