@@ -1,4 +1,9 @@
-import type { InferenceBackendIr, InferenceRuleIr } from '../ir/index.ts';
+import type { InferenceBackendIr, InferenceRuleIr, MirrorIr } from '../ir/index.ts';
+
+/** A mirror is a cluster of its own: no route tells it what its requests are. */
+export function mirrorClusterName({ name }: InferenceRuleIr, { backend }: MirrorIr): string {
+  return `${backend}/${name}/mirror`;
+}
 
 /**
  * A rule may name one backend twice with different models. The script tells references apart by their cluster, so each

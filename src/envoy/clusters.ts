@@ -29,11 +29,16 @@ const LB_POLICIES = { round_robin: 'ROUND_ROBIN', least_request: 'LEAST_REQUEST'
 
 /**
  * A cluster for one backend. `failsOver`: a route can go on to another backend; `withSentinel`: by a sentinel.
- * `isPlain`: no script.
+ * `isPlain`: no script. `isMirror`: for copies of requests.
  */
 export function emitCluster(
   backend: BackendIr,
-  { failsOver, withSentinel, isPlain }: { failsOver: boolean; withSentinel: boolean; isPlain: boolean },
+  {
+    failsOver = false,
+    withSentinel = false,
+    isPlain = false,
+    isMirror = false,
+  }: { failsOver?: boolean; withSentinel?: boolean; isPlain?: boolean; isMirror?: boolean },
   capabilities: Capabilities,
   options: CompileOptions,
 ): EnvoyResource {
@@ -56,7 +61,7 @@ export function emitCluster(
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': protocolOptions(
         backend,
-        { isPlain, translates: doesTranslate(capabilities, options) },
+        { isPlain, isMirror, translates: doesTranslate(capabilities, options) },
         capabilities,
       ),
     },

@@ -5,7 +5,7 @@ import { translatedFamilies } from './api-classes.ts';
 import { emitSigning } from './aws-signing.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, isOlder } from './capabilities.ts';
-import { clusterName } from './cluster-name.ts';
+import { clusterName, mirrorClusterName } from './cluster-name.ts';
 import { emitCluster } from './clusters.ts';
 import { costProblem } from './cost-facts.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
@@ -72,6 +72,10 @@ export function compileGateway(
     resources.push(emitCluster(backend, { failsOver, withSentinel, isPlain }, capabilities, options));
     if (usesEds(backend)) resources.push(emitEndpoints(backend, withSentinel, options));
   }
+  for (const backend of older ? [] : mirrorBackends(rules, usable)) {
+    resources.push(emitCluster(backend, { isMirror: true }, capabilities, options));
+    if (usesEds(backend)) resources.push(emitEndpoints(backend, false, options));
+  }
   for (const listener of gateway.listeners) {
     resources.push(emitListener(listener, gateway, capabilities));
     for (const chain of listener.chains) {
@@ -104,7 +108,7 @@ function untranslated(
   { processor }: CompileOptions,
 ): Finding[] {
   return rules.flatMap((rule) =>
-    rule.backends.flatMap((ref): Finding[] => {
+    [...rule.backends, ...(rule.mirror ? [rule.mirror] : [])].flatMap((ref): Finding[] => {
       const backend = backends.get(ref.backend);
       if (!backend?.provider || !alwaysNeedsTranslation(backend.provider.schema)) return [];
       if (processor && translatedFamilies(backend.provider).length > 0) return [];
@@ -179,6 +183,18 @@ function repeatedBackends(gateway: GatewayIr, rules: readonly InferenceRuleIr[])
     }
   }
   return [...repeated.values()];
+}
+
+/** The backends that get copies of requests, under the names of their clusters. */
+function mirrorBackends(rules: readonly InferenceRuleIr[], usable: readonly BackendIr[]): BackendIr[] {
+  const mirrors = new Map<string, BackendIr>();
+  for (const rule of rules) {
+    const backend = rule.mirror && usable.find(({ name }) => name === rule.mirror?.backend);
+    if (!rule.mirror || !backend) continue;
+    const name = mirrorClusterName(rule, rule.mirror);
+    mirrors.set(name, { ...backend, name });
+  }
+  return [...mirrors.values()];
 }
 
 /** Clusters behind which a request can go on to another one. */

@@ -4,7 +4,7 @@ import { REFUSED_HEADER } from '../providers/attempt-facts.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, type EnvoyFeature, isOlder } from './capabilities.ts';
-import { clusterName } from './cluster-name.ts';
+import { clusterName, mirrorClusterName } from './cluster-name.ts';
 import { furtherTries, poolHeaders } from './key-pool.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
@@ -34,7 +34,7 @@ import {
   type XdsTypeMatcherV3MatcherOnMatch,
 } from './schema/index.ts';
 import { type ServedClasses, type Serving, servedClasses } from './serving.ts';
-import { REMOVED_EVERYWHERE, strippedHeaders } from './upstream-filters.ts';
+import { REMOVED_EVERYWHERE, strippedHeaders } from './stripped-headers.ts';
 
 /** HTTP answers of minutes are the rule here: a stream may be silent for as long as its request may last. */
 const MIN_IDLE_TIMEOUT_MS = 300_000;
@@ -167,6 +167,7 @@ function servingRoute(
     route: {
       ...(plainOne ? { cluster: plainClusterName(plainOne.name) } : clusterOf(rule, refs)),
       ...(used.some((backend) => namesHost(backend, backend === alone)) && { auto_host_rewrite: true }),
+      ...mirrorPolicy(rule, backends, capabilities),
       timeout: protoDuration(rule.requestTimeoutMs),
       idle_timeout: protoDuration(idleMs),
       ...(retry && { retry_policy: retry }),
@@ -194,6 +195,28 @@ function servingRoute(
     return backend ? [{ ...backend, name: clusterName(rule, ref) }] : [];
   });
   return olderRoute(compiled, facts, rule, clusters);
+}
+
+/** Copies of requests go to a cluster that makes them its provider's own, by what the script has noted in a header. */
+function mirrorPolicy(
+  rule: InferenceRuleIr,
+  backends: ReadonlyMap<string, BackendIr>,
+  capabilities: Capabilities,
+): Pick<ConfigRouteV3RouteAction, 'request_mirror_policies'> {
+  const backend = rule.mirror && backends.get(rule.mirror.backend);
+  if (!rule.mirror || !backend || isOlder(capabilities)) return {};
+  if (!backendNeeds(backend, capabilities).every((need) => capabilities.features.has(need))) return {};
+  return {
+    request_mirror_policies: [
+      {
+        cluster: mirrorClusterName(rule, rule.mirror),
+        runtime_fraction: {
+          default_value: { numerator: Math.round(rule.mirror.percent * 10_000), denominator: 'MILLION' },
+        },
+        disable_shadow_host_suffix_append: true,
+      },
+    ],
+  };
 }
 
 /** Whether the name of the endpoint that Envoy has chosen is to be the `:authority`; without the script it always is. */

@@ -30,6 +30,8 @@ export interface RouteFacts {
   readonly not_found?: boolean;
   /** Name, as users see it, of the one backend, where its attempts need no script. */
   readonly only?: string;
+  /** Requests may be mirrored: what is known of them goes with them, as a header. */
+  readonly mirrors?: boolean;
   /** The one backend, asked once, on Envoys whose clusters have no script (older/). */
   readonly sole?: BackendFacts;
   /** On such Envoys, the backends of a rule that may be asked more than once. */
@@ -146,6 +148,8 @@ export interface RefFacts {
 
 /** Filter context of the script in a cluster's upstream filters. */
 export interface BackendFacts {
+  /** It gets copies of requests, whose own facts came with them. */
+  readonly mirror?: boolean;
   readonly cluster: string;
   /** Name shown to users. */
   readonly name: string;

@@ -13,6 +13,8 @@ export const MODEL_HEADER = 'x-ai-eg-model';
 export const API_HEADER = 'x-headgate-api';
 /** The path without its query, set before a route is chosen: no input of a matcher gives it. */
 export const PATH_HEADER = 'x-headgate-path';
+/** What the script knows of a request, for the one that makes its copy a mirror's own; on requests that may be mirrored. */
+export const NOTE_HEADER = 'x-headgate-note';
 /** Never sent to a provider or service. */
 export const INTERNAL_HEADERS = [MODEL_HEADER, API_HEADER, PATH_HEADER] as const;
 /** Credentials that clients send for the gateway to use: no service behind it ever sees them. */

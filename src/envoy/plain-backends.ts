@@ -45,9 +45,9 @@ export function plainClusterName(backend: string): string {
   return `${backend}/plain`;
 }
 
-function isPlainRule({ backends, retry }: InferenceRuleIr): boolean {
+function isPlainRule({ backends, retry, mirror }: InferenceRuleIr): boolean {
   const [ref] = backends;
-  if (ref === undefined || backends.length > 1) return false;
+  if (ref === undefined || backends.length > 1 || mirror) return false;
   const attempts = retry.numRetries ?? retry.attemptsPerBackend - 1;
   const { modelOverride, headerMutation, bodyMutation } = ref;
   return attempts === 0 && modelOverride === undefined && headerMutation === undefined && bodyMutation === undefined;

@@ -5,6 +5,7 @@ import {
   ANSWER_KEY,
   ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
+  ATTEMPT_KEY,
   BETA_ATTRIBUTE,
   CONNECTED_ATTRIBUTE,
   PATH_KEY,
@@ -57,22 +58,43 @@ export function translateFilters(
   return families.flatMap((family) => [
     processingFilter(filterName(family, 'unary'), 'BUFFERED', streamType(provider)),
     processingFilter(filterName(family, 'stream'), 'STREAMED', UNARY_TYPE),
-    {
-      name: filterName(family, 'whole'),
-      disabled: true,
-      typed_config: typedAny('envoy.extensions.filters.http.buffer.v3.Buffer', { max_request_bytes: MAX_BODY_BYTES }),
-    },
-    {
-      name: filterName(family, 'head'),
-      disabled: true,
-      typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-        default_source_code: { inline_string: choosesPath ? HEAD_SCRIPT + PATH_SCRIPT : HEAD_SCRIPT },
-        shared_vm_id: choosesPath ? 'headgate/path' : 'headgate/head',
-        clear_route_cache: false,
-      }),
-    },
+    { ...wholeFilter(filterName(family, 'whole')), disabled: true },
+    { ...headFilter(filterName(family, 'head'), choosesPath === true), disabled: true },
     refusalFilter(filterName(family, 'refusal')),
   ]);
+}
+
+/** The same for copies of requests: no route switches anything on there, and nobody reads what comes back. */
+export function mirrorFilters(
+  provider: ProviderIr,
+  families: readonly ApiFamily[],
+): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  if (families.length === 0) return [];
+  const { choosesPath } = providerFacts(provider.schema);
+  const isNotTranslated = unlessNoted(METADATA_NAMESPACE, ATTEMPT_KEY);
+  return [
+    { ...askingFilter('headgate/translate/mirror', REQUESTS_ALONE, isNotTranslated), disabled: false },
+    wholeFilter('headgate/translate/mirror/whole'),
+    ...(choosesPath ? [headFilter('headgate/translate/mirror/head', true)] : []),
+  ];
+}
+
+function wholeFilter(name: string): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  const typed_config = typedAny('envoy.extensions.filters.http.buffer.v3.Buffer', {
+    max_request_bytes: MAX_BODY_BYTES,
+  });
+  return { name, typed_config };
+}
+
+function headFilter(name: string, choosesPath: boolean): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  return {
+    name,
+    typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
+      default_source_code: { inline_string: choosesPath ? HEAD_SCRIPT + PATH_SCRIPT : HEAD_SCRIPT },
+      shared_vm_id: choosesPath ? 'headgate/path' : 'headgate/head',
+      clear_route_cache: false,
+    }),
+  };
 }
 
 /**
@@ -110,10 +132,9 @@ function processingFilter(
   return askingFilter(
     name,
     {
+      ...REQUESTS_ALONE,
       processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED', response_body_mode: answers },
-      request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE, BETA_ATTRIBUTE, CONNECTED_ATTRIBUTE],
       response_attributes: [ANSWER_ATTRIBUTE],
-      metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
     },
     {
       matcher_tree: {
@@ -140,34 +161,7 @@ function refusalFilter(name: string): ExtensionsFiltersNetworkHttpConnectionMana
       forward_rules: { allowed_headers: { patterns: [{ exact: ':method' }] } },
       request_attributes: [REFUSAL_ATTRIBUTE, CONNECTED_ATTRIBUTE],
     },
-    {
-      matcher_list: {
-        matchers: [
-          {
-            predicate: {
-              not_matcher: {
-                single_predicate: {
-                  input: {
-                    name: 'refusal',
-                    typed_config: typedAny('envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput', {
-                      filter: TRANSLATED_NAMESPACE,
-                      path: [{ key: REFUSAL_KEY }],
-                    }),
-                  },
-                  custom_match: {
-                    name: 'said',
-                    typed_config: typedAny('envoy.extensions.matching.input_matchers.metadata.v3.Metadata', {
-                      value: { string_match: { contains: ' ' } },
-                    }),
-                  },
-                },
-              },
-            },
-            on_match: SKIP,
-          },
-        ],
-      },
-    },
+    unlessNoted(TRANSLATED_NAMESPACE, REFUSAL_KEY),
   );
 }
 
@@ -180,12 +174,40 @@ const NO_BODIES = {
   response_trailer_mode: 'SKIP',
 } as const;
 
+const REQUESTS_ALONE = {
+  processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED' },
+  request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE, BETA_ATTRIBUTE, CONNECTED_ATTRIBUTE],
+  metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
+} as const;
+
 const SKIP = {
   action: {
     name: 'skip',
     typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
   },
 };
+
+/** Skips where the dynamic metadata has no text under this key. */
+function unlessNoted(filter: string, key: string): XdsTypeMatcherV3Matcher {
+  const noted = {
+    input: {
+      name: 'noted',
+      typed_config: typedAny('envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput', {
+        filter,
+        path: [{ key }],
+      }),
+    },
+    custom_match: {
+      name: 'text',
+      typed_config: typedAny('envoy.extensions.matching.input_matchers.metadata.v3.Metadata', {
+        value: { string_match: { safe_regex: { regex: '(?s).+' } } },
+      }),
+    },
+  };
+  return {
+    matcher_list: { matchers: [{ predicate: { not_matcher: { single_predicate: noted } }, on_match: SKIP }] },
+  };
+}
 
 /** A filter that asks the processor, except where the matcher says to skip it; switched on by routes. */
 function askingFilter(

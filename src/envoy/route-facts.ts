@@ -1,7 +1,7 @@
 import type { BackendIr, CredentialOverrideIr, InferenceBackendIr, InferenceRuleIr } from '../ir/index.ts';
 import { sortedBy } from '../lib/compare.ts';
 import { changedHeaders } from './changed-headers.ts';
-import { clusterName } from './cluster-name.ts';
+import { clusterName, mirrorClusterName } from './cluster-name.ts';
 import { costFacts } from './cost-facts.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { CLIENT_CREDENTIAL_HEADERS } from './names.ts';
@@ -42,7 +42,11 @@ export function routeFacts(
     }),
     ...(overrideHeaders.size > 0 && { override_headers: [...overrideHeaders].sort() }),
     ...(restore.length > 0 && { restore }),
-    refs: Object.fromEntries(refs.map((ref) => [clusterName(rule, ref), refFacts(ref)])),
+    ...(rule.mirror && { mirrors: true }),
+    refs: Object.fromEntries([
+      ...refs.map((ref) => [clusterName(rule, ref), refFacts(ref)] as const),
+      ...(rule.mirror ? [[mirrorClusterName(rule, rule.mirror), refFacts(rule.mirror)] as const] : []),
+    ]),
   };
 }
 
@@ -63,7 +67,7 @@ function needs({ requestHeader, dynamicMetadata }: CredentialOverrideIr): Partia
   };
 }
 
-function refFacts(ref: InferenceBackendIr): RefFacts {
+function refFacts(ref: Pick<InferenceBackendIr, 'modelOverride' | 'headerMutation' | 'bodyMutation'>): RefFacts {
   const { headerMutation, bodyMutation } = ref;
   return {
     ...(ref.modelOverride !== undefined && { model: ref.modelOverride }),

@@ -23,7 +23,7 @@ import { routeFactsMetadata } from './lua.ts';
 import { hasHeader, headerInput } from './match-predicates.ts';
 import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
-import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, MODEL_HEADER, PATH_HEADER } from './names.ts';
+import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, MODEL_HEADER, NOTE_HEADER, PATH_HEADER } from './names.ts';
 import type { CompileOptions } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {
@@ -31,7 +31,7 @@ import type {
   ConfigRouteV3VirtualHost,
   XdsTypeMatcherV3MatcherOnMatch,
 } from './schema/index.ts';
-import { REMOVED_EVERYWHERE } from './upstream-filters.ts';
+import { REMOVED_EVERYWHERE } from './stripped-headers.ts';
 
 export interface RouteContext {
   readonly gateway: GatewayIr;
@@ -52,7 +52,7 @@ export function emitRoutes(
   const message: ConfigRouteV3RouteConfiguration = {
     name: chain.routeConfigName,
     // Stripped before the first choice of a route: a filter would be too late for what a client forged.
-    internal_only_headers: [MODEL_HEADER, API_HEADER],
+    internal_only_headers: [MODEL_HEADER, API_HEADER, NOTE_HEADER],
     // The script has read them by the time a request is routed: they are for the gateway, not for a plain service either.
     request_headers_to_remove: removedHeaders(context.gateway),
     ignore_port_in_host_matching: true,

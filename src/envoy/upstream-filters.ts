@@ -15,82 +15,36 @@ import { signingFilter, signingReferences } from './aws-signing.ts';
 import { keysOf, onlyForKey, poolSize } from './key-pool.ts';
 import { luaFilter } from './lua.ts';
 import type { BackendFacts } from './lua-facts.ts';
-import {
-  CLIENT_CREDENTIAL_HEADERS,
-  GATEWAY_CREDENTIAL_HEADERS,
-  INTERNAL_HEADERS,
-  TRANSLATED_LUA_FILTER,
-} from './names.ts';
-import { streamType, translateFilters } from './processor.ts';
+import { CLIENT_CREDENTIAL_HEADERS, TRANSLATED_LUA_FILTER } from './names.ts';
+import { mirrorFilters, streamType, translateFilters } from './processor.ts';
 import type { ResourceReference } from './resource.ts';
 import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from './schema/index.ts';
 import { sdsConfig, secretReference } from './secrets.ts';
-
-/**
- * Headers that carry a credential of the client or of some provider. Header changes of one attempt are still there on
- * the next, so each provider's chain first removes all of them. `accept-encoding` goes too: a compressed answer cannot
- * be read for its token usage.
- */
-const CREDENTIAL_HEADERS = [
-  ...CLIENT_CREDENTIAL_HEADERS,
-  ...GATEWAY_CREDENTIAL_HEADERS,
-  'proxy-authorization',
-  'cookie',
-  'ocp-apim-subscription-key',
-  'x-amz-date',
-  'x-amz-content-sha256',
-  'x-amz-security-token',
-  // Tokens of the user that load balancers and login proxies in front of the gateway add.
-  'x-amzn-oidc-accesstoken',
-  'x-amzn-oidc-data',
-  'x-goog-iap-jwt-assertion',
-  'x-ms-token-aad-access-token',
-  'x-ms-token-aad-id-token',
-  'cf-access-jwt-assertion',
-  'x-forwarded-access-token',
-] as const;
-
-/** Headers that say who the client is: no business of a provider. */
-const CLIENT_ADDRESS_HEADERS = [
-  'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-envoy-external-address',
-  'x-envoy-internal',
-] as const;
-
-/**
- * Headers that no attempt at this backend sends on: internal ones, the client's credentials and address, and the
- * credentials of providers.
- */
-export function strippedHeaders({ credential }: BackendIr): string[] {
-  const extra = [credential?.header, credential?.override?.requestHeader].filter((name) => name !== undefined);
-  return [
-    ...new Set([...INTERNAL_HEADERS, 'accept-encoding', ...CREDENTIAL_HEADERS, ...CLIENT_ADDRESS_HEADERS, ...extra]),
-  ];
-}
-
-/** Headers that the table of routes takes from every request: internal ones, and credentials for the gateway to use. */
-export const REMOVED_EVERYWHERE: readonly string[] = [...INTERNAL_HEADERS, ...GATEWAY_CREDENTIAL_HEADERS];
+import { strippedHeaders } from './stripped-headers.ts';
 
 export interface ClusterKind {
   /** No script, unless an attempt is translated. */
   readonly isPlain: boolean;
   /** There is a processor to translate. */
   readonly translates: boolean;
+  /** It gets copies of requests, and the routes of these are not known there. */
+  readonly isMirror?: boolean;
 }
 
 /** Upstream filters of a provider's cluster: they run on every attempt that goes there. */
 export function upstreamFilters(
   backend: BackendIr,
   provider: ProviderIr,
-  { isPlain, translates }: ClusterKind,
+  { isPlain, translates, isMirror }: ClusterKind,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const families = translates ? translatedFamilies(provider) : [];
+  const script = isMirror
+    ? [luaFilter({ ...backendFacts(backend, provider, families), mirror: true })]
+    : scriptFilters(backend, provider, isPlain, families);
   return [
-    ...scriptFilters(backend, provider, isPlain, families),
+    ...script,
     ...credentialFilters(backend, isPlain),
-    ...translateFilters(provider, families),
+    ...(isMirror ? mirrorFilters(provider, families) : translateFilters(provider, families)),
     // Behind the translation: the signature covers the body as it leaves.
     ...(backend.signing ? [signingFilter(backend.signing)] : []),
     CODEC_FILTER,

@@ -67,6 +67,16 @@ export interface InferenceRuleIr {
   readonly costs: readonly CostIr[];
   /** What a provider has no word for refuses the request, instead of being named in the answer. */
   readonly refusesUnsupported?: boolean;
+  readonly mirror?: MirrorIr;
+}
+
+/** A backend that gets a share of the requests once more; nobody waits for its answers, or reads them. */
+export interface MirrorIr {
+  /** Name of a `BackendIr` of the gateway. */
+  readonly backend: string;
+  /** Above 0, at most 100. */
+  readonly percent: number;
+  readonly modelOverride?: string;
 }
 
 export interface InferenceBackendIr {

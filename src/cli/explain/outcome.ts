@@ -6,8 +6,10 @@ import type {
   BackendIr,
   CostIr,
   ForwardIr,
+  GatewayIr,
   InferenceBackendIr,
   InferenceRuleIr,
+  MirrorIr,
   RedirectIr,
   RouteIr,
 } from '../../ir/index.ts';
@@ -105,8 +107,13 @@ function explainInference(
     retry: describeRetry(rule.retry, serving.length),
     costs: rule.costs.map((cost) => ({ key: cost.metadataKey, value: describeCost(cost) })),
     limits,
-    changes: [],
+    changes: rule.mirror ? [describeMirror(rule.mirror, gateway)] : [],
   };
+}
+
+function describeMirror({ backend, percent, modelOverride }: MirrorIr, gateway: GatewayIr): string {
+  const name = gateway.backends.find((one) => one.name === backend)?.displayName ?? backend;
+  return `mirrors ${percent}% to ${name}${modelOverride === undefined ? '' : ` as ${modelOverride}`}`;
 }
 
 function explainBackend(

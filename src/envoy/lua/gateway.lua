@@ -508,6 +508,14 @@ local function public_query(query)
   return #parts > 0 and '?' .. concat(parts, '&') or ''
 end
 
+local function url_encode(text)
+  return (gsub(text, '[^%w%-%._~]', function(c) return string.format('%%%02X', byte(c)) end))
+end
+
+local function url_decode(text)
+  return (gsub(text, '%%(%x%x)', function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
 -- Flags: m for a form, s for a stream, u where the script itself asked for the usage of a stream.
 local function write_note(route, endpoint, asked, query, model, now)
   return concat({ route.version, tostring(now), model, endpoint, query, tostring(asked.model_start), tostring(asked.model_end),
@@ -1160,7 +1168,9 @@ local function listener_request(handle)
   if has_quotas and route.only then charge_backend(metadata, route, next(route.limits.quotas), model, model, route.only) end
   -- No attempt reads it where no script runs; what is left of it is the start of a stream.
   if route.only and not asked.stream and not asked.multipart then return end
-  metadata:set(NS, 'request', write_note(route, unread.endpoint, asked, query, model, now))
+  local note = write_note(route, unread.endpoint, asked, query, model, now)
+  metadata:set(NS, 'request', note)
+  if route.mirrors then headers:replace('x-headgate-note', url_encode(note)) end
   if route.only then return end
   local credentials
   if route.override_headers then
@@ -1349,10 +1359,6 @@ end
 
 -- -------------------------------------------------------------------------------------------------------- backend role
 
-local function url_encode(text)
-  return (gsub(text, '[^%w%-%._~]', function(c) return string.format('%%%02X', byte(c)) end))
-end
-
 -- The path of an attempt: the provider's own, with the model where it belongs into it and the query of the client.
 local function provider_path(template, model, query)
   if find(template, '{model}', 1, true) then
@@ -1464,7 +1470,7 @@ local function announce_translation(headers, metadata, backend, note, ref, route
   headers:replace('content-type', 'application/json')
   for name, value in pairs(backend.translated_headers or NO_CHANGES) do headers:replace(name, value) end
   metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '')
-    .. (route.refuse_unsupported and ' refuse' or '') .. (route.groups and ' else' or ''))
+    .. (route.refuse_unsupported and ' refuse' or '') .. (route.groups and not backend.mirror and ' else' or ''))
   return streams and target.stream or target.path
 end
 
@@ -1501,6 +1507,9 @@ local function backend_request(handle, backend)
     metadata:set(TRANSLATED_NS, 'refusal', '')
   end
   if not template then
+    if not (backend.translated and backend.translated[note.endpoint]) then
+      return refuse(handle, 'openai', '501', 'not_implemented', 'This API cannot be translated.') -- a copy, which nobody waits for
+    end
     template, query = announce_translation(headers, metadata, backend, note, ref, route), ''
   elseif notes.attempt then
     metadata:set(NS, 'attempt', '')
@@ -1538,6 +1547,13 @@ local function backend_request(handle, backend)
   elseif notes.tried then
     headers:replace('content-length', note.size) -- the attempt before may have sent an edited body
   end
+end
+
+-- A copy of a request for a mirror: it has metadata of its own and no route, and the note of the request came as a header.
+local function mirror_request(handle, backend)
+  local text = handle:headers():get('x-headgate-note')
+  handle:streamInfo():dynamicMetadata():set(NS, 'request', url_decode(text))
+  backend_request(handle, backend)
 end
 
 -- Makes the head of a translated answer that of the client's API. What is no stream is held until its body is translated:
@@ -1629,6 +1645,8 @@ local function on_request(handle)
     listener_request(handle)
   elseif facts.role then
     quota_request(handle)
+  elseif facts.mirror then
+    mirror_request(handle, facts)
   else
     backend_request(handle, facts)
   end
@@ -1638,7 +1656,7 @@ local function on_response(handle)
   local facts = facts_of(handle:filterContext())
   if not facts then
     listener_response(handle)
-  elseif not facts.role then
+  elseif not facts.role and not facts.mirror then
     backend_response(handle, facts)
   end
 end

@@ -31,6 +31,7 @@ export function reductionOf(
   return {
     lacking: [],
     leftOut: [
+      ...(rule.mirror ? ['its requests are not mirrored'] : []),
       ...(translated.length > 0 ? [`nothing is translated for ${namesOf(translated)}`] : []),
       ...(bounded.length > 0 && !isAskedOnce(rule, rule.backends)
         ? [`the limit on parallel retries at ${namesOf(bounded)} has no effect`]

@@ -56,7 +56,8 @@ function buildAction(
       if (gateway.settings.isProxyBroken) {
         return { kind: 'respond', status: 500, message: 'the forward proxy of this gateway cannot be used' };
       }
-      for (const { source } of outcome.rule.backends) used.use(source, policy);
+      const { backends, mirror } = outcome.rule;
+      for (const { source } of [...backends, ...(mirror ? [mirror] : [])]) used.use(source, policy);
       return { kind: 'inference', rule: buildInferenceRule(outcome.rule, gateway, policy) };
     }
     if (outcome) return outcome.respond;

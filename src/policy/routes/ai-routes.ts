@@ -13,6 +13,7 @@ import { keyOf } from '../objects.ts';
 import { durationMs, retryOfInference } from '../traffic/traffic-effects.ts';
 import type { EffectivePolicy } from '../traffic/traffic-policies.ts';
 import { mergeCosts, readCosts } from './costs.ts';
+import { type Mirror, readMirror } from './mirrors.ts';
 import { mergeMutations, readMutations } from './mutations.ts';
 import type { RouteSource } from './routes.ts';
 
@@ -27,6 +28,7 @@ export interface InferenceRule {
   readonly backends: readonly { readonly source: BackendSource; readonly ir: InferenceBackendIr }[];
   readonly costs: readonly CostIr[];
   readonly refusesUnsupported: boolean;
+  readonly mirror?: Mirror | undefined;
   readonly fields: AIGatewayRoute['spec']['rules'][number];
 }
 
@@ -51,13 +53,14 @@ export function readInferenceRules(
   const { spec } = loaded.object;
   const { costs, isWhole } = readCosts(spec.llmRequestCosts ?? [], loaded, ['spec', 'llmRequestCosts'], context.report);
   const refusesUnsupported = readUnsupported(loaded, context);
+  const mirror = readMirror(loaded, backends, context);
   return spec.rules.map((fields, index) => {
     const usable = readBackendRefs(loaded, fields, index, backends, context);
     // Without one of its costs a route would serve what nobody counts.
     if (!isWhole) return respond(500, 'the costs of this route are not valid');
     if (usable.length === 0) return respond(500, 'no backend of this route can be used');
     const name = `${route.name}/rule/${index}`;
-    return { rule: { route: keyOf(loaded), name, backends: usable, costs, refusesUnsupported, fields } };
+    return { rule: { route: keyOf(loaded), name, backends: usable, costs, refusesUnsupported, mirror, fields } };
   });
 }
 
@@ -127,7 +130,7 @@ function readBackendRef(
 
 /** The rule as it is on one gateway under one policy. */
 export function buildInferenceRule(
-  { route, name, backends, costs, refusesUnsupported, fields }: InferenceRule,
+  { route, name, backends, costs, refusesUnsupported, mirror, fields }: InferenceRule,
   { settings }: GatewayState,
   policy: EffectivePolicy | undefined,
 ): InferenceRuleIr {
@@ -147,5 +150,6 @@ export function buildInferenceRule(
     retry: perTryTimeoutMs ? { ...retry, perTryTimeoutMs } : retry,
     costs: mergeCosts(costs, settings.costs),
     ...(refusesUnsupported && { refusesUnsupported }),
+    ...(mirror && { mirror: mirror.ir }),
   };
 }

@@ -25,10 +25,12 @@ describe('the form for Envoys before 1.40', () => {
   const breaker = { policy: { circuitBreaker: { maxParallelRetries: 3 } } };
 
   it('says of a rule what it leaves out', async () => {
-    const facts = { backends: { a, b: a }, models: { m: { refs: ['a', 'b'], ...breaker } } };
+    const annotations = { 'headgate.dev/mirror': 'backend: b' };
+    const facts = { backends: { a, b: a }, models: { m: { refs: ['a', 'b'], annotations, ...breaker } } };
     expect(await compiled(facts, '1.38.3')).to.deep.equal({
       forms: ['older'],
       said: [
+        'HG0602 its requests are not mirrored',
         'HG0602 nothing is translated for default/a, default/b',
         'HG0602 the limit on parallel retries at default/a, default/b has no effect',
       ],

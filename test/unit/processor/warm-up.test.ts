@@ -17,7 +17,7 @@ describe('warm-up of the processor', () => {
       const statistics = createStatistics();
       const sent: Buffer[] = [];
       const answers = { send: (message: Buffer) => void sent.push(message), end: () => undefined };
-      const options = { createTranslation, maxExchanges: 1, maxAnswerBytes: 1000, statistics, onBug: fail };
+      const options = { createTranslation, maxExchanges: 1, maxBodyBytes: 1000, statistics, onBug: fail };
       const exchange = openExchange(answers, options);
       for (const message of sample) exchange.message(message);
       expect(sent).to.have.length(sample.length);
