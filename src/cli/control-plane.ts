@@ -31,6 +31,7 @@ import { standingRejections, withheldFindings } from './rejections.ts';
 import {
   type CompiledView,
   compileView,
+  contradictions,
   countServed,
   massRemoval,
   type ServedSize,
@@ -273,13 +274,21 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     report();
   }
 
-  /** Takes a revision over. Nothing is kept of it when any step of it throws. */
-  function serve(next: TranslatedRevision): void {
+  /**
+   * Takes a revision over, unless proxies would get what does not fit together in the place of what does. Nothing is kept
+   * of it when any step of it throws. Shape: why it is not served; empty when it is.
+   */
+  function serve(next: TranslatedRevision): Finding[] {
     const started = performance.now();
     tokens.use(next.tokenSources);
     let compiled: Map<string, CompiledView>;
     try {
       compiled = compileViews(next);
+      const broken = contradictions(compiled, views);
+      if (broken.length > 0) {
+        tokens.use(served?.tokenSources ?? new Map());
+        return broken;
+      }
       limits.use(limitsOf(next.ir));
     } catch (caught) {
       tokens.use(served?.tokenSources ?? new Map());
@@ -305,6 +314,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     logger.info({ ...describe(next), ms: Math.round(performance.now() - started) }, 'serving revision');
     if (next.ir.gateways.length === 0) logger.warn({}, 'the source has no Gateway to serve: all proxies wait for one');
     options.onServed?.(next);
+    return [];
   }
 
   function accept(result: ReadResult): void {
@@ -329,7 +339,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       keep([...next.findings, held], 'held', 'the revision is held');
       return;
     }
-    serve(next);
+    const broken = serve(next);
+    if (broken.length > 0) {
+      keep([...next.findings, ...broken], 'refused', 'the revision is refused: it does not fit together');
+      return;
+    }
     inPart = false;
     staleSince = undefined;
     pending = [];
@@ -339,10 +353,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   function refuse({ findings, readable }: Extract<ReadResult, { ok: false }>): void {
     const nothingBetter = (served === undefined && restored === undefined) || inPart;
     const rest = nothingBetter && readable ? translateRevision(readable, options.policy) : undefined;
-    if (rest && rest.ir.gateways.length > 0) {
-      serve(rest);
-      inPart = true;
-    }
+    if (rest && rest.ir.gateways.length > 0 && serve(rest).length === 0) inPart = true;
     keep(
       findings,
       'refused',

@@ -2,6 +2,8 @@
  * Revisions: from what a source holds to what proxies get, as values. `translateRevision` runs once a revision,
  * `compileView` once for each gateway and each set of capabilities that its proxies have.
  */
+
+import { checkConsistency } from '../envoy/consistency.ts';
 import { type Capabilities, type CompileOptions, compileGateway, type EnvoyResource } from '../envoy/index.ts';
 import { TYPES } from '../envoy/names.ts';
 import { encodeMessage, typeUrl } from '../envoy/schema/index.ts';
@@ -70,7 +72,24 @@ export function compileView(
     })),
     previous,
   );
-  return { gateway: gateway.key, capabilities, resources, snapshot, findings };
+  return {
+    gateway: gateway.key,
+    capabilities,
+    resources,
+    snapshot,
+    findings: [...findings, ...checkConsistency(resources)],
+  };
+}
+
+/** What does not fit together in views that are to follow others in which it did. Shape: findings HG0701, each once. */
+export function contradictions(
+  next: ReadonlyMap<string, CompiledView>,
+  before: ReadonlyMap<string, CompiledView>,
+): Finding[] {
+  const inView = (view: CompiledView | undefined): Finding[] =>
+    (view?.findings ?? []).filter(({ code }) => code === 'HG0701');
+  const found = [...next].flatMap(([key, view]) => (inView(before.get(key)).length > 0 ? [] : inView(view)));
+  return [...new Map(found.map((finding) => [finding.message, finding])).values()];
 }
 
 /** Size of what is served, for the guard against mass removal. */

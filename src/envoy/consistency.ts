@@ -68,7 +68,7 @@ function duplicates(resources: readonly EnvoyResource[]): Finding[] {
 
 /** Two listeners on one port of one address; an address that means all of them meets every other one. */
 function sharedSockets(resources: readonly EnvoyResource[]): Finding[] {
-  const taken: { address: string; port: number; name: string }[] = [];
+  const taken: { address: string; port: number; resource: EnvoyResource }[] = [];
   return resources.flatMap((resource) => {
     const socket = socketOf(resource);
     if (socket === undefined) return [];
@@ -76,8 +76,12 @@ function sharedSockets(resources: readonly EnvoyResource[]): Finding[] {
       ({ address, port }) =>
         port === socket.port && (address === socket.address || isAnyAddress(address) || isAnyAddress(socket.address)),
     );
-    taken.push({ ...socket, name: resource.name });
-    return other ? [problem(resource, `binds port ${socket.port}, which ${other.name} binds too`)] : [];
+    taken.push({ ...socket, resource });
+    if (!other) return [];
+    // The one that comes from an object is the one that can be changed.
+    const [blamed, rival] =
+      other.resource.origin && !resource.origin ? [other.resource, resource] : [resource, other.resource];
+    return [problem(blamed, `binds port ${socket.port}, which ${rival.name} binds too`)];
   });
 }
 

@@ -133,6 +133,37 @@ describe('control plane', () => {
     expect(plane.status().served?.hash).to.equal(hash);
   });
 
+  it('refuses what would not fit together in an Envoy that has what does', async () => {
+    // The sentinel of what fails over has a port of its own, which no listener may take.
+    const both = (port: number): string =>
+      policyYaml({
+        ...facts(2),
+        port,
+        models: new Map([['m', [{ provider: 'p1' }, { provider: 'p2', priority: 1 }]]]),
+      });
+    const contradiction = both(DEFAULT_COMPILE_OPTIONS.sentinelPort);
+    const { plane, change } = await start(await read(both(8080)));
+    const hash = plane.status().served?.hash;
+    expect(plane.view('default/gw')?.findings).to.deep.equal([]);
+    await change(await read(contradiction));
+    const [finding] = plane.status().findings;
+    expect(finding).to.include({ code: 'HG0701', level: 'error' });
+    expect(finding?.message).to.match(/binds port 18008, which .* binds too/);
+    expect(finding?.object).to.equal('Gateway/default/gw');
+    expect(plane.status().served?.hash).to.equal(hash);
+    expect(plane.status().staleSince).to.be.a('string');
+    await change(await read(both(8081)));
+    expect(plane.status().findings).to.deep.equal([]);
+    expect(plane.status().served?.hash).to.not.equal(hash);
+
+    // Where nothing better is served, it is served and told of, and holds up nothing.
+    const cold = await start(await read(contradiction));
+    cold.plane.view('default/gw');
+    expect(cold.codes()).to.deep.equal(['HG0701']);
+    await cold.change(await read(contradiction.replace('name: m,', 'name: other,')));
+    expect(cold.served()).to.equal(2);
+  });
+
   it('says each finding once, with its place, while it stays', async () => {
     const broken = (models: number): string => gateway(models).replace('name: p1, weight', 'name: nobody, weight');
     const { lines, change } = await start(await read(broken(2)));
