@@ -1,25 +1,28 @@
-/** The control plane as one piece: a source on one side, an xDS server on the other, and the state between them. */
+/**
+ * The control plane: a source on one side, an xDS server on the other. Which revision is served is decided in
+ * served-revision.ts, and compiled for each kind of proxy in compiled-views.ts; this is the one place that knows all
+ * parts, and tells each of them what it has to hear of the others.
+ */
 
 import { createTokens, type TokenStatus } from '../credentials/index.ts';
 import { type Capabilities, type CompileOptions, capabilitiesOf, NEWEST_ENVOY } from '../envoy/index.ts';
 import { type LimitsConfig, limitsOf } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import { type Finding, hasErrors, sortFindings } from '../lib/findings.ts';
+import { type Finding, sortFindings } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
 import type { ReadResult, Source } from '../sources/index.ts';
-import type { LogFields, Logger, Metrics } from '../telemetry/index.ts';
+import type { Logger, Metrics } from '../telemetry/index.ts';
 import {
   createXdsServer,
   type NackEvent,
   type NodeConfig,
-  type NodeInfo,
   type NodeStatus,
   type RolloutOptions,
   type RolloutStatus,
-  type Snapshot,
   type Withheld,
   type XdsServerOptions,
 } from '../xds/index.ts';
+import { capabilitiesOfNode, createViews, type FoundView } from './compiled-views.ts';
 import { createConvergence } from './convergence.ts';
 import { withPlaces } from './finding-places.ts';
 import { createFindingReporter } from './finding-reporter.ts';
@@ -28,20 +31,12 @@ import { createLimitsFeed } from './limits-feed.ts';
 import { createLimitsSnapshots, rateLimitGaps } from './limits-snapshots.ts';
 import { createMeters } from './meters.ts';
 import { standingRejections, withheldFindings } from './rejections.ts';
-import {
-  type CompiledView,
-  compileView,
-  contradictions,
-  countServed,
-  massRemoval,
-  type ServedSize,
-  type TranslatedRevision,
-  translateRevision,
-} from './revisions.ts';
+import type { CompiledView, TranslatedRevision } from './revisions.ts';
 import { runtimeGaps } from './runtime-gaps.ts';
-import { restoredView, savedState } from './saved-views.ts';
+import { savedState } from './saved-views.ts';
+import { createServedRevision, type Prepared, type RevisionStatus } from './served-revision.ts';
 import { type SnapshotSize, snapshotSizes } from './snapshot-sizes.ts';
-import type { SavedState, StateStore } from './state-store.ts';
+import type { StateStore } from './state-store.ts';
 import { viewFindings } from './view-findings.ts';
 
 /** How long the first tokens are waited for before proxies may connect: without them their backends are left out. */
@@ -74,15 +69,7 @@ export interface ControlPlaneOptions {
 }
 
 /** What the admin API and `status` show. */
-export interface ControlPlaneStatus {
-  /** Revision that proxies get; absent before the first one. */
-  readonly served?: { readonly hash: string; readonly commit?: string; readonly since: string };
-  /** What is served instead, as an earlier process saved it, while the source cannot be used since the start. */
-  readonly saved?: { readonly hash: string; readonly commit?: string; readonly savedAt: string };
-  /** Set while the newest revision is refused or held: since when. */
-  readonly staleSince?: string;
-  /** A start with a source that is refused: what could be read of it serves until all of it can be. */
-  readonly inPart: boolean;
+export interface ControlPlaneStatus extends RevisionStatus {
   readonly gateways: readonly string[];
   readonly findings: readonly Finding[];
   /** Of clouds, as BackendSecurityPolicies need them. */
@@ -119,29 +106,40 @@ export interface ControlPlane {
 
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const { source, logger, metrics } = options;
-  const views = new Map<string, CompiledView>();
   const reporter = createFindingReporter(logger);
-  let served: TranslatedRevision | undefined;
-  // Set until a revision is served; its views are among `views`.
-  let restored: SavedState | undefined;
-  let servedSince: string | undefined;
-  let staleSince: string | undefined;
-  let inPart = false;
-  let pending: readonly Finding[] = [];
-  let compile = options.compile;
-
+  const revision = createServedRevision({
+    logger,
+    metrics,
+    policy: options.policy,
+    allowMassRemoval: options.allowMassRemoval,
+    strict: options.strict ?? false,
+    prepare: prepareToServe,
+    onBug: logBug,
+  });
+  const views = createViews({
+    compile: options.compile,
+    served: () => revision.current,
+    tokens: () => tokens.values,
+    publish(key, { gateway, snapshot }, previous) {
+      limitsAhead.publish(key, snapshot);
+      meters.countSnapshot(gateway, snapshot, previous);
+    },
+    remove(key) {
+      limitsAhead.delete(key);
+      xds.deleteSnapshot(key);
+    },
+  });
   const tokens = createTokens({
     env: options.env ?? process.env,
     logger: logger.child({ component: 'credentials' }),
     onFetch: (result) => metrics.countTokenFetch(result),
-    onChange: takeTokens,
+    // Mostly a secret is all that changes.
+    onChange: () => renewViews('new tokens cannot be compiled'),
   });
-  const meters = createMeters(metrics, (key) => views.get(key)?.gateway);
+  const meters = createMeters(metrics, (key) => views.all.get(key)?.gateway);
   const xds = createXdsServer({
     resolve: (node) =>
-      node.service === 'ratelimit'
-        ? limitsOverXds.keyOf(node)
-        : compiledFor(node.cluster, capabilitiesOfNode(node))?.key,
+      node.service === 'ratelimit' ? limitsOverXds.keyOf(node) : viewOf(node.cluster, capabilitiesOfNode(node))?.key,
     logger: logger.child({ component: 'xds' }),
     lingerMs: LINGER_MS,
     lastAccepted: true,
@@ -152,7 +150,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     onPublish: () => save(),
     ...options.security,
     ...(options.rollout && { rollout: options.rollout }),
-    ...meters,
+    onRefusal: meters.onRefusal,
+    onAnswer: meters.onAnswer,
+    onStreamEnd: meters.onStreamEnd,
     onNack: (event) => noteRejection(event),
     onAck: ({ key }) => {
       convergence.noteAck(key);
@@ -186,9 +186,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       xds.rollouts().length === 0,
   });
 
-  function compiledFor(gateway: string, capabilities: Capabilities): { key: string; view: CompiledView } | undefined {
+  function viewOf(gateway: string, capabilities: Capabilities): FoundView | undefined {
     try {
-      return viewFor(gateway, capabilities);
+      const found = views.find(gateway, capabilities);
+      if (found?.isNew) report();
+      return found;
     } catch (caught) {
       // Its proxies are held, as if the gateway were not there: they keep what they have.
       logBug(caught, `Gateway ${gateway} cannot be compiled for Envoy ${capabilities.version}`);
@@ -196,77 +198,40 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     }
   }
 
-  function viewFor(gatewayKey: string, capabilities: Capabilities): { key: string; view: CompiledView } | undefined {
-    const key = `${gatewayKey}@${capabilities.key}`;
-    const known = views.get(key);
-    if (known !== undefined) return { key, view: known };
-    const gateway = served?.ir.gateways.find((candidate) => candidate.key === gatewayKey);
-    if (served === undefined || gateway === undefined) return undefined;
-    const view = compileView(withTokens(served), gateway, capabilities, compile);
-    views.set(key, view);
-    publish(key, view, undefined);
-    report();
-    return { key, view };
-  }
-
   function gatewayKeys(): string[] {
-    return served?.ir.gateways.map(({ key }) => key) ?? [...new Set(restored?.views.map(({ gateway }) => gateway))];
+    const { current, restored } = revision;
+    return current?.ir.gateways.map(({ key }) => key) ?? [...new Set(restored?.views.map(({ gateway }) => gateway))];
   }
 
   /** A part of a source, or what comes from the disk itself, is not worth to be kept. */
   function save(): void {
-    options.state?.save(() => (served && !inPart ? savedState(served, views, xds.saved(), limits.limits) : undefined));
+    options.state?.save(() => {
+      const { current } = revision;
+      if (current === undefined || revision.status().inPart) return undefined;
+      return savedState(current, views.all, xds.saved(), limits.limits);
+    });
   }
 
   async function restore(): Promise<void> {
-    restored = await options.state?.load();
-    if (restored?.limits) limits.use(restored.limits);
-    for (const view of restored?.views ?? []) {
-      views.set(view.key, restoredView(view));
+    const saved = await options.state?.load();
+    revision.restore(saved);
+    if (saved?.limits) limits.use(saved.limits);
+    for (const view of saved?.views ?? []) {
+      views.restore(view);
       xds.restore(view);
     }
   }
 
-  function publish(key: string, { gateway, snapshot }: CompiledView, previous: Snapshot | undefined): void {
-    limitsAhead.publish(key, snapshot);
-    meters.countSnapshot(gateway, snapshot, previous);
-  }
-
-  function withTokens(revision: TranslatedRevision): TranslatedRevision {
-    if (revision.tokenSources.size === 0) return revision;
-    return { ...revision, secrets: new Map([...revision.secrets, ...tokens.values]) };
-  }
-
-  function compileViews(revision: TranslatedRevision): Map<string, CompiledView> {
-    const complete = withTokens(revision);
-    const compiled = new Map<string, CompiledView>();
-    for (const [key, view] of views) {
-      const gateway = revision.ir.gateways.find((candidate) => candidate.key === view.gateway);
-      if (gateway) compiled.set(key, compileView(complete, gateway, view.capabilities, compile, view.snapshot));
-    }
-    return compiled;
-  }
-
   function useProcessor(isServing: boolean): void {
-    if (!compile.processor || isServing !== (compile.processor.isDown ?? false)) return;
-    compile = { ...compile, processor: { ...compile.processor, isDown: !isServing } };
+    if (!views.useProcessor(isServing)) return;
     if (isServing) logger.info({ component: 'processor' }, 'the processor answers: what needs it is served again');
     else logger.warn({ component: 'processor' }, 'the processor does not answer: what needs it is left out');
-    recompile('without a processor nothing can be compiled');
+    renewViews('without a processor nothing can be compiled');
   }
 
-  /** What is served, with tokens that have come or gone: mostly a secret is all that changes. */
-  function takeTokens(): void {
-    recompile('new tokens cannot be compiled');
-  }
-
-  function recompile(failure: string): void {
+  function renewViews(failure: string): void {
     try {
-      for (const [key, view] of served ? compileViews(served) : []) {
-        const previous = views.get(key)?.snapshot;
-        views.set(key, view);
-        publish(key, view, previous);
-      }
+      views.renew();
       save();
     } catch (caught) {
       logBug(caught, failure);
@@ -274,112 +239,45 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     report();
   }
 
-  /**
-   * Takes a revision over, unless proxies would get what does not fit together in the place of what does. Nothing is kept
-   * of it when any step of it throws. Shape: why it is not served; empty when it is.
-   */
-  function serve(next: TranslatedRevision): Finding[] {
-    const started = performance.now();
+  function prepareToServe(next: TranslatedRevision): Prepared {
+    const takeBack = (): void => tokens.use(revision.current?.tokenSources ?? new Map());
     tokens.use(next.tokenSources);
-    let compiled: Map<string, CompiledView>;
     try {
-      compiled = compileViews(next);
-      const broken = contradictions(compiled, views);
-      if (broken.length > 0) {
-        tokens.use(served?.tokenSources ?? new Map());
-        return broken;
+      const prepared = views.prepare(next);
+      if (!prepared.ok) {
+        takeBack();
+        return prepared;
       }
       limits.use(limitsOf(next.ir));
+      return {
+        ok: true,
+        putInPlace() {
+          prepared.putInPlace();
+          save();
+          xds.reresolve();
+          options.onServed?.(next);
+        },
+      };
     } catch (caught) {
-      tokens.use(served?.tokenSources ?? new Map());
+      takeBack();
       throw caught;
     }
-    for (const key of views.keys()) {
-      if (compiled.has(key)) continue;
-      limitsAhead.delete(key);
-      xds.deleteSnapshot(key);
-    }
-    const previous = new Map(views);
-    views.clear();
-    served = next;
-    restored = undefined;
-    servedSince = new Date().toISOString();
-    for (const [key, view] of compiled) {
-      views.set(key, view);
-      publish(key, view, previous.get(key)?.snapshot);
-    }
-    metrics.countRevision('served');
-    save();
-    xds.reresolve();
-    logger.info({ ...describe(next), ms: Math.round(performance.now() - started) }, 'serving revision');
-    if (next.ir.gateways.length === 0) logger.warn({}, 'the source has no Gateway to serve: all proxies wait for one');
-    options.onServed?.(next);
-    return [];
   }
 
   function accept(result: ReadResult): void {
-    try {
-      if (result.ok) judge(translateRevision(result.set, options.policy));
-      else refuse(result);
-    } catch (caught) {
-      logBug(caught, 'the revision cannot be compiled');
-      keep([], 'refused', 'the revision cannot be compiled');
-    }
+    revision.accept(result);
     report();
-  }
-
-  function judge(next: TranslatedRevision): void {
-    if (options.strict === true && hasErrors(next.findings)) {
-      keep(next.findings, 'refused', 'the revision is refused');
-      return;
-    }
-    const size = served ? { hash: served.revision.hash, counts: countServed(served.ir) } : restored && sizeOf(restored);
-    const held = size && !inPart && !options.allowMassRemoval ? massRemoval(size, next) : undefined;
-    if (held) {
-      keep([...next.findings, held], 'held', 'the revision is held');
-      return;
-    }
-    const broken = serve(next);
-    if (broken.length > 0) {
-      keep([...next.findings, ...broken], 'refused', 'the revision is refused: it does not fit together');
-      return;
-    }
-    inPart = false;
-    staleSince = undefined;
-    pending = [];
-  }
-
-  /** Without anything better to serve, what could be read has to do. */
-  function refuse({ findings, readable }: Extract<ReadResult, { ok: false }>): void {
-    const nothingBetter = (served === undefined && restored === undefined) || inPart;
-    const rest = nothingBetter && readable ? translateRevision(readable, options.policy) : undefined;
-    if (rest && rest.ir.gateways.length > 0 && serve(rest).length === 0) inPart = true;
-    keep(
-      findings,
-      'refused',
-      inPart ? 'the revision is refused; what can be read of it serves' : 'the revision is refused',
-    );
-  }
-
-  function keep(findings: readonly Finding[], what: 'refused' | 'held', message: string): void {
-    staleSince ??= new Date().toISOString();
-    pending = findings;
-    metrics.countRevision(what);
-    const serving = (served ?? restored)?.revision.hash ?? 'nothing';
-    if (restored) logger.warn({ serving, savedAt: restored.savedAt }, `${message}; what was saved serves`);
-    else logger.warn({ serving }, inPart || !served ? message : `${message}; the last good one keeps serving`);
   }
 
   /** Of what is served, of what is refused or held, and of what proxies rejected. */
   function findingsNow(): Finding[] {
-    const all = [...(served?.findings ?? []), ...viewFindings(views, xds.nodes()), ...pending];
-    const viewOf = (key: string): CompiledView | undefined => views.get(key);
-    const rejected = [...standingRejections(xds.nodes(), viewOf), ...withheldFindings(xds.withheld(), viewOf)];
-    const gaps = rateLimitGaps(xds.nodes(), served?.ir.gateways ?? []);
-    const atRisk = runtimeGaps(xds.nodes(), views);
-    return sortFindings(
-      withPlaces([...all, ...gaps, ...atRisk, ...tokens.findings(), ...rejected], served?.objects ?? []),
-    );
+    const { current, findings: pending } = revision;
+    const nodes = xds.nodes();
+    const all = [...(current?.findings ?? []), ...viewFindings(views.all, nodes), ...pending];
+    const viewOfKey = (key: string): CompiledView | undefined => views.all.get(key);
+    const rejected = [...standingRejections(nodes, viewOfKey), ...withheldFindings(xds.withheld(), viewOfKey)];
+    const gaps = [...rateLimitGaps(nodes, current?.ir.gateways ?? []), ...runtimeGaps(nodes, views.all)];
+    return sortFindings(withPlaces([...all, ...gaps, ...tokens.findings(), ...rejected], current?.objects ?? []));
   }
 
   function report(): void {
@@ -411,21 +309,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     retry: xds.retry,
     useProcessor,
     get served() {
-      return served;
+      return revision.current;
     },
     status() {
       return {
-        ...(served &&
-          servedSince !== undefined && {
-            served: {
-              hash: served.revision.hash,
-              ...(served.revision.commit !== undefined && { commit: served.revision.commit }),
-              since: servedSince,
-            },
-          }),
-        ...(restored && { saved: { ...restored.revision, savedAt: restored.savedAt } }),
-        ...(staleSince !== undefined && { staleSince }),
-        inPart,
+        ...revision.status(),
         gateways: gatewayKeys(),
         findings: findingsNow(),
         tokens: tokens.status(),
@@ -435,9 +323,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         nodes: xds.nodes().map((status) => ({ ...status, node: { ...status.node, extensions: [] } })),
       };
     },
-    sizes: () => snapshotSizes(views.values()),
+    sizes: () => snapshotSizes(views.all.values()),
     view(gateway) {
-      return compiledFor(gateway, capabilitiesOf(NEWEST_ENVOY))?.view;
+      return viewOf(gateway, capabilitiesOf(NEWEST_ENVOY))?.view;
     },
     nodeConfig: xds.configOf,
     async close(drainMs) {
@@ -456,21 +344,4 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 /** A rejection is an answer: who rejects what it is given keeps what it has, however long proxies wait. */
 function hasAnswered({ synced, waiting, types }: NodeStatus): boolean {
   return synced || waiting || types.every((type) => type.synced || type.rejection?.standing === true);
-}
-
-function sizeOf({ revision, counts }: SavedState): ServedSize {
-  return { hash: revision.hash, counts };
-}
-
-function describe({ revision, ir, findings }: TranslatedRevision): LogFields {
-  const { hash, commit } = revision;
-  const counts = { gateways: ir.gateways.length, ...countServed(ir), findings: findings.length };
-  return { revision: hash, ...(commit !== undefined && { commit }), ...counts };
-}
-
-function capabilitiesOfNode(node: NodeInfo): Capabilities {
-  return capabilitiesOf(
-    node.userAgentVersion ?? '0.0.0',
-    node.extensions.filter((extension) => !extension.disabled).map((extension) => extension.name),
-  );
 }
