@@ -3,7 +3,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } f
 import { decodeMessage, discoveryCodec, typeUrl } from '../envoy/schema/index.ts';
 import type { LimitsConfig, LimitsDomain } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import { MessageReader, PREFIX_BYTES, writePrefix } from '../lib/framing.ts';
+import { framed, MessageReader } from '../lib/http2/messages.ts';
 import type { Logger } from '../telemetry/index.ts';
 
 /** What a client of a control plane with TLS needs. */
@@ -161,10 +161,7 @@ function limitsFrom(resources: readonly { readonly type_url: string; readonly va
 }
 
 function send(stream: ClientHttp2Stream, request: object): void {
-  const body = discoveryCodec.encodeRequest({ type_url: TYPE_URL, ...request });
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  writePrefix(prefix, body.length);
-  stream.write(Buffer.concat([prefix, body]));
+  stream.write(framed(discoveryCodec.encodeRequest({ type_url: TYPE_URL, ...request })));
 }
 
 function ping(session: ClientHttp2Session, timeoutMs: number): void {

@@ -2,7 +2,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
 import { createConnection, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { MESSAGE_HEAD } from './streams.ts';
+import { GatewayError } from '../errors.ts';
+import { framed, MessageReader } from './messages.ts';
 
 /** PEM. */
 export interface HealthTls {
@@ -27,6 +28,7 @@ const MAX_RETRY_MS = 2000;
 const PING_EVERY_MS = 1000;
 const PING_TIMEOUT_MS = 3000;
 const CONNECT_TIMEOUT_MS = 2000;
+const MAX_ANSWER_BYTES = 1024;
 const SERVING = 1;
 
 /** Watches until it is closed. `onChange` is told the first state and then each other one. */
@@ -82,7 +84,7 @@ export function watchHealth(target: HealthTarget, onChange: (isServing: boolean)
     call.on('error', () => undefined);
     call.once('close', () => opened.destroy());
     // One empty HealthCheckRequest.
-    call.end(Buffer.alloc(MESSAGE_HEAD));
+    call.end(framed(new Uint8Array()));
   }
 
   open();
@@ -129,14 +131,14 @@ function pingOn(session: ClientHttp2Session): void {
 
 /** Each message is a HealthCheckResponse: nothing, or field 1 with the status. */
 function readStates(call: ClientHttp2Stream, onState: (isServing: boolean) => void): void {
-  let held = Buffer.alloc(0);
+  const reader = new MessageReader(MAX_ANSWER_BYTES, (message) =>
+    onState(message[0] === 0x08 && message[1] === SERVING),
+  );
   call.on('data', (chunk: Buffer) => {
-    held = Buffer.concat([held, chunk]);
-    while (held.length >= MESSAGE_HEAD) {
-      const end = MESSAGE_HEAD + held.readUInt32BE(1);
-      if (held.length < end) return;
-      onState(held[MESSAGE_HEAD] === 0x08 && held[MESSAGE_HEAD + 1] === SERVING);
-      held = held.subarray(end);
+    try {
+      reader.push(chunk);
+    } catch (caught) {
+      call.destroy(GatewayError.from(caught, 'unavailable'));
     }
   });
 }

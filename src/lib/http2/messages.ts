@@ -1,8 +1,6 @@
-/** gRPC messages in the bytes of a stream: a flag, four bytes of length, the message. */
-import { GatewayError } from './errors.ts';
-
-/** Bytes in front of each message. */
-export const PREFIX_BYTES = 5;
+/** gRPC messages for clients on node:http2: in the bytes of a stream a flag, four bytes of length, the message. */
+import { GatewayError } from '../errors.ts';
+import { MESSAGE_HEAD } from './streams.ts';
 
 /** Puts messages together from the chunks of a stream. */
 export class MessageReader {
@@ -11,7 +9,7 @@ export class MessageReader {
   private held: Buffer[] = [];
   private heldBytes = 0;
   // With the prefix; until the length is known, of the prefix alone.
-  private wanted = PREFIX_BYTES;
+  private wanted = MESSAGE_HEAD;
 
   /** `take` gets each message: a view of the chunk, where it came in one. */
   constructor(maxBytes: number, take: (message: Buffer) => void) {
@@ -30,10 +28,10 @@ export class MessageReader {
     let at = 0;
     for (;;) {
       const left = bytes.length - at;
-      this.wanted = left < PREFIX_BYTES ? PREFIX_BYTES : PREFIX_BYTES + this.messageLength(bytes, at);
+      this.wanted = left < MESSAGE_HEAD ? MESSAGE_HEAD : MESSAGE_HEAD + this.messageLength(bytes, at);
       if (left < this.wanted) break;
       at += this.wanted;
-      this.take(bytes.subarray(at - this.wanted + PREFIX_BYTES, at));
+      this.take(bytes.subarray(at - this.wanted + MESSAGE_HEAD, at));
     }
     this.held = at === bytes.length ? [] : [bytes.subarray(at)];
     this.heldBytes = bytes.length - at;
@@ -47,8 +45,10 @@ export class MessageReader {
   }
 }
 
-/** Writes the prefix of a message of that length. */
-export function writePrefix(target: Buffer, length: number): void {
-  target[0] = 0;
-  target.writeUInt32BE(length, 1);
+/** The bytes of a message in a stream. */
+export function framed(message: Uint8Array): Buffer {
+  const bytes = Buffer.alloc(MESSAGE_HEAD + message.length);
+  bytes.writeUInt32BE(message.length, 1);
+  bytes.set(message, MESSAGE_HEAD);
+  return bytes;
 }

@@ -1,21 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { GatewayError } from '../../../src/lib/errors.ts';
-import { MessageReader, PREFIX_BYTES, writePrefix } from '../../../src/lib/framing.ts';
+import { framed, MessageReader } from '../../../src/lib/http2/messages.ts';
 
-function frame(message: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(PREFIX_BYTES + message.length);
-  writePrefix(bytes, message.length);
-  bytes.set(message, PREFIX_BYTES);
-  return bytes;
-}
-
-describe('xds: messages in the bytes of a stream', () => {
+describe('gRPC messages in the bytes of a stream', () => {
   it('are the same however the bytes are cut', () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 });
     fc.assert(
       fc.property(messages, fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1 }), (sent, cuts) => {
-        const bytes = Buffer.concat(sent.map(frame));
+        const bytes = Buffer.concat(sent.map(framed));
         const received: string[] = [];
         const reader = new MessageReader(300, (message) => received.push(message.toString('hex')));
         for (let at = 0, i = 0; at < bytes.length; i++) {
