@@ -3,7 +3,7 @@
  * proxy over ADS or per-type streams (SotW and delta), in an order that breaks nothing, and a ledger of who accepted or
  * rejected what. Must not know: policy, AI, YAML, files; a resource is a type URL, a name and bytes.
  */
-export type { RejectedForm, Withheld } from './accepted.ts';
+
 export type {
   AckEvent,
   AnswerEvent,
@@ -34,3 +34,4 @@ export {
 export type { ResourceState, ResourceStatus } from './stream-status.ts';
 export { checkTlsMaterial, type PeerIdentity, type TlsMaterial, type TlsSource } from './tls.ts';
 export { TYPE } from './types.ts';
+export type { RejectedForm, Withheld } from './verdicts.ts';

@@ -1,10 +1,11 @@
 /** What one node has, by the ledger: what it accepted, what is on its way, and what it does not get. */
-import type { Acceptance, RejectedForm } from './accepted.ts';
+import type { Acceptance } from './accepted.ts';
 import type { RejectedResource } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import { type NodeRecord, nodeResources } from './nodes.ts';
 import type { EncodedResource } from './snapshot.ts';
 import type { ResourceStatus } from './stream-status.ts';
+import type { RejectedForm } from './verdicts.ts';
 
 export interface NodeResource {
   readonly typeUrl: string;

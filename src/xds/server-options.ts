@@ -1,6 +1,5 @@
 /** What an xDS server is given, and what it offers. */
 import type { Logger } from '../telemetry/logger.ts';
-import type { Withheld } from './accepted.ts';
 import type { AckEvent, AnswerEvent, NackEvent, NodeEvent, NodeStatus, StreamEndEvent } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { NodeConfig } from './node-config.ts';
@@ -9,6 +8,7 @@ import type { RolloutOptions, RolloutStatus } from './rollout.ts';
 import type { EncodedResource, Snapshot } from './snapshot.ts';
 import type { ResourceStatus } from './stream-status.ts';
 import type { PeerIdentity, TlsSource } from './tls.ts';
+import type { Withheld } from './verdicts.ts';
 
 /** How to serve. */
 export interface XdsServerOptions {
