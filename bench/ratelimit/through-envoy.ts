@@ -7,37 +7,61 @@ import { createMemoryStore, createRateLimitService } from '../../src/ratelimit/i
 import { silentLogger } from '../../src/telemetry/index.ts';
 import { startGateway, type TestGateway } from '../../test/support/gateway.ts';
 import { freePort, spawnChild, until } from '../../test/support/index.ts';
-import { casesFor } from '../data-path/cases.ts';
+import { casesFor, type Model } from '../data-path/cases.ts';
 import { compare } from '../data-path/compare.ts';
 import { pin, type Side, startProvider } from '../data-path/subject.ts';
 
 const POLICY = readFileSync(new URL('../data-path/policy.yaml', import.meta.url), 'utf8');
-/** Each tenant a bucket: asked on arrival, charged at the end; the second one reserves as well. */
-const LIMITED = { 'asked and charged': {}, 'reserved and settled': { 'headgate.dev/reserve': 'max_tokens' } };
+const RESERVE = { 'headgate.dev/reserve': 'max_tokens' };
+const PER_TENANT = [{ headers: [{ name: 'x-tenant', type: 'Distinct' }] }];
+const ENOUGH = 4_000_000_000;
 
-const policyOf = (annotations: object): string =>
-  JSON.stringify({
-    apiVersion: 'gateway.envoyproxy.io/v1alpha1',
-    kind: 'BackendTrafficPolicy',
-    metadata: { name: 'bench', namespace: 'default', annotations },
-    spec: {
-      targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: 'bench' }],
-      rateLimit: {
-        global: {
-          rules: [
-            {
-              clientSelectors: [{ headers: [{ name: 'x-tenant', type: 'Distinct' }] }],
-              limit: { requests: 4_000_000_000, unit: 'Year' },
-              cost: {
-                request: { from: 'Number', number: 0 },
-                response: { from: 'Metadata', metadata: { namespace: 'io.envoy.ai_gateway', key: 'llm_total' } },
-              },
+/** A bucket for each tenant: asked on arrival, charged at the end, some of them reserve as well. */
+const limitsOn = (annotations: object) => ({
+  apiVersion: 'gateway.envoyproxy.io/v1alpha1',
+  kind: 'BackendTrafficPolicy',
+  metadata: { name: 'bench', namespace: 'default', annotations },
+  spec: {
+    targetRefs: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', name: 'bench' }],
+    rateLimit: {
+      global: {
+        rules: [
+          {
+            clientSelectors: PER_TENANT,
+            limit: { requests: ENOUGH, unit: 'Year' },
+            cost: {
+              request: { from: 'Number', number: 0 },
+              response: { from: 'Metadata', metadata: { namespace: 'io.envoy.ai_gateway', key: 'llm_total' } },
             },
-          ],
-        },
+          },
+        ],
       },
     },
-  });
+  },
+});
+
+const quotaOn = (backends: readonly string[], modelName: string, annotations: object) => ({
+  apiVersion: 'aigateway.envoyproxy.io/v1alpha1',
+  kind: 'QuotaPolicy',
+  metadata: { name: 'bench', namespace: 'default', annotations },
+  spec: {
+    targetRefs: backends.map((name) => ({ group: 'aigateway.envoyproxy.io', kind: 'AIServiceBackend', name })),
+    perModelQuotas: [
+      {
+        modelName,
+        quota: { bucketRules: [{ clientSelectors: PER_TENANT, quota: { limit: ENOUGH, duration: '1d' } }] },
+      },
+    ],
+  },
+});
+
+const LIMITED: readonly { name: string; model: Model; policy: object }[] = [
+  { name: 'limit, asked and charged', model: 'single', policy: limitsOn({}) },
+  { name: 'limit, reserved and settled', model: 'single', policy: limitsOn(RESERVE) },
+  { name: 'quota, asked and charged', model: 'single', policy: quotaOn(['only'], 'single', {}) },
+  { name: 'quota, reserved and settled', model: 'single', policy: quotaOn(['only'], 'single', RESERVE) },
+  { name: 'quotas of two backends', model: 'failover', policy: quotaOn(['first', 'second'], 'failover', {}) },
+];
 
 /** Prints a table of ratios. `program`: the built command. */
 export async function printThroughEnvoy(program: string, folder: string, rounds: number): Promise<void> {
@@ -49,9 +73,9 @@ export async function printThroughEnvoy(program: string, folder: string, rounds:
   console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
   try {
     const bare = await startSide(provider.port, '', open);
-    for (const [name, annotations] of Object.entries(LIMITED)) {
-      const full = await startLimited(program, folder, provider.port, policyOf(annotations), open);
-      const cases = casesFor('single', 0.3).map((one) => ({
+    for (const { name, model, policy } of LIMITED) {
+      const full = await startLimited(program, folder, provider.port, JSON.stringify(policy), open);
+      const cases = casesFor(model, 0.3).map((one) => ({
         ...one,
         headers: { ...one.headers, 'x-tenant': 'bench' },
       }));
