@@ -29,7 +29,12 @@ const GROUPS: readonly { readonly prefix: string; readonly title: string; readon
     title: 'Credentials',
     effect: 'A backend without a usable credential is left out of its rules.',
   },
-  { prefix: 'HG05', title: 'Costs and limits', effect: 'The cost or limit is left out; requests are served.' },
+  {
+    prefix: 'HG05',
+    title: 'Costs and limits',
+    effect:
+      'What nobody would count is not served: a limit, quota, cost or price that is not valid closes the routes or backends that it is about (500). Where a finding says so, something is left out instead, and requests are served.',
+  },
   {
     prefix: 'HG06',
     title: 'What an Envoy cannot serve',

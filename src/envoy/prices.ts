@@ -1,14 +1,14 @@
 /** Prices of backends, for routes with a cost that uses them. */
-import type {
-  BackendIr,
-  CostIr,
-  InferenceBackendIr,
-  InferenceRuleIr,
-  PriceIr,
-  ReserveIr,
-  RouteIr,
+import {
+  type BackendIr,
+  type CostIr,
+  countsMoney,
+  type InferenceBackendIr,
+  type InferenceRuleIr,
+  type PriceIr,
+  type ReserveIr,
+  type RouteIr,
 } from '../ir/index.ts';
-import { compileCost, usesPrice } from '../lib/cel.ts';
 import type { Finding } from '../lib/findings.ts';
 import type { PriceFacts } from './lua-facts.ts';
 
@@ -20,7 +20,7 @@ export function pricesOf(
   backends: ReadonlyMap<string, BackendIr>,
 ): PriceFacts | undefined {
   const used = refs.flatMap((ref) => backends.get(ref.backend) ?? []);
-  if (!costsOf(route, rule, used).some(isPriced)) return undefined;
+  if (!costsOf(route, rule, used).some(countsMoney)) return undefined;
   const facts: Record<string, Record<string, readonly number[]>> = {};
   for (const ref of refs) {
     const backend = backends.get(ref.backend);
@@ -57,12 +57,6 @@ function estimatesOf(reserve: ReserveIr | undefined): CostIr['value'][] {
   return reserve?.kind === 'estimate' ? [reserve.cost] : [];
 }
 
-function isPriced(cost: CostIr['value']): boolean {
-  if (cost.kind === 'count' || !cost.expression.includes('price')) return false;
-  const compiled = compileCost(cost.expression);
-  return compiled.ok && usesPrice(compiled.cost.ast);
-}
-
 /** Says which backends have no price for what a route asks of them, where a cost needs one. */
 export function priceFindings(
   route: RouteIr,
@@ -71,7 +65,7 @@ export function priceFindings(
   model: string | undefined,
 ): Finding[] {
   const used = rule.backends.flatMap((ref) => backends.get(ref.backend) ?? []);
-  if (!costsOf(route, rule, used).some(isPriced)) return [];
+  if (!costsOf(route, rule, used).some(countsMoney)) return [];
   return rule.backends.flatMap((ref): Finding[] => {
     const backend = backends.get(ref.backend);
     const asked = ref.modelOverride ?? model;

@@ -4,7 +4,7 @@
  * objects nor Envoy resources; durations are milliseconds, sizes bytes, and no secret value stands in it.
  */
 export type * from './backend.ts';
-export type * from './cost.ts';
+export { type CostIr, countsMoney, type TokenCount } from './cost.ts';
 export {
   API_ENDPOINTS,
   type ApiEndpoint,

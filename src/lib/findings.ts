@@ -63,6 +63,7 @@ export const FINDING_CODES = {
   HG0505: 'another rate limit service would enforce less',
   HG0506: 'a price is not valid',
   HG0507: 'a cost uses a price that is not known',
+  HG0508: 'a price has no effect as it is written',
   HG0601: 'an Envoy lacks what a route needs',
   HG0602: 'an Envoy serves a route in a reduced form',
   HG0603: 'an Envoy runs without a value that its bootstrap should have',

@@ -1,6 +1,7 @@
 import type { ActionIr, FilterChainIr, GatewayIr, ListenerIr, RouteIr, SecretRef } from '../ir/index.ts';
 import { sortedBy } from '../lib/compare.ts';
 import { formatObjectId } from '../resources/index.ts';
+import type { Backends } from './backends/backends.ts';
 import { createUsedBackends, secretsOf } from './backends/used-backends.ts';
 import type { Context } from './context.ts';
 import type { Attachment } from './gateways/attach.ts';
@@ -11,13 +12,14 @@ import { buildHosts } from './routes/hosts.ts';
 import type { HostRoute } from './routes/precedence.ts';
 import type { RouteSource } from './routes/routes.ts';
 import type { Shadows } from './routes/shadows.ts';
-import { type LimitedRule, routeLimits } from './traffic/route-limits.ts';
+import { chargesMoney, type LimitedRule, routeLimits } from './traffic/route-limits.ts';
 import type { EffectivePolicy, TrafficPolicyOf } from './traffic/traffic-policies.ts';
 
 /** Everything that was read before gateways are put together. */
 export interface Parts {
   readonly routes: readonly RouteSource[];
   readonly attachments: readonly Attachment[];
+  readonly backends: Pick<Backends, 'unpriced'>;
   readonly actions: Actions;
   readonly policyOf: TrafficPolicyOf;
   readonly shadows: Shadows;
@@ -35,7 +37,7 @@ export function buildGateway(gateway: GatewayState, parts: Parts, context: Conte
         route.rules.flatMap((rule) => {
           const policy = parts.policyOf(gateway, listener, route, rule);
           const action = actionOf(route, rule.index, policy);
-          const limited = limitedAction(action, policy, { gateway, route, rule }, context);
+          const limited = limitedAction(action, policy, { gateway, route, rule }, parts.backends.unpriced, context);
           const object = rank.get(route) ?? 0;
           return rule.matches.flatMap(({ index, match }) => {
             const field = ['spec', 'rules', rule.index, 'matches', index];
@@ -68,6 +70,7 @@ function limitedAction(
   action: ActionIr,
   policy: EffectivePolicy | undefined,
   where: Omit<LimitedRule, 'costs'>,
+  unpriced: Backends['unpriced'],
   { report }: Context,
 ): Pick<RouteIr, 'action' | 'limits'> {
   if (action.kind !== 'inference' && action.kind !== 'forward') return { action };
@@ -75,6 +78,11 @@ function limitedAction(
   const limits = routeLimits(policy, { ...where, costs }, report);
   if (limits === 'broken') {
     return { action: { kind: 'respond', status: 500, message: 'the limits of this route are not valid' } };
+  }
+  if (action.kind === 'inference' && limits && chargesMoney(limits, costs)) {
+    const isUnpriced = action.rule.backends.some(({ backend }) => unpriced.has(backend));
+    if (isUnpriced)
+      return { action: { kind: 'respond', status: 500, message: 'the prices of a backend are not valid' } };
   }
   return { action, ...(limits && { limits }) };
 }

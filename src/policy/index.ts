@@ -11,6 +11,7 @@ import { readAddresses } from './backends/addresses.ts';
 import { readBackendTls } from './backends/backend-tls.ts';
 import { readBackends } from './backends/backends.ts';
 import { readCredentials } from './backends/credentials.ts';
+import { claimsOf, readPrices } from './backends/prices.ts';
 import { createConditions, type ListenerStatus, type StatusCondition, sortConditions } from './conditions.ts';
 import type { Context, TranslateOptions } from './context.ts';
 import { buildGateway } from './emit-gateway.ts';
@@ -28,6 +29,7 @@ import { createShadows } from './routes/shadows.ts';
 import { createSecretStore } from './secrets.ts';
 import { readTrafficPolicies } from './traffic/traffic-policies.ts';
 import { indexTargets } from './traffic/traffic-targets.ts';
+import { reportUnasked } from './unasked-models.ts';
 
 export type { ListenerStatus, StatusCondition } from './conditions.ts';
 export type { TranslateOptions } from './context.ts';
@@ -59,13 +61,16 @@ export function translate(set: ObjectSet, options: TranslateOptions): Translatio
   const routes = readRoutes(context);
   const attachments = attachRoutes(routes, gateways, context, conditions);
   const addresses = readAddresses(readBackendTls(context, conditions), context);
-  const backends = readBackends(addresses, readCredentials(context), readQuotas(context), context);
+  const quotas = readQuotas(context);
+  const prices = readPrices(context);
+  const backends = readBackends(addresses, readCredentials(context), quotas.of, prices, context);
   const actions = readActions(routes, backends, context);
   const policyOf = readTrafficPolicies(indexTargets(gateways, routes, attachments), context, conditions);
   const shadows = createShadows();
-  const parts = { routes, attachments, actions, policyOf, shadows };
+  const parts = { routes, attachments, backends, actions, policyOf, shadows };
   const ir: Ir = { gateways: gateways.map((gateway) => buildGateway(gateway, parts, context)) };
   shadows.report(report);
+  reportUnasked(ir, [...quotas.claims, ...claimsOf(prices)], report);
   concludeConditions([...set.findings, ...report.findings], attachments, context, conditions);
   return {
     ir,

@@ -4,6 +4,7 @@ import type { FieldPath } from '../lib/findings.ts';
 import {
   aiServiceBackendKind,
   formatObjectId,
+  isValidOf,
   type LoadedObject,
   type QuotaDefinition,
   type QuotaPolicy,
@@ -11,22 +12,33 @@ import {
   quotaPolicyKind,
 } from '../resources/index.ts';
 import type { Context } from './context.ts';
-import { keyOf, validOf } from './objects.ts';
+import { keyOf } from './objects.ts';
+import { fieldsOf, itemsOf, textOf } from './routes/salvage.ts';
 import { readSelectors } from './traffic/client-selectors.ts';
 import { estimateOf, readReservations, readWindow } from './traffic/reservations.ts';
+import type { ModelClaim } from './unasked-models.ts';
 
 /** The quotas of a backend; `broken`: they cannot be used, so nobody would count it. */
 export type QuotasOf = (backend: LoadedObject) => readonly QuotaIr[] | 'broken' | undefined;
 
+/** All QuotaPolicies. */
+export interface Quotas {
+  readonly of: QuotasOf;
+  readonly claims: readonly ModelClaim[];
+}
+
 type Policy = LoadedObject<QuotaPolicy>;
 
 /** Attaches QuotaPolicies to backends. Buckets are of a backend, whichever Gateways lead to it. */
-export function readQuotas(context: Context): QuotasOf {
-  const owners = new Map<string, Policy>();
-  for (const policy of validOf(context.index, quotaPolicyKind)) attach(policy, owners, context);
-  const read = new Map<Policy, ReturnType<typeof readPolicy>>();
-  for (const policy of validOf(context.index, quotaPolicyKind)) read.set(policy, readPolicy(policy, context));
-  return (backend) => {
+export function readQuotas(context: Context): Quotas {
+  const owners = new Map<string, LoadedObject>();
+  const read = new Map<LoadedObject, ReturnType<typeof readPolicy>>();
+  for (const policy of context.index.all(quotaPolicyKind)) {
+    attach(policy, owners, context);
+    // What its schema refuses still says whose use it wanted to bound.
+    read.set(policy, isValidOf(policy, quotaPolicyKind) ? readPolicy(policy, context) : 'broken');
+  }
+  const of: QuotasOf = (backend) => {
     const policy = owners.get(keyOf(backend));
     const templates = policy && read.get(policy);
     if (!policy || !templates || templates === 'broken') return templates;
@@ -36,11 +48,23 @@ export function readQuotas(context: Context): QuotasOf {
       buckets: quota.buckets.map((bucket) => ({ ...bucket, name: `${prefix}/${bucket.name}` })),
     }));
   };
+  return { of, claims: [...read.keys()].flatMap((policy) => claimsOf(policy, owners)) };
 }
 
-function attach(policy: Policy, owners: Map<string, Policy>, { index, report }: Context): void {
+function claimsOf(policy: LoadedObject, owners: ReadonlyMap<string, LoadedObject>): ModelClaim[] {
+  if (!isValidOf(policy, quotaPolicyKind)) return [];
+  const backends = [...owners].flatMap(([key, owner]) => (owner === policy ? [`AIServiceBackend/${key}`] : []));
+  if (backends.length === 0) return [];
+  return (policy.object.spec.perModelQuotas ?? []).map(({ modelName: model }, i) => {
+    return { what: 'quota', at: policy, path: ['spec', 'perModelQuotas', i, 'modelName'], model, backends };
+  });
+}
+
+function attach(policy: LoadedObject, owners: Map<string, LoadedObject>, { index, report }: Context): void {
   const { namespace } = policy.id;
-  for (const [i, { name }] of (policy.object.spec.targetRefs ?? []).entries()) {
+  for (const [i, ref] of itemsOf(fieldsOf(fieldsOf(policy.object).spec).targetRefs).entries()) {
+    const name = textOf(fieldsOf(ref).name);
+    if (name === undefined) continue;
     const path = ['spec', 'targetRefs', i, 'name'];
     const backend = index.find(aiServiceBackendKind, namespace, name);
     if (!backend) {

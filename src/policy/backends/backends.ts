@@ -1,4 +1,4 @@
-import type { AwsSigningIr, BackendIr, ProviderIr } from '../../ir/index.ts';
+import { type AwsSigningIr, type BackendIr, countsMoney, type ProviderIr } from '../../ir/index.ts';
 import { bedrockRegion, isPublicProvider, providerFacts } from '../../providers/index.ts';
 import { type AIServiceBackend, aiServiceBackendKind, backendKind, type LoadedObject } from '../../resources/index.ts';
 import { type Context, resolveReference } from '../context.ts';
@@ -9,7 +9,7 @@ import type { TargetAddress } from './addresses.ts';
 import type { AwsCredential } from './aws-credentials.ts';
 import type { Credential, CredentialOf } from './credentials.ts';
 import { readModelFacts } from './model-facts.ts';
-import { readPrices } from './prices.ts';
+import type { Prices } from './prices.ts';
 
 /** `"true"` on an AIServiceBackend: the client's own credentials go on to it. */
 const FORWARD_ANNOTATION = 'headgate.dev/forward-client-credentials';
@@ -26,6 +26,8 @@ export interface BackendSource {
 export interface Backends {
   readonly ai: ReadonlyMap<string, BackendSource>;
   readonly plain: ReadonlyMap<string, BackendSource>;
+  /** Names in the Ir of those whose prices cannot be read. */
+  readonly unpriced: ReadonlySet<string>;
 }
 
 /** Puts address, credential and schema of each backend together; one that lacks something is left out. */
@@ -33,15 +35,18 @@ export function readBackends(
   addresses: ReadonlyMap<string, TargetAddress>,
   credentialOf: CredentialOf,
   quotasOf: QuotasOf,
+  prices: ReadonlyMap<string, Prices>,
   context: Context,
 ): Backends {
-  const prices = readPrices(context);
   const ai = new Map<string, BackendSource>();
+  const unpriced = new Set<string>();
   for (const loaded of validOf(context.index, aiServiceBackendKind)) {
     const source = readAiBackend(loaded, addresses, credentialOf, context);
-    const counted = source && withQuotas(source, quotasOf(loaded), context);
     const priced = prices.get(keyOf(loaded));
-    if (counted) ai.set(keyOf(loaded), priced ? { ...counted, ir: { ...counted.ir, prices: priced } } : counted);
+    const counted = source && withQuotas(source, quotasOf(loaded), priced, context);
+    if (!counted) continue;
+    ai.set(keyOf(loaded), priced?.list.length ? { ...counted, ir: { ...counted.ir, prices: priced.list } } : counted);
+    if (priced?.isWhole === false) unpriced.add(counted.ir.name);
   }
   const plain = new Map<string, BackendSource>();
   for (const loaded of validOf(context.index, backendKind)) {
@@ -50,18 +55,26 @@ export function readBackends(
     const ir = { name: `Backend/${keyOf(loaded)}`, displayName: keyOf(loaded), ...address };
     plain.set(keyOf(loaded), { loaded, ir, mutations: {} });
   }
-  return { ai, plain };
+  return { ai, plain, unpriced };
 }
 
 /** A backend whose quotas cannot be used is not: nobody would count what it serves. */
 function withQuotas(
   source: BackendSource,
   quotas: ReturnType<QuotasOf>,
+  prices: Prices | undefined,
   { report }: Context,
 ): BackendSource | undefined {
-  if (quotas !== 'broken') return quotas ? { ...source, ir: { ...source.ir, quotas } } : source;
-  report.error('HG0305', source.loaded, ['metadata', 'name'], 'its QuotaPolicy is not valid');
-  return undefined;
+  if (!quotas) return source;
+  const refuse = (message: string): undefined => {
+    report.error('HG0305', source.loaded, ['metadata', 'name'], message);
+    return undefined;
+  };
+  if (quotas === 'broken') return refuse('its QuotaPolicy is not valid');
+  if (prices?.isWhole === false && quotas.some(({ cost }) => countsMoney(cost))) {
+    return refuse('its quotas count money, and its prices are not valid');
+  }
+  return { ...source, ir: { ...source.ir, quotas } };
 }
 
 function readAiBackend(

@@ -2,7 +2,9 @@ import { parse } from 'yaml';
 import type { PriceIr } from '../../ir/index.ts';
 import { aiServiceBackendKind, configMapKind, type LoadedObject } from '../../resources/index.ts';
 import type { Context } from '../context.ts';
-import { keyOf, validOf } from '../objects.ts';
+import { keyOf } from '../objects.ts';
+import { type Fields, fieldsOf } from '../routes/salvage.ts';
+import type { ModelClaim } from '../unasked-models.ts';
 
 /** `"true"` on a ConfigMap: its keys are AIServiceBackends of its namespace, its values what their models cost. */
 const PRICES_LABEL = 'headgate.dev/prices';
@@ -13,22 +15,40 @@ type Field = (typeof FIELDS)[number];
 /** So that no price of an answer leaves the numbers that are exact everywhere. */
 const MAX_PRICE = 1_000_000;
 
-/** The prices of each backend, by `NAMESPACE/NAME`. What cannot be read is left out with a finding: its models have no price. */
-export function readPrices(context: Context): ReadonlyMap<string, readonly PriceIr[]> {
-  const prices = new Map<string, readonly PriceIr[]>();
-  for (const configMap of validOf(context.index, configMapKind)) {
+/** What a backend charges. `isWhole` is false where some of it cannot be read: money that is spent there cannot be told. */
+export interface Prices {
+  readonly list: readonly PriceIr[];
+  readonly isWhole: boolean;
+  readonly at: LoadedObject;
+}
+
+/** The prices of each backend, by `NAMESPACE/NAME`. What cannot be read is left out with a finding. */
+export function readPrices(context: Context): ReadonlyMap<string, Prices> {
+  const prices = new Map<string, Prices>();
+  for (const configMap of context.index.all(configMapKind)) {
     if (configMap.object.metadata.labels?.[PRICES_LABEL] !== 'true') continue;
-    for (const [name, text] of Object.entries(configMap.object.data ?? {}))
-      readBackend(configMap, name, text ?? '', prices, context);
+    for (const [name, text] of Object.entries(fieldsOf(fieldsOf(configMap.object).data)))
+      readBackend(configMap, name, text, prices, context);
   }
   return prices;
+}
+
+/** The models that have prices. */
+export function claimsOf(prices: ReadonlyMap<string, Prices>): ModelClaim[] {
+  return [...prices].flatMap(([key, { list, at }]) =>
+    list.flatMap(({ model }): ModelClaim[] => {
+      if (model === undefined) return [];
+      const path = ['data', key.slice(key.indexOf('/') + 1)];
+      return [{ what: 'price', at, path, model, backends: [`AIServiceBackend/${key}`] }];
+    }),
+  );
 }
 
 function readBackend(
   configMap: LoadedObject,
   name: string,
-  text: string,
-  prices: Map<string, readonly PriceIr[]>,
+  text: unknown,
+  prices: Map<string, Prices>,
   { index, report }: Context,
 ): void {
   const path = ['data', name];
@@ -45,20 +65,20 @@ function readBackend(
     });
     return;
   }
-  const refuse = (message: string): void => report.error('HG0506', configMap, path, message);
-  const models = readYaml(text, refuse);
-  if (!models) return;
-  prices.set(
-    keyOf(backend),
-    Object.entries(models).flatMap(([model, value]) => readModel(model, value, refuse) ?? []),
-  );
+  let isWhole = true;
+  const refuse = (message: string): void => {
+    isWhole = false;
+    const hint = 'what counts money at this backend is not served until all of them are valid';
+    report.error('HG0506', configMap, path, message, { hint });
+  };
+  const models = readYaml(text, refuse) ?? {};
+  const list = Object.entries(models).flatMap(([model, value]) => readModel(model, value, refuse) ?? []);
+  prices.set(keyOf(backend), { list, isWhole, at: configMap });
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-function readYaml(text: string, refuse: (message: string) => void): Fields | undefined {
+function readYaml(text: unknown, refuse: (message: string) => void): Fields | undefined {
   try {
-    const value: unknown = parse(text, { maxAliasCount: 0 });
+    const value: unknown = typeof text === 'string' ? parse(text, { maxAliasCount: 0 }) : undefined;
     if (isFields(value)) return value;
     refuse('must be YAML of models with their prices');
   } catch (caught) {

@@ -1,4 +1,4 @@
-import type { CostIr, LimitIr, LimitsIr, LocalLimitIr } from '../../ir/index.ts';
+import { type CostIr, countsMoney, type LimitIr, type LimitsIr, type LocalLimitIr } from '../../ir/index.ts';
 import { formatObjectId } from '../../resources/index.ts';
 import type { GatewayState } from '../gateways/gateways.ts';
 import { keyOf } from '../objects.ts';
@@ -33,6 +33,17 @@ export function routeLimits(
     warnMissingCosts(globalLimits, where, report);
   }
   return global.length + local.length === 0 ? undefined : { global, local };
+}
+
+/** Whether a limit charges what a route's answers cost in money. */
+export function chargesMoney({ global }: LimitsIr, costs: readonly CostIr[]): boolean {
+  const money = costs.filter(({ value }) => countsMoney(value)).map(({ metadataKey }) => metadataKey);
+  return global.some(
+    ({ response }) =>
+      response?.kind === 'metadata' &&
+      response.metadata.namespace === COST_NAMESPACE &&
+      money.includes(response.metadata.key),
+  );
 }
 
 function limitOf({ policy }: LimitsOwner, limit: LimitRule, where: LimitedRule): LimitIr {
