@@ -1,5 +1,6 @@
 import type { BackendIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
+import { REFUSED_HEADER } from '../providers/attempt-facts.ts';
 import type { Capabilities } from './capabilities.ts';
 import { clusterFilters } from './cluster-filters.ts';
 import { failingStatuses } from './key-pool.ts';
@@ -20,7 +21,7 @@ export function protocolOptions(backend: BackendIr, kind: ClusterKind, capabilit
     ...(Object.keys(common).length > 0 && { common_http_protocol_options: common }),
     ...protocol(backend),
     ...(provider && { http_filters: clusterFilters(backend, provider, kind, capabilities) }),
-    // The sentinel's 503 says that all endpoints are out already: it is no failure of an endpoint.
+    // No failure of an endpoint: the sentinel's 503 says that all are out already, and a refusal is the processor's.
     ...(connection.outlier && {
       outlier_detection: {
         error_matcher: {
@@ -31,11 +32,9 @@ export function protocolOptions(backend: BackendIr, kind: ClusterKind, capabilit
                   headers: [{ name: ':status', string_match: { safe_regex: { regex: failingStatuses(backend) } } }],
                 },
               },
-              {
-                not_match: {
-                  http_response_headers_match: { headers: [{ name: SENTINEL_HEADER, present_match: true }] },
-                },
-              },
+              ...[SENTINEL_HEADER, REFUSED_HEADER].map((name) => ({
+                not_match: { http_response_headers_match: { headers: [{ name, present_match: true }] } },
+              })),
             ],
           },
         },

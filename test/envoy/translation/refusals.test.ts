@@ -136,6 +136,9 @@ describe('a processor at its limit', function () {
               { name: 'anthropic', modelNameOverride: 'claude-sonnet-4-5' },
               { name: 'openai', priority: 1, modelNameOverride: 'gpt-4o' },
             ],
+            policy: {
+              healthCheck: { passive: { consecutive5XxErrors: 1, interval: '1s', alwaysEjectOneEndpoint: true } },
+            },
           },
         },
       },
@@ -145,6 +148,9 @@ describe('a processor at its limit', function () {
       const load = await rig.load('both', { concurrency: 64, total: 640, body: { stream: true } });
       expectAllServed(load, 640);
       expect(load.byBackend).to.have.all.keys('openai', 'anthropic');
+      // That is not the provider's fault.
+      const ejections = await rig.gateway.envoy.stats('outlier_detection.ejections_enforced_total');
+      expect(new Set(Object.values(ejections))).to.eql(new Set([0]));
     } finally {
       await rig.stop();
       await openai.close();
