@@ -10,13 +10,13 @@ import { API_VERSION } from '../envoy/schema/index.ts';
 import type { LimitsConfig } from '../ir/index.ts';
 import type { Finding } from '../lib/findings.ts';
 import type { TranslateOptions } from '../policy/index.ts';
-import type { RateLimitService } from '../ratelimit/index.ts';
 import type { Source } from '../sources/index.ts';
 import { createMetrics, type Logger } from '../telemetry/index.ts';
 import type { RolloutOptions } from '../xds/index.ts';
 import { type Address, formatAddress } from './addresses.ts';
 import { dumpFor } from './config-dumps.ts';
 import { type ControlPlane, createControlPlane } from './control-plane.ts';
+import type { OwnLimits } from './own-limits.ts';
 import type { TranslatedRevision } from './revisions.ts';
 import type { ServerSecurity } from './server-security.ts';
 import { createStateStore } from './state-store.ts';
@@ -46,7 +46,7 @@ export interface ServerOptions {
   readonly rateLimit?: RateLimitAddress;
   readonly onLimits?: (limits: LimitsConfig) => void;
   /** The rate limit service of this process. */
-  readonly buckets?: Pick<RateLimitService, 'budgets' | 'metrics'>;
+  readonly buckets?: Pick<OwnLimits, 'budgets' | 'metrics'>;
   /** Of a processor that runs here too: Prometheus text. */
   readonly processorMetrics?: () => string;
   readonly onServed?: (served: TranslatedRevision) => void;
@@ -110,7 +110,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ],
     configDump: (request) => dumpFor(controlPlane, request),
     metrics: async () =>
-      `${await metrics.expose()}${options.buckets?.metrics() ?? ''}${options.processorMetrics?.() ?? ''}`,
+      `${await metrics.expose()}${(await options.buckets?.metrics()) ?? ''}${options.processorMetrics?.() ?? ''}`,
     ...(options.buckets && { budgets: options.buckets.budgets }),
     onFailure: (error) => logger.error({ component: 'admin', stack: error.stack }, `this is a bug: ${error.message}`),
     ...(adminToken && { token: adminToken }),

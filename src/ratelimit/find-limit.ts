@@ -31,9 +31,11 @@ type NodesByKey = ReadonlyMap<string, KeyNodes>;
 export function createLookup({ tree, statistics, keyPrefix, separator }: LookupOptions) {
   const overrides = new Map<string, Limit>();
 
-  function overrideOf(domain: string, wanted: NonNullable<Descriptor['limit']>): Limit {
+  /** What a request brings is a number and a unit; how it counts is said by the limit in whose place it is. */
+  function overrideOf(domain: string, wanted: NonNullable<Descriptor['limit']>, own: Limit | undefined): Limit {
     const { requestsPerUnit, unit: number, multiplier } = wanted;
-    const identity = `${requestsPerUnit} ${number} ${multiplier} ${domain}`;
+    const { algorithm = 'fixed', shadow = false } = own ?? {};
+    const identity = `${requestsPerUnit} ${number} ${multiplier} ${algorithm} ${shadow} ${domain}`;
     const known = overrides.get(identity);
     if (known) return known;
     const unit = unitByNumber(number);
@@ -42,8 +44,8 @@ export function createLookup({ tree, statistics, keyPrefix, separator }: LookupO
       requestsPerUnit,
       windowSeconds: unit.seconds * Math.max(1, multiplier),
       unlimited: false,
-      algorithm: 'fixed',
-      shadow: false,
+      algorithm,
+      shadow,
       quota: false,
       name: '',
       replaces: [],
@@ -57,31 +59,44 @@ export function createLookup({ tree, statistics, keyPrefix, separator }: LookupO
     return limit;
   }
 
-  return function findLimit(domain: string, descriptor: Descriptor): FoundLimit | undefined {
-    let nodes: NodesByKey | undefined = tree.domains.get(domain);
-    if (nodes === undefined) return undefined;
-    const { entries } = descriptor;
+  /** Of the bucket. With a path, values that share a bucket are one. */
+  function keyOf(domain: string, entries: readonly Entry[], path: readonly LimitNode[] = []): string {
     let key = keyPrefix + domain + separator;
-    if (descriptor.limit) {
-      for (const entry of entries) key += entry.key + separator + entry.value + separator;
-      const limit = overrideOf(domain, descriptor.limit);
-      return { limit, key, stats: limit.stats };
+    for (let i = 0; i < entries.length; i++) {
+      const { key: name = '', value = '' } = entries[i] ?? {};
+      key += name + separator + (path[i]?.sharedValue ?? value) + separator;
     }
-    const path: LimitNode[] = [];
-    for (const entry of entries) {
-      const node: LimitNode | undefined = nodes && findNode(nodes, entry);
-      if (!node) return undefined;
-      path.push(node);
-      key += entry.key + separator + (node.sharedValue ?? entry.value) + separator;
-      nodes = node.children;
-    }
+    return key;
+  }
+
+  return function findLimit(domain: string, { entries, limit: wanted }: Descriptor): FoundLimit | undefined {
+    const nodes = tree.domains.get(domain);
+    if (nodes === undefined) return undefined;
+    const path = findPath(nodes, entries);
     // Only the limit of the same depth counts: one above is of descriptors that are shorter.
-    const limit = path.at(-1)?.limit;
-    if (!limit) return undefined;
+    const limit = path?.at(-1)?.limit;
+    if (wanted) {
+      const override = overrideOf(domain, wanted, limit);
+      return { limit: override, key: keyOf(domain, entries), stats: override.stats };
+    }
+    if (!path || !limit) return undefined;
     const follows = limit.detailed || (tree.hasValueMetrics && path.some(({ valueToMetric }) => valueToMetric));
     const stats = follows ? statistics.of(domain, statsPath(path, entries, limit.detailed)) : limit.stats;
-    return { limit, key, stats };
+    return { limit, key: keyOf(domain, entries, path), stats };
   };
+}
+
+/** The node of each entry; undefined where there is none for one of them. */
+function findPath(first: NodesByKey, entries: readonly Entry[]): LimitNode[] | undefined {
+  let nodes: NodesByKey | undefined = first;
+  const path: LimitNode[] = [];
+  for (const entry of entries) {
+    const node: LimitNode | undefined = nodes && findNode(nodes, entry);
+    if (!node) return undefined;
+    path.push(node);
+    nodes = node.children;
+  }
+  return path;
 }
 
 export type FindLimit = ReturnType<typeof createLookup>;

@@ -3,11 +3,12 @@ import { type Command, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Address } from '../addresses.ts';
+import type { BucketFlags } from '../bucket-store.ts';
 import type { CliIo } from '../io.ts';
 import type { LimitsFiles } from '../limits-files.ts';
 import type { LimitsFromXdsFlags } from '../limits-from-xds.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
-import { addBucketOptions, type BucketFlags, checkBucketFlags, collect, openStore } from '../rate-limit-options.ts';
+import { addBucketOptions, checkBucketFlags, collect } from '../rate-limit-options.ts';
 import { addressOption, parseAddress, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
 import { type TlsFlags, watchTls } from '../watched-tls.ts';
@@ -94,7 +95,10 @@ async function serveLimits(
   logger: Logger,
   terminated: Promise<NodeJS.Signals>,
 ): Promise<void> {
-  const { createRateLimitService, startServiceHttp } = await import('../../ratelimit/index.ts');
+  const [{ createRateLimitService, startServiceHttp }, { openStore }] = await Promise.all([
+    import('../../ratelimit/index.ts'),
+    import('../bucket-store.ts'),
+  ]);
   const { failureMode, redis } = flags;
   const tls = await watchTls(flags, logger);
   const service = createRateLimitService({

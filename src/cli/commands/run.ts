@@ -5,10 +5,12 @@ import type { EnvoyBinary } from '../../local/index.ts';
 import type { Source } from '../../sources/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { type Address, formatAddress } from '../addresses.ts';
+import type { BucketFlags } from '../bucket-store.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
+import { startOwnLimits } from '../own-limits.ts';
 import { startOwnProcessor } from '../processor-options.ts';
-import { addBucketOptions, type BucketFlags, checkBucketFlags, startOwnService } from '../rate-limit-options.ts';
+import { addBucketOptions, checkBucketFlags } from '../rate-limit-options.ts';
 import type { RunningServer } from '../server.ts';
 import {
   acceptedSet,
@@ -76,18 +78,24 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
   let reconcile: (() => void) | undefined;
   try {
     const options = await serverOptions(flags, source, logger);
-    const limits = await startOwnService(flags, flags.ratelimitAddress, logger);
-    closers.unshift(() => limits.service.close(0));
+    // A thread takes a while to start, beside this one.
+    const starting = startOwnLimits(flags, flags.ratelimitAddress, logger);
+    const ended = starting.then(
+      ({ close }) => close,
+      () => async () => undefined,
+    );
+    closers.unshift(async () => (await ended)(0));
     const processor = await startOwnProcessor(logger);
     closers.unshift(() => processor.close(flags.drainTimeout));
+    const limits = await starting;
     const server = await startServer({
       ...options,
       withLocalProxies: flags.envoy,
       rateLimit: limits.address,
       processor: processor.target,
       processorMetrics: processor.processor.metrics,
-      onLimits: limits.service.replaceConfig,
-      buckets: limits.service,
+      onLimits: limits.replaceConfig,
+      buckets: limits,
       onServed: () => reconcile?.(),
     });
     closers.unshift(() => server.close(flags.drainTimeout));

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { RateLimitPolicy } from '../../../src/ir/index.ts';
+import type { LimitDescriptor, RateLimitPolicy } from '../../../src/ir/index.ts';
 import { GIVES_BACK_KEY, RESERVED_AT_KEY } from '../../../src/ir/index.ts';
 import { createLimiter } from '../../../src/ratelimit/limiter.ts';
 import { createStatistics } from '../../../src/ratelimit/statistics.ts';
@@ -155,6 +155,40 @@ describe('ratelimit: windows', () => {
     for (let i = 0; i < 11; i++) ask({ hits: 0, at }, { hits: -1, at });
     expect(ask({ hits: 0 })).to.deep.equal(['ok', 6]);
     expect(statistics.service.refundsDropped).to.equal(11);
+  });
+
+  it('of a limit that a request brings slide where those of the configured one do, and refuse nothing in its shadow', () => {
+    const decide = (descriptor: LimitDescriptor) => {
+      let now = START;
+      const limiter = createLimiter({
+        store: createMemoryStore(),
+        statistics: createStatistics(),
+        config: { domains: [{ domain: 'd', descriptors: [descriptor] }] },
+        clock: () => now,
+      });
+      const limit = { requestsPerUnit: 10, unit: 2, multiplier: 0 };
+      const ask = (hits: number): [number, number | undefined] => {
+        const entries = [{ key: 'k', value: 'v' }];
+        const descriptors = [{ entries, limit, hitsAddend: hits, isNegativeHits: false }];
+        const { code, statuses } = limiter.decide({ domain: 'd', descriptors, hitsAddend: 0 }) as RateLimitResponse;
+        return [code, statuses[0]?.remaining];
+      };
+      const first = ask(11);
+      now += 60;
+      return [first, ask(0)];
+    };
+    const configured = { unit: 'hour', requests_per_unit: 1000 };
+    const [ok, over] = [1, 2];
+    expect(decide({ key: 'k', rate_limit: configured })).to.deep.equal([
+      [over, 0],
+      [ok, 10],
+    ]);
+    expect(decide({ key: 'k', rate_limit: { ...configured, algorithm: 'sliding' } })).to.deep.equal([
+      [over, 0],
+      [over, 0],
+    ]);
+    expect(decide({ key: 'k', rate_limit: configured, shadow_mode: true })[0]).to.deep.equal([ok, 0]);
+    expect(decide({ key: 'other', rate_limit: configured })[0], 'without a configured one').to.deep.equal([over, 0]);
   });
 
   it('take what an entry gives back, where an Envoy has no negative hits', () => {
