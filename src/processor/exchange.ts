@@ -12,9 +12,10 @@ import {
   TRANSLATED_NAMESPACE,
   UNSUPPORTED_KEY,
 } from '../providers/attempt-facts.ts';
+import { errorBody, errorEvent } from '../providers/client-errors.ts';
+import type { ProviderError } from '../providers/conversation.ts';
 import type { Attempt, TranslatedResponse, Translation } from '../providers/translation.ts';
 import { type AskedAttempt, readAnswerHead, readAttempt, readRefusal } from './attempt.ts';
-import { apiOf, type ClientError, errorBody, errorEvent } from './client-errors.ts';
 import type { Statistics } from './statistics.ts';
 import {
   decodeProcessingRequest,
@@ -46,13 +47,13 @@ const REFUSED_HEADERS = [
 ] as const;
 /** How long an attempt that is to be refused waits for a connection, without which it cannot go on to another backend. */
 const CONNECTING_MS = 250;
-const OVERLOADED: ClientError = { status: 503, message: 'The gateway is overloaded.', code: 'overloaded' };
-const TOO_LARGE: ClientError = {
+const OVERLOADED: ProviderError = { status: 503, message: 'The gateway is overloaded.', code: 'overloaded' };
+const TOO_LARGE: ProviderError = {
   status: 413,
   message: 'The request body is too large to be translated.',
   code: 'request_too_large',
 };
-const BROKEN_ANSWER: ClientError = {
+const BROKEN_ANSWER: ProviderError = {
   status: 502,
   message: 'The answer of the provider cannot be read.',
   code: 'provider_error',
@@ -99,7 +100,7 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
   function onRequest({ body, endOfStream, attributes }: ProcessingRequest): void {
     if (!endOfStream || underway) throw new GatewayError('invalid_input', 'a request body has to come as a whole');
     const { endpoint, mayGoOn, isConnected, ...attempt } = readAttempt(attributes);
-    const refuse = (error: ClientError): void => refuseRequest(endpoint, error, { mayGoOn, isConnected });
+    const refuse = (error: ProviderError): void => refuseRequest(endpoint, error, { mayGoOn, isConnected });
     if (statistics.open > options.maxExchanges) {
       statistics.overloads += 1;
       refuse(OVERLOADED);
@@ -136,11 +137,11 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
   /** Answers in place of the provider, or has the further filter do so, whose answer Envoy may retry. */
   function refuseRequest(
     endpoint: EndpointName,
-    error: ClientError,
+    error: ProviderError,
     { mayGoOn, isConnected }: Pick<AskedAttempt, 'mayGoOn' | 'isConnected'>,
   ): void {
     statistics.refusals += 1;
-    const body = errorBody(apiOf(endpoint), error);
+    const body = errorBody(endpoint, error);
     if (!mayGoOn) {
       answerAtOnce(error.status, body);
       return;
@@ -211,17 +212,17 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     return pushed.length === 0 ? rest : Buffer.concat([pushed, rest]);
   }
 
-  function failAnswer(current: Underway, error: ClientError, said: Said[]): Uint8Array {
+  function failAnswer(current: Underway, error: ProviderError, said: Said[]): Uint8Array {
     statistics.failures += 1;
     current.hasFailed = true;
     const status = current.answer?.status ?? 502;
     const isGood = status < 400;
     if (current.isStream && isGood) return errorEvent(current.endpoint, error);
     if (isGood) said.push([STATUS_KEY, String(error.status)]);
-    return errorBody(apiOf(current.endpoint), isGood ? error : { ...error, status });
+    return errorBody(current.endpoint, isGood ? error : { ...error, status });
   }
 
-  function told(caught: unknown, otherwise?: ClientError): ClientError {
+  function told(caught: unknown, otherwise?: ProviderError): ProviderError {
     if (caught instanceof GatewayError) {
       const status = caught.code === 'cancelled' ? 400 : caught.httpStatus;
       return { status, message: caught.message, code: caught.code };

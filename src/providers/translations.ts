@@ -1,9 +1,8 @@
 /** The registry of conversions, for the processor alone: what each provider's folder can do, and how it is put together. */
-import { API_ENDPOINTS, type ApiFamily, type EndpointName, type ProviderSchema } from '../ir/index.ts';
+import type { EndpointName, ProviderSchema } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { anthropicCounter } from './anthropic/count-tokens.ts';
 import { messagesClient } from './anthropic/messages-client.ts';
-import { writeMessagesError } from './anthropic/messages-errors.ts';
 import { anthropicMessages } from './anthropic/messages-provider.ts';
 import { claudeCounterOnBedrock, claudeOnBedrock, claudeTokensOnBedrock, passToBedrock } from './bedrock/claude.ts';
 import { bedrockConverse } from './bedrock/converse-provider.ts';
@@ -11,13 +10,11 @@ import { converseCounter, converseTokens } from './bedrock/count-tokens.ts';
 import { bedrockEmbeddings } from './bedrock/embeddings.ts';
 import { bedrockImages } from './bedrock/images.ts';
 import { bedrockRerank } from './bedrock/rerank.ts';
-import type { JsonObject, ProviderError } from './conversation.ts';
+import { errorWriter } from './client-errors.ts';
 import type { ClientDialect, ProviderDialect, WholeConversion } from './dialect.ts';
-import { encodeJson } from './exchange.ts';
 import { chatClient } from './openai/chat-client.ts';
 import { chatProvider } from './openai/chat-provider.ts';
 import { completionsClient } from './openai/completions-client.ts';
-import { writeOpenAiError } from './openai/errors.ts';
 import { openAiTokens } from './openai/input-tokens.ts';
 import { responsesClient } from './openai/responses-client.ts';
 import { countResponseInput, countTokenized, type TokenCounter } from './token-counts.ts';
@@ -89,17 +86,6 @@ const CLIENTS: Readonly<Partial<Record<EndpointName, ClientDialect>>> = {
   responses: responsesClient,
 };
 
-const ERROR_WRITERS: Readonly<Record<ApiFamily, (error: ProviderError) => JsonObject>> = {
-  openai: writeOpenAiError,
-  anthropic: writeMessagesError,
-  cohere: ({ message }) => ({ message }),
-};
-
-function errorWriter(endpoint: EndpointName): (error: ProviderError) => JsonObject {
-  const family = API_ENDPOINTS.find(({ name }) => name === endpoint)?.api ?? 'openai';
-  return ERROR_WRITERS[family];
-}
-
 /** One attempt's conversion. Errors: GatewayError `not_found` for a pair that is not translated. */
 export function createTranslation(attempt: Attempt): Translation {
   const { endpoint, provider } = attempt;
@@ -111,10 +97,4 @@ export function createTranslation(attempt: Attempt): Translation {
   const client = CLIENTS[endpoint];
   if (client !== undefined && dialect !== undefined) return translateConversation(attempt, client, dialect);
   throw new GatewayError('not_found', `${provider.schema} does not serve this API`);
-}
-
-/** A failure of a translation as the client's API tells failures. */
-export function clientError(endpoint: EndpointName, error: GatewayError): { status: number; body: Uint8Array } {
-  const { httpStatus: status, message, code } = error;
-  return { status, body: encodeJson(errorWriter(endpoint)({ status, message, code })) };
 }

@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { EndpointName, ProviderIr, ProviderSchema } from '../../src/ir/index.ts';
 import { GatewayError } from '../../src/lib/errors.ts';
+import { errorBody } from '../../src/providers/client-errors.ts';
 import type { Attempt, TranslatedResponse } from '../../src/providers/translation.ts';
-import { clientError, createTranslation } from '../../src/providers/translations.ts';
+import { createTranslation } from '../../src/providers/translations.ts';
 import { carryPayload, startTargets, targetsOf, translateSources } from '../golden/translate-golden.ts';
 import type { Carried, Json, Target } from '../unit/providers/carry.ts';
 
@@ -160,9 +161,9 @@ describe('translations of anything', () => {
             createTranslation(attempt(endpoint, provider)).request(bytesOf(changed));
           } catch (caught) {
             expect(caught, `${label}: ${JSON.stringify(changed)}`).to.be.instanceOf(GatewayError);
-            const { status, body: told } = clientError(endpoint, caught as GatewayError);
+            const { httpStatus: status, message, code } = caught as GatewayError;
             expect(status).to.equal(400);
-            expectFailure(Buffer.from(told).toString(), label);
+            expectFailure(errorBody(endpoint, { status, message, code }).toString(), label);
           }
         }),
         { numRuns: 25 },

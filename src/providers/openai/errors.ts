@@ -1,12 +1,12 @@
 import type { JsonObject, JsonValue, ProviderError } from '../conversation.ts';
 import { isJsonObject, numberOf, objectOf, textOf } from '../json.ts';
 
+/** Of failures of a server the API knows one type. Source: OpenAI API reference, error objects; guide on error codes. */
 const TYPES: Readonly<Record<number, string>> = {
   401: 'authentication_error',
   403: 'permission_error',
   404: 'not_found_error',
   429: 'rate_limit_error',
-  503: 'service_unavailable_error',
 };
 
 function typeOf(status: number): string {

@@ -1,9 +1,10 @@
 /** Carries a client's request through a translation to a fake of a provider and back, as Envoy and the processor do. */
 import type { EndpointName, ProviderIr } from '../../../src/ir/index.ts';
 import { GatewayError } from '../../../src/lib/errors.ts';
+import { errorBody } from '../../../src/providers/client-errors.ts';
 import { providerFacts, translatedPath } from '../../../src/providers/index.ts';
 import type { Attempt } from '../../../src/providers/translation.ts';
-import { clientError, createTranslation } from '../../../src/providers/translations.ts';
+import { createTranslation } from '../../../src/providers/translations.ts';
 import type { Fake } from '../../fakes/index.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -54,9 +55,9 @@ export async function carry(
     request = translation.request(Buffer.from(JSON.stringify(body)));
   } catch (caught) {
     if (!(caught instanceof GatewayError)) throw caught;
-    const refusal = clientError(endpoint, caught);
-    const text = Buffer.from(refusal.body).toString();
-    return { status: refusal.status, contentType: 'application/json', text, unsupported: [] };
+    const { httpStatus: status, message, code } = caught;
+    const text = errorBody(endpoint, { status, message, code }).toString();
+    return { status, contentType: 'application/json', text, unsupported: [] };
   }
   const paths = translatedPath(endpoint, provider);
   if (paths === undefined) throw new Error(`${endpoint} has no path at ${provider.schema}`);

@@ -274,7 +274,7 @@ describe('Chat completions by Bedrock Converse', () => {
       [404, 'not_found_error', 'ResourceNotFoundException'],
       [429, 'rate_limit_error', 'ThrottlingException'],
       [500, 'server_error', 'InternalServerException'],
-      [503, 'service_unavailable_error', 'ServiceUnavailableException'],
+      [503, 'server_error', 'ServiceUnavailableException'],
     ] as const;
     for (const [status, type, code] of cases) {
       it(`of ${status} keep status and name`, async () => {
