@@ -1,5 +1,5 @@
 /** One attempt at a provider: its request, then the answer to it, as Envoy sends them. */
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { EndpointName } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { Answers, Receiver } from '../lib/http2/streams.ts';
@@ -248,6 +248,16 @@ function headOf({ isStream, answer }: Underway): Said[] {
   return said;
 }
 
+const ID_BYTES = 12;
+/** Randomness is asked for many ids at once: each call costs as much as a small translation. */
+const randomness = Buffer.alloc(256 * ID_BYTES);
+let nextId = randomness.length;
+
 function newId(): string {
-  return randomBytes(12).toString('hex');
+  if (nextId === randomness.length) {
+    randomFillSync(randomness);
+    nextId = 0;
+  }
+  nextId += ID_BYTES;
+  return randomness.toString('hex', nextId - ID_BYTES, nextId);
 }

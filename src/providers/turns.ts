@@ -12,10 +12,12 @@ export type Turn =
 export function joinTurns(messages: readonly Message[], keep: (part: UserPart | AssistantPart) => boolean): Turn[] {
   const turns: { role: Message['role']; parts: (UserPart | AssistantPart)[] }[] = [];
   for (const { role, parts } of messages) {
-    const kept = parts.filter((part) => !isBlank(part) && keep(part));
-    const last = turns.at(-1);
-    if (last?.role === role) last.parts.push(...kept);
-    else if (kept.length > 0) turns.push({ role, parts: kept });
+    const last = turns[turns.length - 1];
+    const isSame = last?.role === role;
+    // A conversation of thousands of messages comes by here: no list is made for one that only says something.
+    const kept: (UserPart | AssistantPart)[] = isSame ? last.parts : [];
+    for (const part of parts) if (!isBlank(part) && keep(part)) kept.push(part);
+    if (!isSame && kept.length > 0) turns.push({ role, parts: kept });
   }
   return turns.map(({ role, parts }, i) => {
     const isPrefill = role === 'assistant' && i === turns.length - 1;
@@ -31,11 +33,11 @@ function withoutBlankEnd(parts: readonly (UserPart | AssistantPart)[]): (UserPar
 }
 
 function isBlank(part: UserPart | AssistantPart): boolean {
-  return (part.kind === 'text' || part.kind === 'refusal') && part.text.trim() === '';
+  return (part.kind === 'text' || part.kind === 'refusal') && !/\S/.test(part.text);
 }
 
 function resultsFirst<Part extends UserPart | AssistantPart>(parts: readonly Part[]): readonly Part[] {
+  if (!parts.some(({ kind }) => kind === 'tool_result')) return parts;
   const results = parts.filter(({ kind }) => kind === 'tool_result');
-  if (results.length === 0 || results.length === parts.length) return parts;
   return [...results, ...parts.filter(({ kind }) => kind !== 'tool_result')];
 }

@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { GatewayError } from '../errors.ts';
 import {
   ANSWER_HEADERS,
+  dataFrames,
   ERROR,
   FLAG,
   FRAME,
@@ -71,6 +72,8 @@ const DEFAULT_WINDOW = 65_535;
 /** Bytes that wait for the kernel, beyond which data waits for its turn: so that there is progress to be seen. */
 const MAX_QUEUED = 1024 * 1024;
 const RESETS_MS = 60_000;
+/** What goes out in one piece at most, so that nothing waits long behind it. */
+const MAX_JOINED = 256 * 1024;
 
 /** An error of the whole connection. */
 class ConnectionError extends Error {
@@ -171,14 +174,16 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
     let at = next.sent ?? 0;
     if (next.isShared && at === 0 && pumpWhole(stream, data)) return true;
     while (at < data.length) {
-      const size = Math.min(data.length - at, maxFrame, sendRoom, stream.sendRoom);
+      // What is only for this call is copied behind the heads of its frames: parts of their own cost more.
+      const most = next.isShared ? maxFrame : MAX_JOINED;
+      const size = Math.min(data.length - at, most, sendRoom, stream.sendRoom);
       if (size <= 0) break;
       if (output.queuedBytes > MAX_QUEUED) {
         isThrottled = true;
         break;
       }
       const part = data.subarray(at, at + size);
-      if (size <= MAX_COPIED) write(frame(FRAME.data, 0, stream.id, part));
+      if (!next.isShared || size <= MAX_COPIED) write(dataFrames(stream.id, part, maxFrame));
       else {
         write(frameHead(size, FRAME.data, 0, stream.id));
         write(part);

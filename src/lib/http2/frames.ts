@@ -67,6 +67,18 @@ export function frameHead(length: number, type: number, flags: number, stream: n
   return target;
 }
 
+/** Data in as many frames as it takes, in one piece. */
+export function dataFrames(stream: number, data: Buffer, maxFrame: number): Buffer {
+  const target = Buffer.allocUnsafe(data.length + Math.ceil(data.length / maxFrame) * FRAME_HEAD);
+  let to = 0;
+  for (let at = 0; at < data.length; at += maxFrame) {
+    const size = Math.min(maxFrame, data.length - at);
+    to = writeFrameHead(target, to, size, FRAME.data, 0, stream);
+    to += data.copy(target, to, at, at + size);
+  }
+  return target;
+}
+
 function uint32(...values: number[]): Buffer {
   const target = Buffer.allocUnsafe(4 * values.length);
   values.forEach((value, i) => void target.writeUInt32BE(value, 4 * i));

@@ -47,7 +47,9 @@ function writePart(part: UserPart | AssistantPart): JsonObject {
 
 /** A text block. */
 export function writeText({ text, cache }: TextPart): JsonObject {
-  return present({ type: 'text', text, cache_control: cacheControl(cache) });
+  return cache === undefined
+    ? { type: 'text', text }
+    : present({ type: 'text', text, cache_control: cacheControl(cache) });
 }
 
 function writeToolResult(part: ToolResultPart): JsonObject {

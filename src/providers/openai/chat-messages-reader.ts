@@ -8,6 +8,7 @@ import type {
   UserPart,
 } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
+import { isJsonObject } from '../json.ts';
 import { asObject, invalidField, objectField, required, stringField } from '../request-fields.ts';
 import {
   cacheMark,
@@ -35,6 +36,11 @@ export function readChatMessages(list: readonly JsonValue[], unsupported: Unsupp
   const messages: Message[] = [];
   const names = new Map<string, string>();
   list.forEach((item, i) => {
+    const plain = plainMessage(item);
+    if (plain !== undefined) {
+      messages.push(plain);
+      return;
+    }
     const at = `messages[${i}]`;
     const message = asObject(item, at);
     const role = required(stringField(message, 'role', at), 'role', at);
@@ -61,6 +67,15 @@ export function readChatMessages(list: readonly JsonValue[], unsupported: Unsupp
     }
   });
   return { system, messages };
+}
+
+/** The most common message by far: a text of one of both sides, and nothing else. */
+function plainMessage(item: JsonValue): Message | undefined {
+  if (!isJsonObject(item)) return undefined;
+  const { role, content } = item;
+  if (typeof content !== 'string' || (role !== 'user' && role !== 'assistant')) return undefined;
+  for (const key in item) if (key !== 'role' && key !== 'content') return undefined;
+  return { role, parts: role === 'assistant' && content === '' ? [] : [{ kind: 'text', text: content }] };
 }
 
 function nameOf(message: JsonObject, at: string): { name: string } | undefined {
