@@ -4,11 +4,12 @@ import { REFUSED_HEADER } from '../providers/attempt-facts.ts';
 import { directAnswer, errorBody } from './answers.ts';
 import { backendNeeds } from './backend-needs.ts';
 import { type Capabilities, type EnvoyFeature, isOlder } from './capabilities.ts';
-import { clusterName, mirrorClusterName } from './cluster-name.ts';
+import { clusterName } from './cluster-name.ts';
 import { furtherTries, poolHeaders } from './key-pool.ts';
 import { limitNeeds, limitsOfRoute } from './limits.ts';
 import { routeFactsMetadata } from './lua.ts';
 import { byApi } from './match-tree.ts';
+import { mirrorPolicy } from './mirror-policy.ts';
 import {
   BACKEND_HEADER,
   NEVER_RETRIED_HEADER,
@@ -136,6 +137,8 @@ function servingRoute(
   { family, serving: { members } }: ServedClasses,
   { backends, plain, capabilities }: InferenceContext,
 ): ConfigRouteV3Route {
+  const { mirror: _, ...unmirrored } = rule;
+  const mirroring = mirrorPolicy(rule, backends, capabilities);
   const refs = members.map(({ ref }) => ref);
   const used = refs.flatMap((ref) => backends.get(ref.backend) ?? []);
   const translates = members.some(({ mode }) => mode === 'translated');
@@ -155,7 +158,7 @@ function servingRoute(
   };
   const prices = pricesOf(route, rule, refs, backends);
   const facts = {
-    ...routeFacts(rule, members, backends),
+    ...routeFacts(mirroring ? rule : unmirrored, members, backends),
     ...(limits && { limits }),
     // A quota counts what a stream tells, whatever else does.
     ...(quotas && { force_usage: true }),
@@ -167,7 +170,7 @@ function servingRoute(
     route: {
       ...(plainOne ? { cluster: plainClusterName(plainOne.name) } : clusterOf(rule, refs)),
       ...(used.some((backend) => namesHost(backend, backend === alone)) && { auto_host_rewrite: true }),
-      ...mirrorPolicy(rule, backends, capabilities),
+      ...mirroring,
       timeout: protoDuration(rule.requestTimeoutMs),
       idle_timeout: protoDuration(idleMs),
       ...(retry && { retry_policy: retry }),
@@ -195,28 +198,6 @@ function servingRoute(
     return backend ? [{ ...backend, name: clusterName(rule, ref) }] : [];
   });
   return olderRoute(compiled, facts, rule, clusters);
-}
-
-/** Copies of requests go to a cluster that makes them its provider's own, by what the script has noted in a header. */
-function mirrorPolicy(
-  rule: InferenceRuleIr,
-  backends: ReadonlyMap<string, BackendIr>,
-  capabilities: Capabilities,
-): Pick<ConfigRouteV3RouteAction, 'request_mirror_policies'> {
-  const backend = rule.mirror && backends.get(rule.mirror.backend);
-  if (!rule.mirror || !backend || isOlder(capabilities)) return {};
-  if (!backendNeeds(backend, capabilities).every((need) => capabilities.features.has(need))) return {};
-  return {
-    request_mirror_policies: [
-      {
-        cluster: mirrorClusterName(rule, rule.mirror),
-        runtime_fraction: {
-          default_value: { numerator: Math.round(rule.mirror.percent * 10_000), denominator: 'MILLION' },
-        },
-        disable_shadow_host_suffix_append: true,
-      },
-    ],
-  };
 }
 
 /** Whether the name of the endpoint that Envoy has chosen is to be the `:authority`; without the script it always is. */
