@@ -1,5 +1,4 @@
 import { endpointPath } from '../envoy/api-classes.ts';
-import { MODEL_HEADER } from '../envoy/names.ts';
 import {
   API_ENDPOINTS,
   type ApiEndpoint,
@@ -7,6 +6,8 @@ import {
   type GatewayIr,
   type HostIr,
   type ListenerIr,
+  MODEL_HEADER,
+  modelOf,
   type RouteIr,
 } from '../ir/index.ts';
 import { type MatchRequest, matchRoute } from '../ir/match.ts';
@@ -98,7 +99,7 @@ function findSample(gateway: GatewayIr, host: HostIr): Sample | undefined {
     for (const route of host.routes) {
       if (!servesApi(gateway, route, endpoint)) continue;
       const wanted = route.match.headers.filter(({ name }) => name !== MODEL_HEADER);
-      const model = route.match.headers.find(({ name, type }) => name === MODEL_HEADER && type === 'exact')?.value;
+      const model = modelOf(route);
       const sample = {
         endpoint,
         model: model ?? KNOWN_MODELS[endpoint.api],

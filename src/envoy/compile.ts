@@ -11,7 +11,6 @@ import { costProblem } from './cost-facts.ts';
 import { emitEndpoints, usesEds } from './endpoints.ts';
 import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
-import { MODEL_HEADER } from './names.ts';
 import { attemptResources } from './older/attempts.ts';
 import { prefixedSecrets } from './older/cluster-filters.ts';
 import { needsAttempts } from './older/route.ts';
@@ -152,8 +151,7 @@ function missingPrices({ listeners }: GatewayIr, backends: ReadonlyMap<string, B
     chains.flatMap(({ hosts }) => hosts.flatMap((h) => h.routes)),
   )) {
     if (route.action.kind !== 'inference') continue;
-    const model = route.match.headers.find(({ name, type }) => name === MODEL_HEADER && type === 'exact')?.value;
-    for (const finding of priceFindings(route, route.action.rule, backends, model)) {
+    for (const finding of priceFindings(route, route.action.rule, backends)) {
       found.set(`${finding.object} ${finding.message}`, finding);
     }
   }

@@ -1,4 +1,4 @@
-import type { BackendIr, InferenceBackendIr, InferenceRuleIr, RouteIr } from '../ir/index.ts';
+import { type BackendIr, type InferenceBackendIr, type InferenceRuleIr, modelOf, type RouteIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
 import { REFUSED_HEADER } from '../providers/attempt-facts.ts';
 import { directAnswer, errorBody } from './answers.ts';
@@ -150,7 +150,7 @@ function servingRoute(
   const retry = retryPolicy(rule.retry, refs.length, furtherTries(used), rule.streamIdleTimeoutMs);
   const clusterOfRef = (ref: InferenceBackendIr): string =>
     plainOne ? plainClusterName(plainOne.name) : clusterName(rule, ref);
-  const quotas = ruleQuotas(refs, clusterOfRef, backends);
+  const quotas = ruleQuotas(refs, modelOf(route), clusterOfRef, backends);
   const limits = limitFacts(route, rule, used[0]?.displayName ?? '', quotas);
   const filters = {
     ...limitsOfRoute(route, capabilities, quotas).typed_per_filter_config,

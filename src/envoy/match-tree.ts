@@ -8,11 +8,11 @@
  * after some blocks is one list. From the first route with a query parameter on, all stands in a list of another kind
  * (match-list.ts).
  */
-import type { MatchIr, RouteIr } from '../ir/index.ts';
+import { type MatchIr, MODEL_HEADER, type RouteIr } from '../ir/index.ts';
 import { valueMatches } from '../ir/match.ts';
 import { emitRouteList } from './match-list.ts';
 import { headerInput, type Predicate, predicatesOf } from './match-predicates.ts';
-import { API_HEADER, MODEL_HEADER } from './names.ts';
+import { API_HEADER } from './names.ts';
 import type { XdsTypeMatcherV3MatcherOnMatch } from './schema/index.ts';
 
 /** What a route leads to. */

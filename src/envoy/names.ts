@@ -1,5 +1,7 @@
 /** Names of resources and places in configuration that more than one file speaks of. */
 
+import { MODEL_HEADER } from '../ir/index.ts';
+
 /** Static metadata of clusters and routes. */
 export const METADATA_NAMESPACE = 'headgate';
 /** Dynamic metadata of the reference: costs and who served. */
@@ -8,8 +10,7 @@ export const COST_NAMESPACE = 'io.envoy.ai_gateway';
 export const LIMITS_NAMESPACE = 'headgate.limits';
 /** Dynamic metadata from which a route takes the order of its backends. */
 export const ORDER_NAMESPACE = 'headgate.order';
-/** Set by the data path script once the body is read; stripped from what clients send and from what providers get. */
-export const MODEL_HEADER = 'x-ai-eg-model';
+/** Set by the data path script once the body is read, as `MODEL_HEADER` is; stripped from what clients send and from what providers get. */
 export const API_HEADER = 'x-headgate-api';
 /** The path without its query, set before a route is chosen: no input of a matcher gives it. */
 export const PATH_HEADER = 'x-headgate-path';

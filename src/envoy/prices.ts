@@ -5,6 +5,7 @@ import {
   countsMoney,
   type InferenceBackendIr,
   type InferenceRuleIr,
+  modelOf,
   type PriceIr,
   type ReserveIr,
   type RouteIr,
@@ -62,13 +63,12 @@ export function priceFindings(
   route: RouteIr,
   rule: InferenceRuleIr,
   backends: ReadonlyMap<string, BackendIr>,
-  model: string | undefined,
 ): Finding[] {
   const used = rule.backends.flatMap((ref) => backends.get(ref.backend) ?? []);
   if (!costsOf(route, rule, used).some(countsMoney)) return [];
   return rule.backends.flatMap((ref): Finding[] => {
     const backend = backends.get(ref.backend);
-    const asked = ref.modelOverride ?? model;
+    const asked = ref.modelOverride ?? modelOf(route);
     const prices = backend?.prices ?? [];
     const isKnown = prices.some((price) => price.model === undefined || price.model === asked);
     if (!backend || isKnown) return [];

@@ -37,12 +37,14 @@ export interface RuleQuotas {
   readonly facts: Readonly<Record<string, readonly QuotaFacts[]>>;
 }
 
+/** `model`: the one that all requests of the route ask for, where there is one. */
 export function ruleQuotas(
   refs: readonly InferenceBackendIr[],
+  model: string | undefined,
   clusterOf: (ref: InferenceBackendIr) => string,
   backends: ReadonlyMap<string, BackendIr>,
 ): RuleQuotas | undefined {
-  const of = refs.map((ref) => ({ ref, quotas: quotasFor(ref, backends.get(ref.backend)) }));
+  const of = refs.map((ref) => ({ ref, quotas: quotasFor(ref.modelOverride ?? model, backends.get(ref.backend)) }));
   const notes = noteBuckets(of.flatMap(({ quotas }) => quotas));
   if (notes.size === 0) return undefined;
   const all = [...notes.values()];
@@ -95,11 +97,11 @@ function noteBuckets(quotas: readonly QuotaIr[]): ReadonlyMap<string, NotedBucke
   return notes;
 }
 
-/** Of a reference that sets the model one quota can be meant; of others, all. */
-function quotasFor({ modelOverride }: InferenceBackendIr, backend: BackendIr | undefined): readonly QuotaIr[] {
+/** Of a model that is known one quota can be meant; else all. */
+function quotasFor(model: string | undefined, backend: BackendIr | undefined): readonly QuotaIr[] {
   const quotas = backend?.quotas ?? [];
-  if (modelOverride === undefined) return quotas;
-  const own = quotas.find(({ model }) => model === modelOverride) ?? quotas.find(({ model }) => model === undefined);
+  if (model === undefined) return quotas;
+  const own = quotas.find((quota) => quota.model === model) ?? quotas.find((quota) => quota.model === undefined);
   return own ? [own] : [];
 }
 

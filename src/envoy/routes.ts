@@ -8,6 +8,7 @@ import {
   type GatewayIr,
   type HostIr,
   type MatchIr,
+  MODEL_HEADER,
   type RouteIr,
 } from '../ir/index.ts';
 import { pathMatches } from '../ir/match.ts';
@@ -23,7 +24,7 @@ import { routeFactsMetadata } from './lua.ts';
 import { hasHeader, headerInput } from './match-predicates.ts';
 import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
-import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, MODEL_HEADER, NOTE_HEADER, PATH_HEADER } from './names.ts';
+import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, NOTE_HEADER, PATH_HEADER } from './names.ts';
 import type { CompileOptions } from './options.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {

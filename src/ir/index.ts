@@ -28,6 +28,7 @@ export {
   RESERVED_MARK,
   unionOfLimits,
 } from './limits-of.ts';
+export { MODEL_HEADER, modelOf } from './model.ts';
 export type * from './origin.ts';
 export type * from './route.ts';
 export type * from './secret.ts';

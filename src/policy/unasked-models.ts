@@ -1,10 +1,9 @@
 /** Quotas and prices of models that no route asks a backend for: most likely another name was meant. */
-import type { Ir } from '../ir/index.ts';
+import { type Ir, modelOf } from '../ir/index.ts';
 import type { FieldPath } from '../lib/findings.ts';
 import { suggestWord } from '../lib/suggest.ts';
 import type { LoadedObject } from '../resources/index.ts';
 import type { Report } from './report.ts';
-import { modelOf } from './routes/models.ts';
 
 /** What an object says about a model, for some backends. */
 export interface ModelClaim {

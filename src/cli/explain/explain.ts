@@ -1,4 +1,3 @@
-import { MODEL_HEADER } from '../../envoy/names.ts';
 import {
   API_ENDPOINTS,
   type ApiEndpoint,
@@ -6,6 +5,7 @@ import {
   type GatewayIr,
   type HostIr,
   type ListenerIr,
+  MODEL_HEADER,
   type RouteIr,
 } from '../../ir/index.ts';
 import { chooseHost, chooseName, firstMismatch, type MatchRequest, type Mismatch, matchRoute } from '../../ir/match.ts';

@@ -1,15 +1,7 @@
-import type { ModelIr, RouteIr } from '../../ir/index.ts';
+import { type ModelIr, modelOf, type RouteIr } from '../../ir/index.ts';
 import { aiGatewayRouteKind, isValidOf } from '../../resources/index.ts';
 import { createdAt, parseSeconds } from '../objects.ts';
 import type { RouteSource } from './routes.ts';
-
-/** Header that stands for the model a request asks for. */
-export const MODEL_HEADER = 'x-ai-eg-model';
-
-/** The model of a match, if it takes one by its exact name. */
-export function modelOf({ match }: Pick<RouteIr, 'match'>): string | undefined {
-  return match.headers.find(({ name, type }) => name === MODEL_HEADER && type === 'exact')?.value;
-}
 
 /**
  * The models of a host: those that its rules name exactly and can serve, in the order of routes and rules; of two with

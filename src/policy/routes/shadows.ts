@@ -1,5 +1,5 @@
+import { modelOf } from '../../ir/index.ts';
 import type { Report } from '../report.ts';
-import { modelOf } from './models.ts';
 import { conditionsOf, type HostRoute } from './precedence.ts';
 
 /** Notes which matches can never serve, because another one with the same conditions comes first. */
