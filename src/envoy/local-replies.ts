@@ -2,6 +2,7 @@ import type { GatewayIr } from '../ir/index.ts';
 import { errorBody } from './answers.ts';
 import type { Capabilities } from './capabilities.ts';
 import { countsQuotas, isLimited } from './limits.ts';
+import { NO_PROCESSOR_HEADER } from './names.ts';
 import {
   type ConfigAccesslogV3AccessLogFilter,
   type ConfigCoreV3HeaderValueOption,
@@ -105,6 +106,8 @@ const PROCESSOR_FAILED: ConfigAccesslogV3AccessLogFilter = {
   },
 };
 
+const NO_PROCESSOR: ConfigCoreV3HeaderValueOption = { header: { key: NO_PROCESSOR_HEADER, value: '1' } };
+
 /** Envoy's own errors in the shape of the API that the client speaks, by path. */
 export function localReplies(
   gateway: GatewayIr,
@@ -126,7 +129,7 @@ export function localReplies(
             ...mappers(UNLIMITED, [hasFlag('RLSE')], anthropic),
           ]
         : []),
-      ...(features.has('detail_filter') ? mappers(UNAVAILABLE, [PROCESSOR_FAILED], anthropic) : []),
+      ...(features.has('detail_filter') ? mappers(UNAVAILABLE, [PROCESSOR_FAILED], anthropic, [NO_PROCESSOR]) : []),
       ...REPLIES.flatMap((reply) =>
         mappers(reply, [ofEnvoy, ...(reply.status === undefined ? [] : [statusIs(reply.status)])], anthropic),
       ),

@@ -37,6 +37,8 @@ export const SENTINEL_HEADER = 'x-headgate-sentinel';
 export const NEXT_KEY_HEADER = 'x-headgate-next-key';
 /** Envoy retries no answer that has it, unless `envoy-ratelimited` is asked for. */
 export const NEVER_RETRIED_HEADER = 'x-envoy-ratelimited';
+/** Marks Envoy's own answer where the processor could not be reached, for the script, which takes it away. */
+export const NO_PROCESSOR_HEADER = 'x-headgate-no-processor';
 /** What the script puts where a key of a pool goes, before its number. */
 export const KEY_MARK = 'headgate-key-';
 /** Tell the client who served, and who was tried before. */

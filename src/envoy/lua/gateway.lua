@@ -1292,6 +1292,21 @@ local function conclude(headers, metadata, tried, status)
   return backend
 end
 
+-- For how long a backend is asked last whose processor could not be reached: the control plane leaves it out meanwhile.
+local WITHOUT_PROCESSOR_MS = 2000
+
+-- Envoy ends a request that finds no processor, and asks no other backend. The next requests ask the others first.
+local function note_lost_processor(handle, headers, route, tried)
+  if not headers:get('x-headgate-no-processor') then return end
+  headers:remove('x-headgate-no-processor')
+  local name = match(tried, '([^,=]+)[^,]*$')
+  for g = 1, route and route.groups and #route.groups or 0 do
+    for _, ref in ipairs(route.groups[g]) do
+      if ref.backend == name then cooling[ref.cluster] = now_ms(handle) + WITHOUT_PROCESSOR_MS end
+    end
+  end
+end
+
 -- Of a stream that goes on: the tokens it has told, and as many more as it has events.
 local function progress_noter(handle, route, usage, model, backend, sent)
   if not route or not route.limits or not (route.limits.charged or route.limits.quotas) then return nil end
@@ -1324,6 +1339,7 @@ local function listener_response(handle)
   if only then
     backend = conclude_alone(headers, metadata, only, status)
   else
+    if status == '503' then note_lost_processor(handle, headers, route, notes.tried) end
     backend = conclude(headers, metadata, notes.tried, status)
   end
   if not backend or status ~= '200' then return forget_known(metadata, route) end
