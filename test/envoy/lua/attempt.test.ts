@@ -213,11 +213,12 @@ describe('script: what an attempt sends', () => {
     }
   });
 
-  it('fails closed when the script fails', async () => {
-    for (const model of ['pathless', 'no-ref']) {
+  it('fails closed where there is no way to the backend, and when the script fails', async () => {
+    const outcomes = { pathless: [501, 'not_implemented'], 'no-ref': [500, 'gateway_error'] } as const;
+    for (const [model, [status, code]] of Object.entries(outcomes)) {
       const response = await send(`{"model":"${model}",${TAIL}}`);
-      expect(response.status, model).to.equal(500);
-      expect(response.json).to.have.nested.property('error.code', 'gateway_error');
+      expect(response.status, model).to.equal(status);
+      expect(response.json).to.have.nested.property('error.code', code);
     }
     expect(fake.requests).to.have.length(0);
     expect(gateway.envoy.log.some((line) => line.includes('headgate:'))).to.equal(true);
