@@ -75,7 +75,7 @@ export async function readBudgets(options: BudgetsOptions): Promise<Budgets> {
         limit: limit.requestsPerUnit,
         windowSeconds: limit.windowSeconds,
         used,
-        reserved: options.reserved.of(key, start),
+        reserved: options.reserved.of(key, start, limit.windowSeconds),
         resetSeconds: Math.ceil(limit.windowSeconds - elapsed),
         shadow: limit.shadow,
       },

@@ -5,8 +5,8 @@ import { windowStart } from './units.ts';
 export interface Reserved {
   /** Takes note of a request: one that gives back is a settlement, one that does not reserves. */
   note(asked: readonly Asked[], now: number): void;
-  /** Hits that are reserved in a bucket. `key`: without its window. */
-  of(key: string, start: number): number;
+  /** Hits that are reserved in a bucket. `key`: without its window; windows of different lengths may begin together. */
+  of(key: string, start: number, length: number): number;
 }
 
 interface Window {
@@ -14,12 +14,16 @@ interface Window {
   readonly hits: Map<string, number>;
 }
 
+function windowId(start: number, length: number): string {
+  return `${start} ${length}`;
+}
+
 /** What an aborted stream leaves goes with its window. */
 export function createReserved(): Reserved {
   const windows = new Map<string, Window>();
 
   function add(key: string, start: number, length: number, hits: number): void {
-    const id = `${start} ${length}`;
+    const id = windowId(start, length);
     const window = windows.get(id) ?? { end: start + length, hits: new Map<string, number>() };
     windows.set(id, window);
     const next = (window.hits.get(key) ?? 0) + hits;
@@ -47,9 +51,6 @@ export function createReserved(): Reserved {
         else if (!settled.has(key)) add(key, start, limit.windowSeconds, hits);
       }
     },
-    of(key, start) {
-      for (const [id, { hits }] of windows) if (id.startsWith(`${start} `)) return hits.get(key) ?? 0;
-      return 0;
-    },
+    of: (key, start, length) => windows.get(windowId(start, length))?.hits.get(key) ?? 0,
   };
 }

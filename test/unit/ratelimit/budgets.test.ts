@@ -18,11 +18,12 @@ const LIMITS: readonly LimitDescriptor[] = [
     descriptors: [{ key: 'x-api-key', rate_limit: { unit: 'hour', requests_per_unit: 50 } }],
   },
   { key: 'limit', value: 'slide', rate_limit: { unit: 'minute', requests_per_unit: 10, algorithm: 'sliding' } },
+  { key: 'limit', value: 'day', rate_limit: { unit: 'day', requests_per_unit: 100 } },
   { key: 'limit', value: 'free', rate_limit: { unlimited: true } },
 ];
 
-function setup() {
-  let now = START;
+function setup(start = START) {
+  let now = start;
   const limiter = createLimiter({
     store: createMemoryStore(),
     statistics: createStatistics(),
@@ -32,7 +33,8 @@ function setup() {
   });
   const charge = (limit: string, entry: [string, string] | undefined, ...hits: number[]) => {
     const rest = entry ? [{ key: entry[0], value: entry[1] }] : [];
-    const reservedAt = hits.length > 1 || limit === 'minute' ? [{ key: RESERVED_AT_KEY, value: String(START) }] : [];
+    const isReserved = hits.length > 1 || limit === 'minute' || limit === 'day';
+    const reservedAt = isReserved ? [{ key: RESERVED_AT_KEY, value: String(start) }] : [];
     return limiter.decide({
       domain: 'd',
       descriptors: hits.map((count) => ({
@@ -68,6 +70,14 @@ describe('ratelimit: budgets', () => {
     ]);
     expect(budgets[0]).to.include({ domain: 'd', windowSeconds: 60, resetSeconds: 60, shadow: false });
     expect((await limiter.budgets(1)).isPartial).to.equal(true);
+  });
+
+  it('tell what is reserved in windows of different lengths that begin together', async () => {
+    const { limiter, charge } = setup(19_000 * 86_400);
+    charge('minute', ['tenant', 'a'], 60);
+    charge('day', undefined, 70);
+    const { budgets } = await limiter.budgets(10);
+    expect(budgets.map(({ reserved }) => reserved)).to.deep.equal([70, 60]);
   });
 
   it('tell what is reserved until it is settled', async () => {
