@@ -1287,6 +1287,7 @@ local function conclude(headers, metadata, tried, status)
     end
   end
   local others, backend = match(tried, '^(.-)([^,=]+)=%d+$')
+  if backend and byte(status) >= 52 and metadata:get(NS).refused == tried then backend = nil end
   if backend then headers:replace('x-headgate-backend', backend) end
   if others ~= '' then headers:replace('x-headgate-tried', tried) end
   return backend
@@ -1630,6 +1631,8 @@ local function backend_response(handle, backend)
     return
   end
   metadata:set(NS, 'tried', tried .. '=' .. status)
+  -- The processor has answered in the backend's place.
+  if headers:get('x-headgate-refused') then metadata:set(NS, 'refused', tried .. '=' .. status) end
   local is_refusal = status == '401' or status == '403'
   if is_refusal and (backend.forward or backend.credential and given_credential(metadata, backend.credential)) then
     local note = read_note(metadata:get(NS).request)

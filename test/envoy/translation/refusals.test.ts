@@ -40,6 +40,7 @@ describe('requests that a backend cannot carry', function () {
         strict: { refs: [first, openaiRef], annotations: { 'headgate.dev/unsupported': 'refuse' } },
         slow: { refs: [{ ...first, name: 'unconnected' }, openaiRef] },
         later: { refs: ['openai', { ...first, name: 'unconnected', priority: 1 }, { ...openaiRef, priority: 2 }] },
+        last: { refs: ['openai', { ...first, priority: 1 }] },
         alone: { refs: [first] },
       },
     });
@@ -105,6 +106,10 @@ describe('requests that a backend cannot carry', function () {
   it('are answered with 400 where none can', async () => {
     openai.fault = () => ({ status: 500 });
     expect((await rig.ask('both', audio)).status).to.equal(500);
+    const last = await rig.ask('last', audio);
+    expect(last.status).to.equal(400);
+    expect(last.headers).to.include({ 'x-headgate-tried': 'default/openai=500,default/anthropic=400' });
+    expect(last.headers).to.not.have.any.keys('x-headgate-refused', 'x-headgate-backend');
     const refused = await rig.ask('alone', audio);
     expect(refused.status).to.equal(400);
     expect(refused.json).to.have.nested.property('error.type', 'invalid_request_error');
