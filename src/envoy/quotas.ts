@@ -44,31 +44,19 @@ export function ruleQuotas(
   clusterOf: (ref: InferenceBackendIr) => string,
   backends: ReadonlyMap<string, BackendIr>,
 ): RuleQuotas | undefined {
-  const of = refs.map((ref) => ({ ref, quotas: quotasFor(ref.modelOverride ?? model, backends.get(ref.backend)) }));
-  const notes = noteBuckets(of.flatMap(({ quotas }) => quotas));
+  const meant = refs.map((ref) => ({ ref, quotas: quotasFor(ref.modelOverride ?? model, backends.get(ref.backend)) }));
+  const notes = noteBuckets(meant.flatMap(({ quotas }) => quotas));
   if (notes.size === 0) return undefined;
   const all = [...notes.values()];
   return {
     rateLimits: [
-      question([notedEntry(LIMIT_KEY, OPEN_QUOTA)]),
-      ...all.map(({ reserved, ...noted }) =>
-        question(bucketActions(noted, 'quota', reserved), reserved && notedHits(reserved)),
-      ),
-      ...all.flatMap(({ reserved, ...noted }) => [
-        ...(reserved === undefined
-          ? []
-          : [
-              atEnd(bucketActions(noted, 'quota', reserved), {
-                format: refundFormat(notedHits(reserved)),
-                is_negative_hits: true,
-              }),
-            ]),
-        atEnd(bucketActions(noted, 'charge', reserved), { format: `%CEL(${notedHits('@quota')})%` }),
-      ]),
+      { ...QUIET, actions: [notedEntry(LIMIT_KEY, OPEN_QUOTA)], hits_addend: { number: 0 } },
+      ...all.map(onArrival),
+      ...all.flatMap(atEnd),
     ],
     entries: all.flatMap(({ bucket }) => bucket.entries),
     facts: Object.fromEntries(
-      of.map(({ ref, quotas }) => {
+      meant.map(({ ref, quotas }) => {
         const backend = backends.get(ref.backend)?.displayName ?? '';
         return [clusterOf(ref), quotas.map((quota) => quotaFacts(quota, backend, notes))];
       }),
@@ -133,32 +121,38 @@ function quotaFacts(
   };
 }
 
+/** What is left of a bucket of one backend says nothing about the next request: no header tells it. */
+const QUIET = { x_ratelimit_option: 'OFF' } as const;
+
+function onArrival(noted: NotedBucket): ConfigRouteV3RateLimit {
+  const { reserved } = noted;
+  const hits_addend = reserved === undefined ? { number: 0 } : { format: `%CEL(${notedHits(reserved)})%` };
+  return { ...QUIET, actions: bucketActions(noted, 'quota'), hits_addend };
+}
+
+/** Gives back what the request reserved, whoever served it, and charges the bucket where its backend did. */
+function atEnd(noted: NotedBucket): ConfigRouteV3RateLimit[] {
+  const { reserved } = noted;
+  const common = { ...QUIET, apply_on_stream_done: true };
+  const charge: ConfigRouteV3RateLimit = {
+    ...common,
+    actions: bucketActions(noted, 'charge'),
+    hits_addend: { format: `%CEL(${notedHits('@quota')})%` },
+  };
+  if (reserved === undefined) return [charge];
+  const hits_addend = { format: refundFormat(notedHits(reserved)), is_negative_hits: true };
+  return [{ ...common, actions: bucketActions(noted, 'quota'), hits_addend }, charge];
+}
+
 function bucketActions(
-  { bucket, note }: Pick<NotedBucket, 'bucket' | 'note'>,
+  { bucket, note, reserved }: NotedBucket,
   when: 'quota' | 'charge',
-  reserved: string | undefined,
 ): ConfigRouteV3RateLimitAction[] {
   return [
     notedEntry(LIMIT_KEY, `${when}/${note}`),
     ...descriptorActions(bucket, 'noted').slice(1),
     ...(reserved === undefined ? [] : [arrivalEntry(RESERVED_AT_KEY, 'noted')]),
   ];
-}
-
-/** What is left of a bucket of one backend says nothing about the next request: no header tells it. */
-function question(actions: readonly ConfigRouteV3RateLimitAction[], hits?: string): ConfigRouteV3RateLimit {
-  return {
-    actions,
-    hits_addend: hits === undefined ? { number: 0 } : { format: `%CEL(${hits})%` },
-    x_ratelimit_option: 'OFF',
-  };
-}
-
-function atEnd(
-  actions: readonly ConfigRouteV3RateLimitAction[],
-  hits_addend: NonNullable<ConfigRouteV3RateLimit['hits_addend']>,
-): ConfigRouteV3RateLimit {
-  return { actions, hits_addend, apply_on_stream_done: true, x_ratelimit_option: 'OFF' };
 }
 
 /** Whether the backends of a route have quotas. */
