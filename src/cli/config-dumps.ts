@@ -1,6 +1,6 @@
 /** What the admin API answers to `/config_dump`. */
 import type { DumpRequest } from '../admin/index.ts';
-import { type ConfigDump, configDump, type DumpEntry, nodeDump, type Shown } from '../envoy/config-dump.ts';
+import { type ConfigDump, configDump, type DumpEntry, isShown, nodeDump, type Shown } from '../envoy/config-dump.ts';
 import { nameMatcher, selectFrom } from '../envoy/dump-query.ts';
 import type { ResourceType } from '../envoy/index.ts';
 import { TYPES } from '../envoy/names.ts';
@@ -37,7 +37,8 @@ function dumpOfNode({ node, connectedAt, versions, resources }: NodeConfig, show
   });
   const entryOf = ({ typeUrl: url, name, active, pending, rejected }: NodeResource): DumpEntry[] => {
     const type = RESOURCE_TYPES.get(url);
-    if (type === undefined) return [];
+    // What is not shown does not have to be read.
+    if (type === undefined || !isShown(shown, type, name)) return [];
     const error = rejected && {
       version: rejected.version,
       details: rejected.message,

@@ -136,20 +136,24 @@ export function configDump(resources: readonly EnvoyResource[], options: DumpOpt
   const { gateway, showSecrets = false, ...shown } = options;
   const head = { node: { cluster: gateway }, versions: new Map() };
   const sections = sectionsFor(shown).map((section) => {
-    const own = resources.filter(({ type, name }) => type === section.type && (shown.names?.(name) ?? true));
+    const own = resources.filter(({ type, name }) => type === section.type && isShown(shown, type, name));
     const entries = own.map(compiledEntry);
     return fill(section, showSecrets ? entries : entries.map(maskedEntry), head);
   });
   return { configs: [...(gateway === undefined ? [] : [bootstrapDump(head)]), ...sections] };
 }
 
-/** What one proxy has. */
-export function nodeDump(entries: readonly DumpEntry[], head: DumpHead, shown: Shown = {}): ConfigDump {
+/** What one proxy has, of what is to be shown. */
+export function nodeDump(entries: readonly DumpEntry[], head: DumpHead, shown: Shown): ConfigDump {
   const sections = sectionsFor(shown).map((section) => {
-    const own = entries.filter(({ type, name }) => type === section.type && (shown.names?.(name) ?? true));
+    const own = entries.filter(({ type }) => type === section.type);
     return fill(section, own.map(maskedEntry), head);
   });
   return { configs: [bootstrapDump(head), ...sections] };
+}
+
+export function isShown({ types, names, includeEds = true }: Shown, type: ResourceType, name: string): boolean {
+  return (types?.includes(type) ?? true) && (names?.(name) ?? true) && (includeEds || type !== 'endpoints');
 }
 
 function sectionsFor({ types, includeEds = true }: Shown): readonly Section[] {

@@ -1,5 +1,5 @@
 /** What of resources, and of what proxies say of them, may be shown. Found out once a resource, when somebody asks. */
-import { decodeMessage, encodeMessage, maskSecrets } from '../envoy/schema/index.ts';
+import { decodeMessage, encodeMessage, holdsSecrets, maskSecrets } from '../envoy/schema/index.ts';
 import { redactText } from '../telemetry/logger.ts';
 import type { TypeSnapshot } from './snapshot.ts';
 
@@ -35,6 +35,7 @@ function examine(any: Uint8Array): Showable {
 function mask(any: Uint8Array): Showable {
   const secrets: string[] = [];
   try {
+    if (!holdsSecrets(ANY, any)) return { any, secrets };
     const json = decodeMessage(ANY, any);
     const masked = maskSecrets(ANY, json, (text) => secrets.push(text));
     return { any: masked === json ? any : encodeMessage(ANY, masked), secrets };

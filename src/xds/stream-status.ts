@@ -60,13 +60,19 @@ export interface ResourceStatus {
   readonly rejected?: RejectedResource;
 }
 
-/** Every resource that a stream subscribes to, or still holds. */
+/** Every resource that a stream subscribes to, or still holds. A client that is held shall have what it has. */
 export function resourceStatuses(view: StreamView): ResourceStatus[] {
   return view.states.flatMap((state) => {
-    if (view.goal === undefined || state.subscription === undefined) return [];
-    const to = view.goal.types.get(state.typeUrl) ?? emptyType(state.typeUrl);
+    const to =
+      view.goal === undefined ? toldType(state) : (view.goal.types.get(state.typeUrl) ?? emptyType(state.typeUrl));
+    if (to === undefined || state.subscription === undefined) return [];
     return [...namesOf(state, to)].map((name) => resourceStatus(state, to, name));
   });
+}
+
+/** What a client was last told of a type, where it was told all of a snapshot. */
+function toldType({ known }: TypeState): TypeSnapshot | undefined {
+  return 'typeUrl' in known ? (known as TypeSnapshot) : undefined;
 }
 
 function namesOf(state: TypeState, to: TypeSnapshot): Set<string> {

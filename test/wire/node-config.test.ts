@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { EncodedResource, ResourceInput, XdsServerOptions } from '../../src/xds/index.ts';
 import { type RawClient, resource } from './client.ts';
-import { type Fixture, startServer, TYPE, until, VARIANTS } from './fixture.ts';
+import { type Fixture, startServer, subscription, TYPE, until, VARIANTS } from './fixture.ts';
 
 const { cluster: CDS, listener: LDS } = TYPE;
 
@@ -104,6 +104,19 @@ for (const variant of VARIANTS) {
       });
       await until(() => fixture.server.rollouts()[0]?.phase === 'pausing', 'the pause');
       expect([shown('m').a, shown('n').a]).to.have.members(['a=1', 'a=2']);
+    });
+
+    it('is what it had, while its snapshot is gone', async () => {
+      await start({}, resource(CDS, 'a'), resource(CDS, 'b'));
+      const one = await running('n');
+      fixture.server.deleteSnapshot('g');
+      expect(fixture.server.nodes()[0]).to.include({ waiting: true, synced: false });
+      expect(shown('n')).to.deep.equal({ a: 'a=1', b: 'b=1' });
+      const fresh = fixture.client(variant, { node: { id: 'm', cluster: 'g' } });
+      fresh.ask(subscription(variant, CDS, ['a']));
+      await fresh.quiet();
+      expect(shown('m')).to.deep.equal({});
+      await one.quiet();
     });
 
     it('is told apart by cluster where ids are the same', async () => {

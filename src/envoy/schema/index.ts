@@ -20,6 +20,7 @@ export { fieldOf, trimMessage } from './field-mask.ts';
 export { maskSecrets } from './mask.ts';
 export { type MethodPlan, serviceMethods } from './registry.ts';
 export { type PathSegment, SchemaError } from './schema-error.ts';
+export { holdsSecrets } from './secret-reach.ts';
 export { decodeMessage, printAny as decodeAny } from './to-json.ts';
 export { encodeAny, encodeMessage } from './to-message.ts';
 export type * from './types.gen.ts';

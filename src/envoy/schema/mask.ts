@@ -5,6 +5,7 @@
 import { hasMessage } from './descriptors.ts';
 import { type FieldPlan, planOf } from './registry.ts';
 import { SchemaError } from './schema-error.ts';
+import { ANY, mayHoldSecrets, nameIn, TYPED_STRUCTS } from './secret-reach.ts';
 import { SENSITIVE } from './sensitive.gen.ts';
 import { encodeMessage, hasOwnJson } from './to-message.ts';
 
@@ -12,8 +13,6 @@ type Json = Readonly<Record<string, unknown>>;
 
 const MASKED_TEXT = '[redacted]';
 const MASKED_BYTES = Buffer.from(MASKED_TEXT).toString('base64');
-const ANY = 'google.protobuf.Any';
-const TYPED_STRUCTS = ['xds.type.v3.TypedStruct', 'udpa.type.v1.TypedStruct'];
 
 /**
  * ProtoJSON (with proto field names) of a message without what is secret in it; the same object when nothing is.
@@ -26,9 +25,8 @@ export function maskSecrets<T>(typeName: string, json: T, onSecret: (text: strin
 type OnSecret = (text: string) => void;
 
 function maskMessage(typeName: string, json: unknown, onSecret: OnSecret): unknown {
-  if (!isObject(json)) return json;
+  if (!isObject(json) || !mayHoldSecrets(typeName)) return json;
   if (typeName === ANY) return maskAny(json, onSecret);
-  if (hasOwnJson(typeName)) return json;
   if (TYPED_STRUCTS.includes(typeName)) return maskTypedStruct(json, onSecret);
   const plan = planOf(typeName);
   return mapEntries(json, (value, name) => {
@@ -114,7 +112,7 @@ function mapEntries(json: Json, map: (value: unknown, name: string) => unknown):
 }
 
 function nameOf(typeUrl: unknown): string {
-  return typeof typeUrl === 'string' ? typeUrl.slice(typeUrl.lastIndexOf('/') + 1) : '';
+  return typeof typeUrl === 'string' ? nameIn(typeUrl) : '';
 }
 
 function isObject(value: unknown): value is Json {

@@ -4,7 +4,14 @@ import { createFileRegistry, fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { expect } from 'chai';
 import { writeSensitive } from '../../../scripts/protos/sensitive.ts';
-import { encodeAny, maskSecrets, messageTypes, typeUrl } from '../../../src/envoy/schema/index.ts';
+import {
+  encodeAny,
+  encodeMessage,
+  holdsSecrets,
+  maskSecrets,
+  messageTypes,
+  typeUrl,
+} from '../../../src/envoy/schema/index.ts';
 
 const FULL = new URL('../../../protos/envoy-v3.binpb.gz', import.meta.url);
 const GENERATED = new URL('../../../src/envoy/schema/sensitive.gen.ts', import.meta.url);
@@ -111,6 +118,7 @@ describe('masking of messages', () => {
       for (const holder of HOLDERS) {
         const message = place(holder);
         expect(holdsSecret(message), holder.name).to.equal(true);
+        expect(holdsSecrets(typeName, encodeMessage(typeName, message)), holder.name).to.equal(true);
         const texts: string[] = [];
         const masked = maskSecrets(typeName, message, (text) => texts.push(text));
         expect(holdsSecret(masked), `${holder.name}: ${JSON.stringify(masked)}`).to.equal(false);
@@ -123,6 +131,7 @@ describe('masking of messages', () => {
     it(`leaves a ${typeName} without secrets as it is`, () => {
       const message = place(http('lua', 'lua.v3.Lua', { default_source_code: { inline_string: 'x = 1' } }));
       expect(maskSecrets(typeName, message)).to.equal(message);
+      expect(holdsSecrets(typeName, encodeMessage(typeName, message))).to.equal(false);
     });
   }
 
