@@ -3,6 +3,7 @@ import { brotliDecompressSync, gunzipSync, inflateSync, type ZlibOptions } from 
 import { GatewayError } from '../lib/errors.ts';
 import type { JsonObject, JsonValue, ProviderError } from './conversation.ts';
 import type { Unsupported } from './dialect.ts';
+import { exactText, parseExact } from './exact-json.ts';
 import { isJsonObject } from './json.ts';
 import type { Attempt, TranslatedResponse } from './translation.ts';
 
@@ -17,13 +18,13 @@ const NOTHING = new Uint8Array();
 
 /** Text as bytes. */
 export function encodeText(text: string): Uint8Array {
-  return text === '' ? NOTHING : encoder.encode(text);
+  return text === '' ? NOTHING : encoder.encode(exactText(text));
 }
 
 /** Errors: GatewayError `invalid_input` for what is nested deeper than can be written. */
 export function encodeJson(value: JsonObject): Uint8Array {
   try {
-    return encoder.encode(JSON.stringify(value));
+    return encoder.encode(exactText(JSON.stringify(value)));
   } catch (cause) {
     throw new GatewayError('invalid_input', 'the body is nested too deeply', { cause });
   }
@@ -33,7 +34,7 @@ export function encodeJson(value: JsonObject): Uint8Array {
 export function readBody(bytes: Uint8Array): JsonObject {
   let value: JsonValue;
   try {
-    value = JSON.parse(decoder.decode(bytes)) as JsonValue;
+    value = parseExact(decoder.decode(bytes));
   } catch (cause) {
     throw new GatewayError('invalid_input', 'the body is not valid JSON', { cause });
   }
@@ -224,7 +225,7 @@ function readJson(body: Uint8Array): JsonObject {
     throw new GatewayError('provider_failed', 'the answer of the provider is too large');
   let value: JsonValue;
   try {
-    value = JSON.parse(decoder.decode(body)) as JsonValue;
+    value = parseExact(decoder.decode(body));
   } catch (cause) {
     throw new GatewayError('provider_failed', 'the answer of the provider is not valid JSON', { cause });
   }

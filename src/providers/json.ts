@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from './conversation.ts';
+import { markedNumber, parseExact } from './exact-json.ts';
 
 /** The value as an object; an empty one where it is anything else. */
 export function objectOf(value: JsonValue | undefined): JsonObject {
@@ -17,18 +18,18 @@ export function listOf(value: JsonValue | undefined): readonly JsonValue[] {
 
 /** The value as text, or undefined. */
 export function textOf(value: JsonValue | undefined): string | undefined {
-  return typeof value === 'string' ? value : undefined;
+  return typeof value === 'string' && markedNumber(value) === undefined ? value : undefined;
 }
 
 /** The value as a number, or undefined. */
 export function numberOf(value: JsonValue | undefined): number | undefined {
-  return typeof value === 'number' ? value : undefined;
+  return typeof value === 'string' ? markedNumber(value) : typeof value === 'number' ? value : undefined;
 }
 
 /** Text that should be JSON, from outside. Errors: undefined where it is not an object. */
 export function parseJsonObject(text: string): JsonObject | undefined {
   try {
-    const value = JSON.parse(text) as JsonValue;
+    const value = parseExact(text);
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;

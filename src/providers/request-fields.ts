@@ -1,6 +1,6 @@
 import { GatewayError } from '../lib/errors.ts';
 import type { JsonObject, JsonValue } from './conversation.ts';
-import { isJsonObject } from './json.ts';
+import { isJsonObject, numberOf, textOf } from './json.ts';
 
 /**
  * Strict reading of what clients send: a field of the wrong type is refused by name. `at` is the path of the object that
@@ -27,16 +27,18 @@ export function required<T>(value: T | undefined, key: string, at: string): T {
 export function stringField(object: JsonObject, key: string, at: string): string | undefined {
   const value = object[key];
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'string') throw invalidField(fieldPath(at, key), 'must be a string');
-  return value;
+  const text = textOf(value);
+  if (text === undefined) throw invalidField(fieldPath(at, key), 'must be a string');
+  return text;
 }
 
 /** A number, undefined where it is absent. */
 export function numberField(object: JsonObject, key: string, at: string): number | undefined {
   const value = object[key];
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number') throw invalidField(fieldPath(at, key), 'must be a number');
-  return value;
+  const number = numberOf(value);
+  if (number === undefined) throw invalidField(fieldPath(at, key), 'must be a number');
+  return number;
 }
 
 /** A truth value, undefined where it is absent. */
