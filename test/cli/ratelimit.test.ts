@@ -144,13 +144,10 @@ describe('headgate ratelimit --xds', function () {
   it('is told to serve in ways that contradict each other', () => {
     const wrong = [
       ['serve', site.folder, '--ratelimit-tls-ca', 'a'],
-      ['serve', site.folder, '--ratelimit-address', ':1', '--ratelimit-tls-ca', 'a', '--ratelimit-tls-cert', 'b'],
-      ['serve', site.folder, '--processor', 'unix:socket'],
       ['serve', site.folder, '--processor-ca', 'a'],
       ['serve', site.folder, '--processor', 'unix:/socket', '--processor-ca', 'a'],
       ['serve', site.folder, '--processor', ':1', '--processor-cert', 'a', '--processor-key', 'b'],
       ['ratelimit', '--xds', ':1', '--config', 'a'],
-      ['ratelimit', '--config', 'a', '--xds-tls-ca', 'b'],
     ];
     for (const args of wrong) expect(runOnce(args), args.join(' ')).to.include({ status: 2, stdout: '' });
     const unreadable = ['serve', site.folder, '--processor', '127.0.0.1:1', '--processor-ca', '/nowhere/ca.pem'];

@@ -58,7 +58,6 @@ describe('headgate serve --state-dir', function () {
   const losses: Readonly<Record<string, () => void>> = {
     'is not there': () => rmSync(site.folder, { recursive: true }),
     'is broken': () => writeFileSync(join(site.folder, 'gateway.yaml'), 'a: [b'),
-    'is empty': () => rmSync(join(site.folder, 'gateway.yaml')),
   };
   for (const [what, lose] of Object.entries(losses)) {
     it(`serves what was saved to a new Envoy where the source ${what}, says so, and goes on from there`, async () => {

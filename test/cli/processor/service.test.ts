@@ -96,10 +96,8 @@ describe('headgate processor', function () {
       'an address that is none': ['--address', 'x'],
       'two addresses': ['--address', ':1', '--socket', '/tmp/x'],
       'a certificate without a key': ['--tls-cert', 'a'],
-      'authorities of clients without a certificate': ['--tls-client-ca', 'a'],
       'TLS on a socket': ['--socket', '/tmp/x', '--tls-cert', 'a', '--tls-key', 'b'],
       'no room for a body': ['--max-body', '0'],
-      'a duration that is none': ['--drain-timeout', 'soon'],
       'a flag that nobody knows': ['--nonsense'],
     };
     for (const [what, flags] of Object.entries(wrongUsage)) {
