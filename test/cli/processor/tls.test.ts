@@ -68,7 +68,7 @@ describe('headgate serve --processor, by TLS', function () {
     expect((await rig.ask('alone')).status).to.equal(503);
     putAll('edge', await next.issue('edge'), next);
     await serving('alone', 'anthropic');
-    expect((await rig.ask('both')).headers['x-fake']).to.equal('anthropic');
+    await serving('both', 'anthropic');
     await synced(server);
     expect(await envoy.rejectedUpdates()).to.deep.equal({});
     expect(server.stderr()).to.not.match(/DeprecationWarning/);
