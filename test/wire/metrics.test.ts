@@ -7,7 +7,7 @@ import { createStaticSource, type ReadResult, readSources, type StaticSource } f
 import { createMetrics, type Metrics, silentLogger } from '../../src/telemetry/index.ts';
 import { gatewayYaml, object } from '../envoy/support/objects.ts';
 import { connect } from './client.ts';
-import { TYPE, VARIANTS } from './fixture.ts';
+import { TYPE, until, VARIANTS } from './fixture.ts';
 
 const NOTHING = { clients: 0, waiting: 0, staleSeconds: 0, findings: { error: 0, warning: 0, info: 0 } };
 
@@ -81,7 +81,7 @@ describe('metrics of xDS', () => {
       ]);
       const stranger = connect({ port, variant, node: { id: 'n', cluster: 'default/unknown' } });
       stranger.ask({ typeUrl: TYPE.cluster });
-      await stranger.quiet();
+      await until(() => plane.status().nodes.some(({ waiting }) => waiting), 'the stranger');
       stranger.close();
       await expectSeries('xds_stream_duration_seconds_count', [
         `xds_stream_duration_seconds_count{${gateway},variant="${variant}"} 1`,
