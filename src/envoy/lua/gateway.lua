@@ -793,7 +793,7 @@ end
 
 -- Whole lines of an event stream. Only the first events are read for the model alone.
 local function read_lines(text, usage)
-  if usage.looked >= 4 and not has_usage(text) then return end
+  if (usage.model or usage.looked >= 4) and not has_usage(text) then return end
   for line in gmatch(text, 'data:[ \t]*({[^\r\n]*})[ \t]*[\r\n]') do
     if has_usage(line) then
       read_answer(line, usage)
@@ -1491,6 +1491,21 @@ local function announce_translation(headers, metadata, backend, note, ref, route
   return streams and target.stream or target.path
 end
 
+-- Walks over the headers that are there: they are fewer than the names.
+local function strip_headers(headers, backend)
+  local names = backend.stripped
+  if not names then
+    names = {}
+    for i = 1, #backend.strip do names[backend.strip[i]] = true end
+    backend.stripped = names
+  end
+  local found = {}
+  for name in pairs(headers) do
+    if names[name] then found[#found + 1] = name end
+  end
+  for i = 1, #found do headers:remove(found[i]) end
+end
+
 local function backend_request(handle, backend)
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
@@ -1513,7 +1528,7 @@ local function backend_request(handle, backend)
       if originals and originals[name] then headers:replace(name, originals[name]) else headers:remove(name) end
     end
   end
-  for i = 1, #backend.strip do headers:remove(backend.strip[i]) end
+  strip_headers(headers, backend)
   local template, query = backend.paths[note.endpoint], note.query
   -- What was said of an earlier attempt.
   if metadata:get(TRANSLATED_NS) then
