@@ -154,7 +154,7 @@ function servingRoute(
   const limits = limitFacts(route, rule, used[0]?.displayName ?? '', quotas);
   const filters = {
     ...limitsOfRoute(route, capabilities, quotas).typed_per_filter_config,
-    ...(translates && translateSwitch(family)),
+    ...(translates && translateSwitch(family, refs.length > 1)),
   };
   const prices = pricesOf(route, rule, refs, backends);
   const facts = {

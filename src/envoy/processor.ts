@@ -231,8 +231,8 @@ function askingFilter(
   };
 }
 
-/** What switches the filters of a client's API on, as part of a route. */
-export function translateSwitch(family: ApiFamily): { [name: string]: Any } {
+/** What switches the filters of a client's API on, as part of a route. `mayGoOn`: another backend may follow. */
+export function translateSwitch(family: ApiFamily, mayGoOn: boolean): { [name: string]: Any } {
   const on = typedAny('envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute', { overrides: {} });
   const script = typedAny('envoy.extensions.filters.http.lua.v3.LuaPerRoute', {});
   return {
@@ -241,7 +241,7 @@ export function translateSwitch(family: ApiFamily): { [name: string]: Any } {
     [filterName(family, 'unary')]: on,
     [filterName(family, 'stream')]: on,
     [filterName(family, 'head')]: script,
-    [filterName(family, 'refusal')]: on,
+    ...(mayGoOn && { [filterName(family, 'refusal')]: on }),
     [filterName(family, 'whole')]: typedAny('envoy.extensions.filters.http.buffer.v3.BufferPerRoute', {
       buffer: { max_request_bytes: MAX_BODY_BYTES },
     }),
