@@ -11,9 +11,12 @@ export interface Answers {
   readonly end: string;
 }
 
-/** Answers any POST, with a stream where the request has the header `x-stream`, until SIGTERM. Gives the port. */
+/**
+ * Answers any POST, with a stream where the request has the header `x-stream`, until SIGTERM; `x-pause`: milliseconds between
+ * what a stream begins with and all else of it. Gives the port.
+ */
 export function serveAnswers({ unary, start, token, chunks, end }: Answers): Promise<number> {
-  const stream = (response: ServerResponse): void => {
+  const stream = (response: ServerResponse, pauseMs: number): void => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     if (start !== undefined) response.write(start);
     let sent = 0;
@@ -24,12 +27,13 @@ export function serveAnswers({ unary, start, token, chunks, end }: Answers): Pro
         setImmediate(next);
       }
     };
-    next();
+    if (pauseMs > 0) setTimeout(next, pauseMs);
+    else next();
   };
   const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(unary) };
   const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     request.resume().on('end', () => {
-      if (request.headers['x-stream'] !== undefined) stream(response);
+      if (request.headers['x-stream'] !== undefined) stream(response, Number(request.headers['x-pause'] ?? 0));
       else response.writeHead(200, headers).end(unary);
     });
   });

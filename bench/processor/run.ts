@@ -1,6 +1,6 @@
 /**
  * `npm run bench:processor [-- --rounds N] [-- --quick]`: what a translated request costs more than a bare proxied one, in
- * Envoy and in the processor together, beside a no-op processor in Go that is asked as often as the reference asks.
+ * Envoy and in the processor, beside a no-op processor in Go that is asked as often as the reference asks, and as we ask.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
@@ -12,6 +12,11 @@ const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, quick: { type: 'boolean', default: false } },
 });
 const SIZES = [200, 2000, 20_000, 200_000];
+/** Bytes of a message: very short ones are the worst case; those of a long conversation. */
+const SHORT = 24;
+const LONG = 1500;
+/** Between the first event and the rest, where the first byte is measured apart from the load of the rest. */
+const PAUSE_MS = 20;
 
 interface Case {
   readonly name: string;
@@ -19,42 +24,59 @@ interface Case {
   readonly streamed: boolean;
   readonly requests: number;
   readonly concurrency: number;
+  readonly pauseMs?: number;
 }
 
 /** Shape: microseconds of CPU a request; milliseconds. */
 interface Seen {
-  readonly cpuUs: number;
+  readonly envoyUs: number;
+  readonly processorUs: number;
   readonly firstMs: readonly number[];
   readonly endMs: readonly number[];
 }
 
 function cases(): Case[] {
-  const scale = values.quick ? 0.3 : 1;
-  return SIZES.flatMap((size) =>
-    [false, true].map((streamed) => {
-      const one = { model: MODEL, stream: streamed, messages: [] as object[] };
-      for (let length = JSON.stringify(one).length; length < size; length += 55) {
-        one.messages.push({
-          role: one.messages.length % 2 === 0 ? 'user' : 'assistant',
-          content: `hello there ${1000 + length}`,
-        });
-      }
-      if (one.messages.length % 2 === 0) one.messages.push({ role: 'user', content: 'hello' });
-      const requests = Math.max(20, Math.round((streamed ? 60 : size > 50_000 ? 150 : 800) * scale));
-      const name = `${size < 1000 ? `${size} B` : `${size / 1000} KB`}${streamed ? `, ${CHUNKS} chunks` : ''}`;
-      return { name, body: Buffer.from(JSON.stringify(one)), streamed, requests, concurrency: streamed ? 4 : 8 };
-    }),
-  );
+  const all = SIZES.flatMap((size) => [false, true].map((streamed) => caseOf(size, SHORT, streamed)));
+  const conversation = [false, true].map((streamed) => caseOf(200_000, LONG, streamed));
+  const alone = [200, 20_000].map((size) => ({
+    ...caseOf(size, SHORT, true),
+    name: `${sizeName(size)}, one stream at a time, paused`,
+    concurrency: 1,
+    pauseMs: PAUSE_MS,
+  }));
+  return [...all, ...conversation, ...alone];
 }
 
-function cpuNs(pids: readonly number[]): number {
-  let total = 0;
-  for (const pid of pids) {
-    for (const task of readdirSync(`/proc/${pid}/task`)) {
-      total += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    }
+function sizeName(size: number): string {
+  return size < 1000 ? `${size} B` : `${size / 1000} KB`;
+}
+
+function caseOf(size: number, messageBytes: number, streamed: boolean): Case {
+  const one = { model: MODEL, stream: streamed, messages: [] as object[] };
+  const text = 'hello there '.repeat(Math.ceil(messageBytes / 12)).slice(0, messageBytes - 4);
+  for (let length = JSON.stringify(one).length; length < size; length += messageBytes + 31) {
+    const role = one.messages.length % 2 === 0 ? 'user' : 'assistant';
+    one.messages.push({ role, content: `${text}${1000 + one.messages.length}` });
   }
-  return total;
+  if (one.messages.length % 2 === 0) one.messages.push({ role: 'user', content: 'hello' });
+  const scale = values.quick ? 0.3 : 1;
+  const requests = Math.max(20, Math.round((streamed ? 60 : size > 50_000 ? 150 : 800) * scale));
+  const long = messageBytes === LONG ? ' of long messages' : '';
+  return {
+    name: `${sizeName(size)}${long}${streamed ? `, ${CHUNKS} chunks` : ''}`,
+    body: Buffer.from(JSON.stringify(one)),
+    streamed,
+    requests,
+    concurrency: streamed ? 4 : 8,
+  };
+}
+
+function cpuUs(pid: number): number {
+  let total = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    total += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+  }
+  return total / 1000;
 }
 
 async function drive(side: Side, one: Case, requests: number): Promise<Seen> {
@@ -69,18 +91,22 @@ async function drive(side: Side, one: Case, requests: number): Promise<Seen> {
       endMs.push(performance.now() - started);
     }
   };
-  const before = cpuNs(side.pids);
+  const spent = (): [number, number] => [cpuUs(side.envoy), side.processor === undefined ? 0 : cpuUs(side.processor)];
+  const before = spent();
   await Promise.all(Array.from({ length: one.concurrency }, worker));
   agent.destroy();
-  return { cpuUs: (cpuNs(side.pids) - before) / 1000 / requests, firstMs, endMs };
+  const after = spent();
+  const [envoyUs, processorUs] = [(after[0] - before[0]) / requests, (after[1] - before[1]) / requests];
+  return { envoyUs, processorUs, firstMs, endMs };
 }
 
 /** When the first byte of the body came. Errors: rejects for a status other than 200. */
-function send(agent: Agent, { port, name }: Side, { body, streamed }: Case): Promise<number> {
+function send(agent: Agent, { port, name }: Side, { body, streamed, pauseMs }: Case): Promise<number> {
   const headers = {
     'content-type': 'application/json',
     'content-length': body.length,
     ...(streamed && { 'x-stream': '1' }),
+    ...(pauseMs !== undefined && { 'x-pause': pauseMs }),
   };
   return new Promise((resolve, reject) => {
     let first = 0;
@@ -115,38 +141,36 @@ async function measure(sides: readonly Side[], one: Case): Promise<Map<Side['nam
       seen.get(side.name)?.push(await drive(side, one, one.requests));
     }
   }
-  return new Map(
-    [...seen].map(([name, rounds]) => [
-      name,
-      {
-        cpuUs: quantile(
-          rounds.map(({ cpuUs }) => cpuUs),
-          0.5,
-        ),
-        firstMs: rounds.flatMap(({ firstMs }) => firstMs),
-        endMs: rounds.flatMap(({ endMs }) => endMs),
-      },
-    ]),
-  );
+  return new Map([...seen].map(([name, rounds]) => [name, median(rounds)]));
+}
+
+function median(rounds: readonly Seen[]): Seen {
+  const middle = (of: (seen: Seen) => number): number => quantile(rounds.map(of), 0.5);
+  return {
+    envoyUs: middle(({ envoyUs }) => envoyUs),
+    processorUs: middle(({ processorUs }) => processorUs),
+    firstMs: rounds.flatMap(({ firstMs }) => firstMs),
+    endMs: rounds.flatMap(({ endMs }) => endMs),
+  };
 }
 
 function row(one: Case, seen: ReadonlyMap<Side['name'], Seen>): string {
-  const of = (name: Side['name']): Seen => seen.get(name) ?? { cpuUs: Number.NaN, firstMs: [], endMs: [] };
-  const [bare, own, noop] = [of('bare'), of('headgate'), of('no-op in Go')];
-  const [added, theirs] = [own.cpuUs - bare.cpuUs, noop.cpuUs - bare.cpuUs];
-  const each = one.streamed ? [added / CHUNKS, theirs / CHUNKS].map((us) => us.toFixed(1)).join(' / ') : '';
+  const of = (name: Side['name']): Seen =>
+    seen.get(name) ?? { envoyUs: Number.NaN, processorUs: Number.NaN, firstMs: [], endMs: [] };
+  const bare = of('bare');
+  const asked = [of('headgate'), of('no-op in Go'), of('no-op, asked as ours')] as const;
+  const [own, noop, least] = asked.map((side) => side.envoyUs + side.processorUs - bare.envoyUs);
+  const parts = asked.map((side) => `${(side.envoyUs - bare.envoyUs).toFixed(0)} + ${side.processorUs.toFixed(0)}`);
+  const ratio = (a = Number.NaN, b = Number.NaN): string => (a / b).toFixed(2);
   const ms = (all: readonly number[], share: number): string => quantile(all, share).toFixed(1);
-  const first = one.streamed ? (quantile(own.firstMs, 0.5) - quantile(bare.firstMs, 0.5)).toFixed(2) : '';
-  const times = [bare, own, noop].map(({ endMs }) => `${ms(endMs, 0.5)} / ${ms(endMs, 0.99)}`);
+  const later = ({ firstMs }: Seen): string => (quantile(firstMs, 0.5) - quantile(bare.firstMs, 0.5)).toFixed(1);
   const cells = [
-    one.name,
-    bare.cpuUs.toFixed(0),
-    added.toFixed(0),
-    theirs.toFixed(0),
-    (added / theirs).toFixed(2),
-    each,
+    ...[one.name, bare.envoyUs.toFixed(0), ...parts, ratio(own, noop), ratio(least, noop)],
+    one.streamed ? [own, noop].map((us = Number.NaN) => (us / CHUNKS).toFixed(1)).join(' / ') : '',
+    ...[bare, ...asked.slice(0, 2)].map(({ endMs }) => `${ms(endMs, 0.5)} / ${ms(endMs, 0.99)}`),
+    one.streamed ? asked.map(later).join(' / ') : '',
   ];
-  return `| ${[...cells, ...times, first].join(' | ')} |`;
+  return `| ${cells.join(' | ')} |`;
 }
 
 if (process.platform !== 'linux') throw new Error('this benchmark reads CPU times from /proc: it runs on Linux');
@@ -154,10 +178,17 @@ const { sides, stop } = await startSides();
 console.log(
   `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.version}, load ${loadavg()[0]?.toFixed(1)}\n`,
 );
-console.log(
-  '| request | bare us | added us | no-op in Go adds us | ratio | us a chunk, ours / no-op | bare p50 / p99 ms | headgate | no-op | first byte later ms |',
-);
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |');
+const HEAD = [
+  'request',
+  'bare us',
+  ...['headgate adds', 'no-op in Go adds', 'no-op asked as ours adds'].map((name) => `${name}: Envoy + processor us`),
+  'ratio',
+  'floor',
+  'us a chunk, ours / no-op',
+  ...['bare', 'headgate', 'no-op'].map((name) => `${name} p50 / p99 ms`),
+  'first byte later ms, ours / no-op / asked as ours',
+];
+console.log(`| ${HEAD.join(' | ')} |\n|${' --- |'.repeat(HEAD.length)}`);
 try {
   for (const one of cases()) console.log(row(one, await measure(sides, one)));
 } finally {

@@ -1,4 +1,4 @@
-/** What is measured: a bare proxy, the gateway with its processor, and a no-op in Go asked as often as the reference asks. */
+/** What is measured: a bare proxy, the gateway with its processor, and a no-op in Go asked as often as the reference or as we ask. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
@@ -20,9 +20,10 @@ const PROVIDER = fileURLToPath(new URL('provider.ts', import.meta.url));
 
 /** Processes that a request costs CPU of. */
 export interface Side {
-  readonly name: 'bare' | 'headgate' | 'no-op in Go';
+  readonly name: 'bare' | 'headgate' | 'no-op in Go' | 'no-op, asked as ours';
   readonly port: number;
-  readonly pids: readonly number[];
+  readonly envoy: number;
+  readonly processor?: number;
 }
 
 export async function startSides(): Promise<{ readonly sides: readonly Side[]; stop(): Promise<void> }> {
@@ -31,7 +32,12 @@ export async function startSides(): Promise<{ readonly sides: readonly Side[]; s
   const providerPort = provider.ready.port ?? 0;
   const bare = await startEnvoy({ bootstrap: plainBootstrap(providerPort) });
   const noop = await startNoop(buildNoop());
-  const asked = await startEnvoy({ bootstrap: plainBootstrap(providerPort, noop.path) });
+  const asked = await startEnvoy({
+    bootstrap: plainBootstrap(providerPort, { path: noop.path, filters: AS_REFERENCE }),
+  });
+  const askedAsOurs = await startEnvoy({
+    bootstrap: plainBootstrap(providerPort, { path: noop.path, filters: AS_OURS }),
+  });
   const own = await startProcessor();
   const port = await freePort();
   const gateway = await startGateway({
@@ -45,16 +51,22 @@ export async function startSides(): Promise<{ readonly sides: readonly Side[]; s
     compile: { processor: { address: { kind: 'unix', path: own.path } } },
     concurrency: 1,
   });
-  for (const pid of [bare.pid, asked.pid, gateway.envoy.pid, noop.pid, own.pid]) pin(pid);
+  for (const pid of [bare.pid, asked.pid, askedAsOurs.pid, gateway.envoy.pid, noop.pid, own.pid]) pin(pid);
   return {
     sides: [
-      { name: 'bare', port: await bare.listenerPort('bare'), pids: [bare.pid] },
-      { name: 'headgate', port, pids: [gateway.envoy.pid, own.pid] },
-      { name: 'no-op in Go', port: await asked.listenerPort('bare'), pids: [asked.pid, noop.pid] },
+      { name: 'bare', port: await bare.listenerPort('bare'), envoy: bare.pid },
+      { name: 'headgate', port, envoy: gateway.envoy.pid, processor: own.pid },
+      { name: 'no-op in Go', port: await asked.listenerPort('bare'), envoy: asked.pid, processor: noop.pid },
+      {
+        name: 'no-op, asked as ours',
+        port: await askedAsOurs.listenerPort('bare'),
+        envoy: askedAsOurs.pid,
+        processor: noop.pid,
+      },
     ],
     async stop() {
       await gateway.stop();
-      await Promise.all([bare.stop(), asked.stop(), provider.stop()]);
+      await Promise.all([bare.stop(), asked.stop(), askedAsOurs.stop(), provider.stop()]);
       process.kill(noop.pid, 'SIGKILL');
       process.kill(own.pid, 'SIGTERM');
     },
@@ -113,24 +125,42 @@ function processing(mode: object): object {
   };
 }
 
-const BEFORE_ROUTING = {
-  request_header_mode: 'SEND',
-  request_body_mode: 'BUFFERED',
-  response_header_mode: 'SKIP',
-  response_body_mode: 'NONE',
-};
+/** Filters that ask: `routing` before a route is chosen, `attempt` on the attempt. */
+interface Asking {
+  readonly routing?: object;
+  readonly attempt: (answers: 'BUFFERED' | 'STREAMED') => object;
+}
 
-function onAttempt(answers: 'BUFFERED' | 'STREAMED'): object {
-  return {
+const AS_REFERENCE: Asking = {
+  routing: {
+    request_header_mode: 'SEND',
+    request_body_mode: 'BUFFERED',
+    response_header_mode: 'SKIP',
+    response_body_mode: 'NONE',
+  },
+  attempt: (answers) => ({
     request_header_mode: 'SEND',
     request_body_mode: 'NONE',
     response_header_mode: 'SEND',
     response_body_mode: answers,
-  };
-}
+  }),
+};
 
-/** A listener, a route and a cluster with nothing but what forwarding takes; `processor`: asked as the reference asks. */
-function plainBootstrap(providerPort: number, processor?: string): Record<string, unknown> {
+/** Bodies alone, and nothing of what else the gateway does: the least that translation by a processor costs. */
+const AS_OURS: Asking = {
+  attempt: (answers) => ({
+    request_header_mode: 'SKIP',
+    request_body_mode: 'BUFFERED',
+    response_header_mode: 'SKIP',
+    response_body_mode: answers,
+  }),
+};
+
+/** A listener, a route and a cluster with nothing but what forwarding takes. */
+function plainBootstrap(
+  providerPort: number,
+  processor?: { readonly path: string; readonly filters: Asking },
+): Record<string, unknown> {
   const address = (port: number): object => ({ socket_address: { address: '127.0.0.1', port_value: port } });
   const routeTo = (cluster: string): object => ({ route: { cluster, timeout: '60s' } });
   const routes = processor
@@ -147,7 +177,9 @@ function plainBootstrap(providerPort: number, processor?: string): Record<string
       virtual_hosts: [{ name: 'all', domains: ['*'], request_body_buffer_limit: 33_554_432, routes }],
     },
     http_filters: [
-      ...(processor ? [{ name: 'ext_proc', typed_config: processing(BEFORE_ROUTING) }] : []),
+      ...(processor?.filters.routing
+        ? [{ name: 'ext_proc', typed_config: processing(processor.filters.routing) }]
+        : []),
       { name: 'router', typed_config: { '@type': type('filters.http.router.v3.Router') } },
     ],
   };
@@ -164,8 +196,8 @@ function plainBootstrap(providerPort: number, processor?: string): Record<string
       },
     },
   });
-  const attempt = (answers: 'BUFFERED' | 'STREAMED'): object[] => [
-    { name: 'ext_proc', typed_config: processing(onAttempt(answers)) },
+  const attempt = ({ filters }: { readonly filters: Asking }, answers: 'BUFFERED' | 'STREAMED'): object[] => [
+    { name: 'ext_proc', typed_config: processing(filters.attempt(answers)) },
     { name: 'codec', typed_config: { '@type': type('filters.http.upstream_codec.v3.UpstreamCodec') } },
   ];
   return {
@@ -178,11 +210,11 @@ function plainBootstrap(providerPort: number, processor?: string): Record<string
         { name: 'bare', address: address(0), filter_chains: [{ filters: [{ name: 'http', typed_config: manager }] }] },
       ],
       clusters: [
-        cluster('provider', address(providerPort), processor ? attempt('BUFFERED') : undefined),
+        cluster('provider', address(providerPort), processor && attempt(processor, 'BUFFERED')),
         ...(processor
           ? [
-              cluster('streams', address(providerPort), attempt('STREAMED')),
-              cluster('processor', { pipe: { path: processor } }),
+              cluster('streams', address(providerPort), attempt(processor, 'STREAMED')),
+              cluster('processor', { pipe: { path: processor.path } }),
             ]
           : []),
       ],
