@@ -4,6 +4,7 @@ import { GatewayError } from '../lib/errors.ts';
 import type { Asked } from './asked.ts';
 import { type Budgets, readBudgets } from './budgets.ts';
 import { createLookup, type FindLimit } from './find-limit.ts';
+import { asGivenBack, onceGivenUp, takenBack } from './given-up.ts';
 import { compileLimits } from './limit-tree.ts';
 import { validateLimits } from './limits-config.ts';
 import { RESERVED, responseMetadata } from './metadata.ts';
@@ -12,7 +13,7 @@ import { overallCode, type Verdict } from './quota.ts';
 import { takeReservation } from './reservation.ts';
 import { createReserved } from './reserved.ts';
 import { countHits, type Statistics } from './statistics.ts';
-import { type BucketCount, type Store, slidingUse } from './store/store.ts';
+import { type BucketChange, type BucketCount, type Store, slidingUse } from './store/store.ts';
 import { CODE, type HeaderValue, type RateLimitRequest, type RateLimitResponse, type Status } from './wire.ts';
 
 export interface LimiterOptions {
@@ -38,8 +39,14 @@ export interface LimiterOptions {
 }
 
 export interface Limiter {
-  /** Errors: GatewayError `invalid_input` for what is no valid request; what the store says. */
-  decide(request: RateLimitRequest): RateLimitResponse | Promise<RateLimitResponse>;
+  /**
+   * `onGivenUp` gets what to do when the asker gives the request up: then nothing of it stays reserved. Errors: GatewayError
+   * `invalid_input` for what is no valid request; what the store says.
+   */
+  decide(
+    request: RateLimitRequest,
+    onGivenUp?: (act: () => void) => void,
+  ): RateLimitResponse | Promise<RateLimitResponse>;
   /** Replaces all limits at once; requests that are under way keep theirs. Errors: GatewayError `invalid_input`. */
   replaceConfig(config: LimitsConfig): void;
   /** The `max` buckets with the least left. Errors: what the store says. */
@@ -110,16 +117,29 @@ export function createLimiter(options: LimiterOptions): Limiter {
     return { code: CODE.overLimit, limit: found.limit.encoded, remaining: 0, resetSeconds: 1 };
   }
 
+  function takeBack(asked: readonly Asked[], changes: readonly BucketChange[]): void {
+    for (const { delta } of changes) statistics.service.refunds -= delta;
+    reserved.note(asGivenBack(asked), clock());
+    const done = store.apply(changes, clock());
+    if (!(done instanceof Promise)) return;
+    done.catch(() => {
+      statistics.service.storeFailures += 1;
+    });
+  }
+
   return {
-    decide(request) {
+    decide(request, onGivenUp) {
       statistics.service.requests += 1;
       const asked = readDescriptors(request, findLimit);
       const now = clock();
       const plan = planChanges(asked, now, statistics.service);
+      const back = onGivenUp && takenBack(asked, plan);
+      const givenUp = back && back.length > 0 ? onceGivenUp(onGivenUp, () => takeBack(asked, back)) : undefined;
       const finish = (counts: readonly BucketCount[]): RateLimitResponse => {
         const statuses = asked.map((one, i) => statusOf(one, counts[plan.changeOf[i] ?? -1], now));
         const isReserved = asked.some(({ reservedAt }) => reservedAt !== undefined);
         if (isReserved) reserved.note(asked, now);
+        givenUp?.counted();
         return respond(request, asked, statuses, isReserved);
       };
       if (plan.changes.length === 0) return finish([]);

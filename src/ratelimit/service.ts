@@ -3,7 +3,7 @@ import type { LimitsConfig } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { createHealth } from '../lib/http2/health.ts';
 import { createGrpcServer, type ServerTls } from '../lib/http2/server.ts';
-import type { Method } from '../lib/http2/streams.ts';
+import type { Method, UnaryCaller } from '../lib/http2/streams.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Budgets } from './budgets.ts';
 import { createLimiter, type LimiterOptions } from './limiter.ts';
@@ -50,9 +50,9 @@ export function createRateLimitService(options: RateLimitServiceOptions): RateLi
     throw caught;
   }
 
-  function shouldRateLimit(message: Buffer): Buffer | Promise<Buffer> {
+  function shouldRateLimit(message: Buffer, { onReset }: UnaryCaller): Buffer | Promise<Buffer> {
     try {
-      const response = limiter.decide(decodeRequest(message));
+      const response = limiter.decide(decodeRequest(message), onReset);
       return response instanceof Promise ? response.then(encodeResponse) : encodeResponse(response);
     } catch (caught) {
       return refuse(caught);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { encodeMessage } from '../../src/envoy/schema/index.ts';
+import { RESERVED_AT_KEY } from '../../src/ir/index.ts';
 import { createGrpcServer, type GrpcServer } from '../../src/lib/http2/server.ts';
 import type { Method } from '../../src/lib/http2/streams.ts';
 import type { RateLimitService } from '../../src/ratelimit/index.ts';
@@ -18,7 +19,10 @@ const BLOCK = Buffer.concat([
 ]);
 
 function message(count = 1): Buffer {
-  const descriptors = Array.from({ length: count }, (_, i) => entries({ k: `v${i}` }));
+  return messageOf(Array.from({ length: count }, (_, i) => entries({ k: `v${i}` })));
+}
+
+function messageOf(descriptors: readonly object[]): Buffer {
   const body = encodeMessage('envoy.service.ratelimit.v3.RateLimitRequest', { domain: 'd', descriptors });
   return Buffer.concat([Buffer.from([0]), uint32(body.length), body]);
 }
@@ -56,6 +60,33 @@ describe('ratelimit: HTTP/2', () => {
     await until(() => raw?.isClosed() === true, { what: 'the end of the connection' });
     return goAway.payload.readUInt32BE(4);
   }
+
+  it('takes back what a call reserved that its client resets, though it is answered, and nothing that it settled', async () => {
+    const at = { [RESERVED_AT_KEY]: String(Math.floor(Date.now() / 1000)) };
+    const reserves = messageOf([entries({ k: 'r', ...at }, { hits_addend: '40' })]);
+    const settles = messageOf([
+      entries({ k: 'r', ...at }, { hits_addend: '40', is_negative_hits: true }),
+      entries({ k: 'r', ...at }, { hits_addend: '7' }),
+    ]);
+    const used = async (): Promise<number> => {
+      const { budgets } = await service.budgets(1000);
+      return budgets.find((one) => one.entries[0]?.value === 'r')?.used ?? 0;
+    };
+    raw = await connectRaw(port);
+    const call = async (stream: number, body: Buffer): Promise<void> => {
+      raw?.send(frame(HEADERS, END_HEADERS, stream, BLOCK), frame(DATA, END_STREAM, stream, body));
+      await raw?.frame(isEnd(stream), 'the answer');
+    };
+    await call(1, reserves);
+    await call(3, reserves);
+    expect(await used()).to.equal(80);
+    raw.send(frame(RESET, 0, 3, uint32(8)), frame(RESET, 0, 3, uint32(8)));
+    await until(async () => (await used()) === 40, { what: 'what was reserved to come back, once' });
+    await call(5, settles);
+    raw.send(frame(RESET, 0, 5, uint32(8)));
+    await call(7, message());
+    expect(await used()).to.equal(7);
+  });
 
   it('takes headers in pieces, padding, priorities, and bytes one by one', async () => {
     raw = await connectRaw(port);

@@ -74,6 +74,8 @@ const MAX_QUEUED = 1024 * 1024;
 const RESETS_MS = 60_000;
 /** What goes out in one piece at most, so that nothing waits long behind it. */
 const MAX_JOINED = 256 * 1024;
+/** Calls of which it is known what to do when they are reset. */
+const MAX_ON_RESETS = 10_000;
 
 /** An error of the whole connection. */
 class ConnectionError extends Error {
@@ -105,6 +107,8 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   /** Headers whose block goes on in the next frame. */
   let open: { stream: number; flags: number; parts: Buffer[]; size: number } | undefined;
   let resets = { count: 0, since: 0 };
+  /** By call, answered ones among them: a reset may cross its answer. */
+  const onResets = new Map<number, () => void>();
   let framesHeard = 0;
   /** Something waits for the kernel to take more. */
   let isThrottled = false;
@@ -328,12 +332,19 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
         openAnswers(stream, message, method.open);
         return;
       }
-      const result = method.answer(message, { socket });
+      const result = method.answer(message, { socket, onReset: (act) => noteReset(stream.id, act) });
       if (result instanceof Promise) settle(stream, result);
       else answer(stream, result);
     } catch (caught) {
       fail(stream, caught);
     }
+  }
+
+  function noteReset(id: number, act: () => void): void {
+    onResets.set(id, act);
+    if (onResets.size <= MAX_ON_RESETS) return;
+    const [oldest = id] = onResets.keys();
+    onResets.delete(oldest);
   }
 
   function settle(stream: Stream, result: Promise<Buffer>): void {
@@ -556,6 +567,8 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   function onReset(id: number): void {
+    onResets.get(id)?.();
+    onResets.delete(id);
     const stream = streams.get(id);
     if (!stream) {
       if (id > lastStream) throw new ConnectionError(ERROR.protocol, 'a reset of no stream');

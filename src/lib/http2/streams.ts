@@ -31,6 +31,12 @@ export interface Caller {
   readonly socket: Socket;
 }
 
+/** Of a call with one answer. */
+export interface UnaryCaller extends Caller {
+  /** What to do when the client resets the call, before it is answered or behind the answer, which it has not taken then. */
+  onReset(act: () => void): void;
+}
+
 /** The asking side of a call in which both sides send as many messages as they like. */
 export interface Receiver {
   /** Shape: `message` is a view of what has arrived, to be read or copied at once. */
@@ -45,7 +51,7 @@ export interface Receiver {
 
 /** A method: one answer, or as many as it likes. What it throws or rejects with becomes the status of the call. */
 export type Method =
-  | { readonly kind: 'unary'; readonly answer: (message: Buffer, caller: Caller) => Buffer | Promise<Buffer> }
+  | { readonly kind: 'unary'; readonly answer: (message: Buffer, caller: UnaryCaller) => Buffer | Promise<Buffer> }
   /** Returns what to do when the client has gone. */
   | { readonly kind: 'streaming'; readonly open: (message: Buffer, answers: Answers) => () => void }
   | { readonly kind: 'duplex'; readonly open: (answers: DuplexAnswers, caller: Caller) => Receiver };

@@ -1,9 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { createMemoryStore, createRateLimitService, type RateLimitService } from '../../../src/ratelimit/index.ts';
+import {
+  createMemoryStore,
+  createRateLimitService,
+  type RateLimitService,
+  type Store,
+} from '../../../src/ratelimit/index.ts';
 import { silentLogger } from '../../../src/telemetry/index.ts';
 import { freePort, until } from '../../support/index.ts';
-import { costRule, type LimitsRig, startLimitsRig } from './rig.ts';
+import { atOnce, costRule, type LimitsRig, startLimitsRig } from './rig.ts';
 
 const MODELS = { gpt: { rules: [costRule(10)] }, free: {} };
 
@@ -83,3 +88,48 @@ for (const mode of ['open', 'closed'] as const) {
     });
   });
 }
+
+describe('limits: a rate limit service that answers when nobody waits any more', () => {
+  let rig: LimitsRig;
+  let delayMs = 0;
+  before(async () => {
+    const memory = createMemoryStore();
+    const slow: Store = {
+      ...memory,
+      async apply(changes, now) {
+        const counts = memory.apply(changes, now);
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        return counts;
+      },
+    };
+    rig = await startLimitsRig(
+      { 'at-once': { rules: [atOnce(2)], annotations: { 'headgate.dev/reserve': '1' } } },
+      { store: slow },
+    );
+  });
+  beforeEach(() => {
+    delayMs = 0;
+    rig.openai.reset();
+  });
+  after(() => rig?.stop());
+
+  it('keeps nothing reserved for Envoys that gave up', async () => {
+    // More than the 250 ms that Envoy waits.
+    delayMs = 500;
+    for (let i = 0; i < 5; i++) expect((await rig.chat('at-once')).status).to.equal(200);
+    delayMs = 0;
+    await rig.untilUsed(0, 'at-once');
+    expect((await rig.chat('at-once')).status).to.equal(200);
+    await rig.untilUsed(0, 'at-once');
+  });
+
+  it('nor for clients that left while it was asked', async () => {
+    delayMs = 200;
+    for (let i = 0; i < 3; i++) {
+      const before = rig.openai.requests.length;
+      await rig.chat('at-once', {}, {}, { signal: AbortSignal.timeout(80) }).catch(() => undefined);
+      expect(rig.openai.requests.length, 'left too late').to.equal(before);
+    }
+    await rig.untilUsed(0, 'at-once');
+  });
+});
