@@ -90,6 +90,8 @@ export interface ControlPlane {
   useProcessor(isServing: boolean): void;
   /** What proxies rejected is offered to them once more. */
   retry(): void;
+  /** A port for proxies that poll over HTTP. Errors: as of `start`. */
+  listenRest(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
   /** Ends the streams of proxies that may not have them any more. */
   reauthorize(): void;
   readonly served: TranslatedRevision | undefined;
@@ -305,6 +307,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       return xds.listen(address);
     },
     listenHere: () => xds.listen({ host: '127.0.0.1', port: 0 }, { plaintext: true }),
+    listenRest: xds.listenRest,
     reauthorize: xds.reauthorize,
     retry: xds.retry,
     useProcessor,

@@ -8,7 +8,7 @@ import type { ReadResult, Source } from '../sources/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Address } from './addresses.ts';
 import { type CliIo, readStdin } from './io.ts';
-import { addSecurityOptions, checkSecurityFlags, type SecurityFlags } from './security-options.ts';
+import { addSecurityOptions, type SecurityFlags, type ServerAddresses } from './security-options.ts';
 import type { ServerOptions } from './server.ts';
 import {
   addPolicyOptions,
@@ -19,9 +19,7 @@ import {
 } from './source-options.ts';
 
 /** Values of the flags that `serve` and `run` share. */
-export interface ServerFlags extends SourceFlags, PolicyFlags, SecurityFlags {
-  readonly xdsAddress: Address;
-  readonly adminAddress: Address;
+export interface ServerFlags extends SourceFlags, PolicyFlags, SecurityFlags, ServerAddresses {
   readonly sentinelPort: number;
   readonly allowMassRemoval?: boolean;
   readonly drainTimeout: number;
@@ -46,11 +44,6 @@ export function addressOption(flag: string, description: string, byDefault: stri
   return new Option(`${flag} <address>`, description)
     .argParser(parseAddress)
     .default(parseAddress(byDefault), JSON.stringify(byDefault));
-}
-
-/** Errors: GatewayError `usage` where the flags do not go together. */
-export function checkServerFlags(flags: ServerFlags): void {
-  checkSecurityFlags(flags, { xds: flags.xdsAddress, admin: flags.adminAddress });
 }
 
 /** Errors: GatewayError `invalid_input` where a file that the flags name cannot be used. */

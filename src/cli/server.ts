@@ -28,6 +28,8 @@ export interface ServerOptions {
   readonly logger: Logger;
   readonly xdsAddress: Address;
   readonly adminAddress: Address;
+  /** Absent: no REST. */
+  readonly restAddress?: Address;
   readonly policy: TranslateOptions;
   readonly sentinelPort: number;
   readonly allowMassRemoval: boolean;
@@ -119,6 +121,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     processorWatch = await options.watchProcessor?.(controlPlane.useProcessor);
     xds = await controlPlane.start(options.xdsAddress);
+    if (options.restAddress) await controlPlane.listenRest(options.restAddress);
     localXds = tls && options.withLocalProxies ? await controlPlane.listenHere() : xds;
   } catch (caught) {
     // The source watches already: left open it would keep the process alive.

@@ -2,8 +2,9 @@
 import type { LimitsConfig } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { createHealth } from '../lib/http2/health.ts';
-import { createGrpcServer, type ServerTls } from '../lib/http2/server.ts';
+import { createGrpcServer } from '../lib/http2/server.ts';
 import type { Method, UnaryCaller } from '../lib/http2/streams.ts';
+import type { ServerTls } from '../lib/server-tls.ts';
 import type { Logger } from '../telemetry/index.ts';
 import type { Budgets } from './budgets.ts';
 import { createLimiter, type LimiterOptions } from './limiter.ts';

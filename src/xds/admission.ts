@@ -1,7 +1,7 @@
 /** Who may be which node, and how many there may be. */
 import { GatewayError } from '../lib/errors.ts';
 import type { Caller } from '../lib/http2/streams.ts';
-import type { Call } from './grpc.ts';
+import { type Call, peerAddress } from './grpc.ts';
 import type { NodeInfo } from './node.ts';
 import type { NodeRecord, Nodes } from './nodes.ts';
 import type { XdsServerOptions } from './server-options.ts';
@@ -15,8 +15,8 @@ export interface AdmissionLimits {
 export interface Admission {
   /** Errors: GatewayError `permission_denied`, `limit_exceeded`. */
   admit(call: Call, node: NodeInfo): void;
-  /** The same for a node that is there already. Errors: GatewayError `permission_denied`. */
-  admitPeer(call: Call, node: NodeInfo): void;
+  /** The same for a node that is there already, or never will be. Errors: GatewayError `permission_denied`. */
+  admitPeer(caller: Caller, node: NodeInfo): void;
   /** The nodes that a client of the status service may see: those that it may be. */
   visible(caller: Caller): Iterable<NodeRecord>;
 }
@@ -26,12 +26,12 @@ export function createAdmission(options: XdsServerOptions, limits: AdmissionLimi
   const { authorize, logger } = options;
 
   /** On a port with TLS: whether the client may be that node. Plaintext is for loopback, where nothing tells clients apart. */
-  function admitPeer(call: Call, node: NodeInfo): void {
-    const peer = authorize && peerIdentity(call.socket);
+  function admitPeer({ socket }: Caller, node: NodeInfo): void {
+    const peer = authorize && peerIdentity(socket);
     const refusal = peer && authorize?.(peer, node);
     if (refusal === undefined) return;
     const { id, cluster } = node;
-    logger.warn({ node: id, cluster, peer: call.peer, names: peer?.names }, `node refused: ${refusal}`);
+    logger.warn({ node: id, cluster, peer: peerAddress(socket), names: peer?.names }, `node refused: ${refusal}`);
     options.onRefusal?.({ node });
     throw new GatewayError('permission_denied', refusal);
   }

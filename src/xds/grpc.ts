@@ -23,6 +23,11 @@ export type AnswerStatus = (request: Buffer, caller: Caller) => Buffer;
 
 const EMPTY = Buffer.alloc(0);
 
+/** For the log. */
+export function peerAddress({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''}:${remotePort ?? ''}`;
+}
+
 class StreamCall implements Call {
   readonly socket: Socket;
   private readonly answers: DuplexAnswers;
@@ -33,7 +38,7 @@ class StreamCall implements Call {
   }
 
   get peer(): string {
-    return `${this.socket.remoteAddress ?? ''}:${this.socket.remotePort ?? ''}`;
+    return peerAddress(this.socket);
   }
 
   get idle(): boolean {

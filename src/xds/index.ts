@@ -17,7 +17,6 @@ export type {
 } from './ledger.ts';
 export type { NodeExtension, NodeInfo } from './node.ts';
 export type { NodeConfig, NodeResource } from './node-config.ts';
-export { createRestHandler, type Poll, type PollAnswer } from './rest.ts';
 export type { RolloutOptions, RolloutStatus } from './rollout.ts';
 export { createXdsServer } from './server.ts';
 export type { SavedSnapshot, XdsServer, XdsServerOptions } from './server-options.ts';

@@ -1,12 +1,13 @@
 /**
- * REST xDS: a proxy asks over HTTP, again and again, and is told what it shall have when that is not what it has. To be
- * mounted where proxies alone can reach it, for the answers hold secrets.
+ * REST xDS: a proxy asks over HTTP, again and again, and is told what it shall have when that is not what it has.
  * Source: the google.api.http options of the discovery services; JSON with proto field names.
  */
 import { decodeAny, encodeMessage, SchemaError } from '../envoy/schema/index.ts';
 import { GatewayError } from '../lib/errors.ts';
+import type { Caller } from '../lib/http2/streams.ts';
 import { createLru } from '../lib/lru.ts';
 import type { NodeInfo } from './node.ts';
+import { pollingOf, restClusterOf } from './rest-source.ts';
 import type { EncodedResource } from './snapshot.ts';
 import { TYPE } from './types.ts';
 import { anyValue, decodeSotwRequest, type SotwRequest } from './wire.ts';
@@ -16,8 +17,8 @@ export type PollAnswer =
   | { readonly current: true }
   | { readonly current: false; readonly version: string; readonly resources: readonly EncodedResource[] };
 
-/** Errors: GatewayError `not_found` while there is nothing for the node. */
-export type Poll = (request: SotwRequest & { readonly node: NodeInfo }) => PollAnswer;
+/** Errors: GatewayError `permission_denied`, and `not_found` while there is nothing for the node. */
+export type Poll = (request: SotwRequest & { readonly node: NodeInfo }, caller: Caller) => PollAnswer;
 
 const PATHS: ReadonlyMap<string, string> = new Map([
   ['/v3/discovery:clusters', TYPE.cluster],
@@ -33,29 +34,30 @@ const PATHS: ReadonlyMap<string, string> = new Map([
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 const MAX_KEPT_CHARACTERS = 16 * 1024 * 1024;
 
-/** Creates the handler. Shape of failures: `{"code", "message"}` with 400, 404, 405, 413 or 500. */
+/** Creates the handler. Shape of failures: `{"code", "message"}` with 400, 403, 404, 405, 413 or 500. */
 export function createRestHandler(
   poll: Poll,
-  onFailure?: (error: Error) => void,
-): (request: Request) => Promise<Response> {
+  onFailure: (error: unknown) => void,
+): (request: Request, caller: Caller) => Promise<Response> {
   const bodies = createLru<string>(MAX_KEPT_CHARACTERS, (text) => text.length);
-  return async (request) => {
+  return async (request, caller) => {
     try {
       const typeUrl = PATHS.get(new URL(request.url).pathname);
       if (typeUrl === undefined) throw new GatewayError('not_found', 'there is no such discovery service');
       if (request.method !== 'POST') return Response.json(problem('usage', 'POST only'), { status: 405 });
       const asked = parseRequest(await readBody(request), typeUrl);
-      const answer = poll(asked);
+      const answer = poll(asked, caller);
       if (answer.current) return new Response(null, { status: 304 });
       const { version, resources } = answer;
-      const key = `${typeUrl} ${version} ${asked.names.key}`;
-      const body = bodies.take(key, () => printResponse(typeUrl, version, resources));
+      const cluster = restClusterOf(asked.node);
+      const key = JSON.stringify([typeUrl, version, asked.names.key, cluster]);
+      const body = bodies.take(key, () => printResponse(typeUrl, version, resources, cluster));
       return new Response(body, { headers: { 'content-type': 'application/json' } });
     } catch (caught) {
       if (caught instanceof GatewayError) {
         return Response.json(problem(caught.code, caught.message), { status: caught.httpStatus });
       }
-      onFailure?.(caught instanceof Error ? caught : new Error(String(caught)));
+      onFailure(caught);
       return Response.json(problem('unavailable', 'internal error'), { status: 500 });
     }
   };
@@ -142,10 +144,16 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function printResponse(typeUrl: string, version: string, resources: readonly EncodedResource[]): string {
-  return JSON.stringify({
+function printResponse(
+  typeUrl: string,
+  version: string,
+  resources: readonly EncodedResource[],
+  cluster: string | undefined,
+): string {
+  const response = {
     version_info: version,
     resources: resources.map(({ any }) => decodeAny(typeUrl, anyValue(any))),
     type_url: typeUrl,
-  });
+  };
+  return JSON.stringify(response, cluster === undefined ? undefined : pollingOf(cluster));
 }

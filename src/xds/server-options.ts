@@ -3,7 +3,6 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { AckEvent, AnswerEvent, NackEvent, NodeEvent, NodeStatus, StreamEndEvent } from './ledger.ts';
 import type { NodeInfo } from './node.ts';
 import type { NodeConfig } from './node-config.ts';
-import type { Poll } from './rest.ts';
 import type { RolloutOptions, RolloutStatus } from './rollout.ts';
 import type { EncodedResource, Snapshot } from './snapshot.ts';
 import type { ResourceStatus } from './stream-status.ts';
@@ -90,6 +89,11 @@ export interface XdsServer {
     address: { host: string; port: number },
     how?: { readonly plaintext?: boolean },
   ): Promise<{ host: string; port: number }>;
+  /**
+   * The port of REST, with the same TLS and `authorize`. Who asks there is no part of the ledger.
+   * Errors: GatewayError `port_in_use`, `unavailable`.
+   */
+  listenRest(address: { host: string; port: number }): Promise<{ host: string; port: number }>;
   setSnapshot(key: string, snapshot: Snapshot): void;
   /** What proxies get, and what of it some proxy accepted. */
   saved(): SavedSnapshot[];
@@ -112,8 +116,6 @@ export interface XdsServer {
   resources(nodeId: string): ResourceStatus[];
   /** What a connected node has; of several with that id the first, or the one of that cluster. */
   configOf(nodeId: string, cluster?: string): NodeConfig | undefined;
-  /** What a client gets that asks without a stream, for `createRestHandler`. It is no part of the ledger. */
-  readonly poll: Poll;
   /** Ends all streams with UNAVAILABLE, spread over at most half of the time, then closes. */
   drain(timeoutMs: number): Promise<void>;
   close(): Promise<void>;

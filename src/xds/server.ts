@@ -9,6 +9,7 @@ import { createLinger } from './linger.ts';
 import { nodeConfig } from './node-config.ts';
 import { createNodes, type NodeRecord, newRecord, nodeResources, nodeStatus } from './nodes.ts';
 import { pollSnapshot } from './poll.ts';
+import { createRestServer } from './rest-server.ts';
 import { createRollouts } from './rollout.ts';
 import { DEFAULTS, type XdsServer, type XdsServerOptions } from './server-options.ts';
 import { createShared } from './shared.ts';
@@ -57,6 +58,22 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     },
   });
 
+  const rest = createRestServer({
+    tls: options.tls,
+    poll(request, caller) {
+      admission.admitPeer(caller, request.node);
+      const key = options.resolve(request.node);
+      const snapshot = rollouts.goal({ ...newRecord(request.node), key });
+      if (snapshot === undefined) throw new GatewayError('not_found', 'there is no configuration for this node');
+      return pollSnapshot(request, snapshot, shared);
+    },
+    onFailure: (caught) => void connections.explain(caught),
+  });
+
+  function logListening(what: string, { host, port }: { host: string; port: number }, isSecure: boolean): void {
+    logger.info({ address: `${host}:${port}`, how: isSecure ? 'TLS' : 'plaintext' }, `${what} listening`);
+  }
+
   /** Waits for open connections until the deadline, then cuts them off. */
   async function shutDown(waitMs: number): Promise<void> {
     draining = true;
@@ -64,16 +81,20 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
     linger.close();
     acceptance?.close();
     rollouts.close();
-    await server.shutDown(waitMs);
+    await Promise.all([server.shutDown(waitMs), rest.close()]);
     connections.close();
   }
 
   return {
     async listen(address, { plaintext = false } = {}) {
       const port = await server.listen(address, { plaintext });
-      const how = options.tls === undefined || plaintext ? 'plaintext' : 'TLS';
-      logger.info({ address: `${address.host}:${port}`, how }, 'xDS server listening');
+      logListening('xDS server', { host: address.host, port }, options.tls !== undefined && !plaintext);
       return { host: address.host, port };
+    },
+    async listenRest(address) {
+      const bound = await rest.listen(address);
+      logListening('REST xDS', bound, options.tls !== undefined);
+      return bound;
     },
     setSnapshot(key, snapshot) {
       rollouts.renew(key, snapshot.version);
@@ -115,18 +136,12 @@ export function createXdsServer(options: XdsServerOptions): XdsServer {
       return record && nodeConfig(record, acceptance);
     },
     resources: (nodeId) => [...nodes.all()].filter(({ node }) => node.id === nodeId).flatMap(nodeResources),
-    poll(request) {
-      const key = options.resolve(request.node);
-      const snapshot = rollouts.goal({ ...newRecord(request.node), key });
-      if (snapshot === undefined) throw new GatewayError('not_found', 'there is no configuration for this node');
-      return pollSnapshot(request, snapshot, shared);
-    },
     async drain(timeoutMs) {
       draining = true;
       connections.refuseMore();
       server.setServing(false);
       const deadline = performance.now() + timeoutMs;
-      await connections.drain(timeoutMs);
+      await Promise.all([connections.drain(timeoutMs), rest.close()]);
       await shutDown(Math.max(0, deadline - performance.now()));
     },
     close: () => shutDown(0),

@@ -11,12 +11,12 @@ import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { startOwnLimits } from '../own-limits.ts';
 import { startOwnProcessor } from '../processor-options.ts';
 import { addBucketOptions, checkBucketFlags } from '../rate-limit-options.ts';
+import { checkSecurityFlags } from '../security-options.ts';
 import type { RunningServer } from '../server.ts';
 import {
   acceptedSet,
   addressOption,
   addServerOptions,
-  checkServerFlags,
   openSource,
   type ServerFlags,
   serverOptions,
@@ -59,7 +59,7 @@ Examples:
 }
 
 async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Promise<void> {
-  checkServerFlags(flags);
+  checkSecurityFlags(flags);
   checkBucketFlags(flags);
   const logger = await createCliLogger(io, flags);
   const terminated = untilTerminated();

@@ -5,9 +5,9 @@ import type { Address } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { addProcessorOptions, type ProcessorFlags, processorTarget, watchProcessor } from '../processor-options.ts';
+import { checkSecurityFlags } from '../security-options.ts';
 import {
   addServerOptions,
-  checkServerFlags,
   openSource,
   parseAddress,
   parseDuration,
@@ -29,6 +29,11 @@ interface ServeFlags extends ServerFlags, ProcessorFlags, LogFlags {
 
 export function registerServe(program: Command, io: CliIo): void {
   addProcessorOptions(addServerOptions(program.command('serve')))
+    .addOption(
+      new Option('--xds-rest-address <address>', 'also serve Envoys that poll (REST xDS, HTTP/1.1)').argParser(
+        parseAddress,
+      ),
+    )
     .option('--state-dir <directory>', 'save what is served there (credentials too), for a start without the source')
     .option('--rollout <share>', 'give changes to this share of the proxies first, such as 10%', parseShare)
     .addOption(
@@ -80,7 +85,7 @@ function rateLimitOf(flags: ServeFlags): RateLimitAddress | undefined {
 }
 
 async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo): Promise<void> {
-  checkServerFlags(flags);
+  checkSecurityFlags(flags);
   const rateLimit = rateLimitOf(flags);
   const processor = processorTarget(flags);
   const terminated = untilTerminated();
@@ -92,6 +97,7 @@ async function runServe(sources: readonly string[], flags: ServeFlags, io: CliIo
   const source = await openSource(sourcePaths(sources, flags, io), flags, logger, io);
   const server = await startServer({
     ...(await serverOptions(flags, source, logger)),
+    ...(flags.xdsRestAddress && { restAddress: flags.xdsRestAddress }),
     ...(rateLimit && { rateLimit }),
     ...(processor && { processor, watchProcessor: (onChange) => watchProcessor(processor, onChange) }),
     ...(flags.stateDir !== undefined && { stateDirectory: pathFrom(io, flags.stateDir) }),

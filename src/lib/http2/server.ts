@@ -1,8 +1,9 @@
 /** A gRPC server on HTTP/2, with or without TLS. */
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { GatewayError } from '../errors.ts';
 import { type ListenAddress, listen } from '../listen.ts';
+import { type ServerTls, secureContextOf, serverTlsOf } from '../server-tls.ts';
 import { type Connection, serveConnection } from './connection.ts';
 import { MESSAGE_HEAD, type Method } from './streams.ts';
 import { type ConnectionAge, type Keepalive, keepAlive, limitAge } from './upkeep.ts';
@@ -30,13 +31,6 @@ export interface GrpcServerOptions {
   readonly onBug: (caught: unknown) => void;
 }
 
-/** PEM. `clientCa` present: clients need a certificate of these authorities. */
-export interface ServerTls {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly clientCa?: Buffer;
-}
-
 export interface GrpcServer {
   /** Shape: gives the address back, with the port that was taken for 0. Errors: GatewayError `port_in_use`, `unavailable`. */
   listen<A extends ListenAddress>(address: A): Promise<A>;
@@ -48,10 +42,6 @@ export interface GrpcServer {
 }
 
 const KEEPALIVE_MS = 30_000;
-
-function contextOf({ cert, key, clientCa }: ServerTls): SecureContextOptions {
-  return { cert, key, minVersion: 'TLSv1.2', ...(clientCa && { ca: clientCa }) };
-}
 
 /** Creates a server that does not listen yet. Errors: GatewayError `invalid_input` for TLS that cannot be used. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
@@ -92,7 +82,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 
   return {
     listen: (address) => listen(server, address, options.backlog),
-    replaceTls: (next) => void ('setSecureContext' in server && server.setSecureContext(contextOf(next))),
+    replaceTls: (next) => void ('setSecureContext' in server && server.setSecureContext(secureContextOf(next))),
     get connections() {
       return open.size;
     },
@@ -101,10 +91,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
 }
 
 function createSecureServer(tls: ServerTls, accept: (socket: Socket) => void): TlsServer {
-  const asks = tls.clientCa !== undefined;
-  const settings = { ALPNProtocols: ['h2'], requestCert: asks, rejectUnauthorized: asks, keepAlive: true };
   try {
-    const server = createTlsServer({ ...contextOf(tls), ...settings }, accept);
+    const server = createTlsServer({ ...serverTlsOf(tls), ALPNProtocols: ['h2'], keepAlive: true }, accept);
     // A client that fails its handshake is its own trouble.
     server.on('tlsClientError', () => undefined);
     return server;

@@ -1,9 +1,5 @@
 /** What the protocol has beyond everyday use, with the real Envoy on the other side. */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { getRequestListener } from '@hono/node-server';
 import { expect } from 'chai';
-import { createRestHandler } from '../../../src/xds/index.ts';
 import { type EnvoyProcess, request, until } from '../../support/index.ts';
 import {
   ADS,
@@ -144,13 +140,9 @@ for (const delta of [false, true]) {
 
 describe('xDS with Envoy: other ways', () => {
   let rig: XdsRig | undefined;
-  let http: Server | undefined;
   afterEach(async () => {
     await rig?.close();
     rig = undefined;
-    http?.close();
-    http?.closeAllConnections();
-    http = undefined;
   });
 
   it('brings virtual hosts on demand, and an end to the wait for those that do not exist', async () => {
@@ -189,9 +181,7 @@ describe('xDS with Envoy: other ways', () => {
   it('serves an Envoy that polls over REST', async () => {
     rig = await startRig();
     const { publish, upstreamPort, server } = rig;
-    http = createServer(getRequestListener(createRestHandler(server.poll)));
-    await new Promise<void>((resolve) => http?.listen(0, '127.0.0.1', resolve));
-    const { port } = http.address() as AddressInfo;
+    const { port } = await server.listenRest({ host: '127.0.0.1', port: 0 });
     const source = {
       resource_api_version: 'V3',
       api_config_source: {

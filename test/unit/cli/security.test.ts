@@ -30,6 +30,12 @@ describe('cli: what is served beyond loopback', () => {
     }
   }
 
+  it('serve refuses REST xDS in plaintext', async () => {
+    const { code, stderr } = await headgate(['serve', source, '--xds-rest-address', '0.0.0.0:18004']);
+    expect({ code }).to.deep.equal({ code: 2 });
+    expect(stderr).to.match(/--xds-rest-address 0\.0\.0\.0:18004 .*add --tls-cert/);
+  });
+
   it('names a file that cannot be used', async () => {
     const dir = tempDir('security');
     const at = (name: string, text: string): string => {

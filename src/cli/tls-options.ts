@@ -1,0 +1,47 @@
+/** Flags of a port for Envoys: its TLS, and that it may do without beyond loopback. */
+import { isIP } from 'node:net';
+import type { Command } from 'commander';
+import { GatewayError } from '../lib/errors.ts';
+import { type Address, formatAddress } from './addresses.ts';
+import type { TlsFlags } from './watched-tls.ts';
+
+export interface PortFlags extends TlsFlags {
+  readonly insecurePlaintext?: boolean;
+}
+
+/** `risk`: of a port without TLS. */
+export function addPortOptions(command: Command, risk: string): Command {
+  return command
+    .option('--tls-cert <file>', 'TLS for Envoys: certificate chain (read again when it changes)')
+    .option('--tls-key <file>', 'key of --tls-cert')
+    .option('--tls-client-ca <file>', 'Envoys need a certificate of these authorities')
+    .option('--insecure-plaintext', `serve Envoys beyond loopback without TLS: ${risk}`);
+}
+
+/** Errors: GatewayError `usage` where they do not go together. */
+export function checkTlsFlags({ tlsCert, tlsKey, tlsClientCa }: TlsFlags): void {
+  const usage = (message: string): GatewayError => new GatewayError('usage', message);
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
+  if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
+}
+
+/**
+ * Shape: `flag` is the one that gives the address, `what` what a port without TLS would give away.
+ * Errors: GatewayError `usage` for a port beyond loopback without TLS, unless that is said.
+ */
+export function checkPlaintext(
+  { tlsCert, insecurePlaintext }: PortFlags,
+  { flag, address, what }: { readonly flag: string; readonly address: Address; readonly what: string },
+): void {
+  if (tlsCert !== undefined || insecurePlaintext === true || isLoopback(address.host)) return;
+  throw new GatewayError(
+    'usage',
+    `${flag} ${formatAddress(address)} is beyond loopback, and ${what}: ` +
+      'add --tls-cert, --tls-key and --tls-client-ca, or say --insecure-plaintext',
+  );
+}
+
+export function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.');
+  return host === '::1' || host === 'localhost';
+}
