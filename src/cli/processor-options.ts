@@ -1,13 +1,8 @@
-/** Options of who translates: `serve` is told of a processor, `run` brings its own. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+/** Options of who translates for `serve`, which is told of a processor; `run` brings its own (own-processor.ts). */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ProcessorTarget } from '../envoy/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { HealthTls, HealthWatch } from '../lib/http2/watch-health.ts';
-import type { Processor } from '../processor/index.ts';
-import type { Logger } from '../telemetry/index.ts';
 import { parseAddress } from './server-options.ts';
 import { readBytes } from './watched-files.ts';
 
@@ -87,27 +82,5 @@ async function readProcessorTls({ ca, cert, key }: NonNullable<ProcessorTarget['
     ca: await readBytes(ca),
     ...(cert !== undefined && { cert: await readBytes(cert) }),
     ...(key !== undefined && { key: await readBytes(key) }),
-  };
-}
-
-/** The processor of `run`: in this process, on a socket that only this user's processes reach. */
-export async function startOwnProcessor(
-  logger: Logger,
-): Promise<{ readonly processor: Processor; readonly target: ProcessorTarget; close(drainMs: number): Promise<void> }> {
-  const [{ createProcessor }, { createTranslation }] = await Promise.all([
-    import('../processor/index.ts'),
-    import('../providers/translations.ts'),
-  ]);
-  const directory = await mkdtemp(join(tmpdir(), 'headgate-'));
-  const path = join(directory, 'processor.sock');
-  const processor = createProcessor({ createTranslation, logger: logger.child({ component: 'processor' }) });
-  await processor.listen({ path });
-  return {
-    processor,
-    target: { address: { kind: 'unix', path } },
-    async close(drainMs) {
-      await processor.close(drainMs);
-      await rm(directory, { recursive: true, force: true });
-    },
   };
 }

@@ -50,7 +50,7 @@ export interface ServerOptions {
   /** The rate limit service of this process. */
   readonly buckets?: Pick<OwnLimits, 'budgets' | 'metrics'>;
   /** Of a processor that runs here too: Prometheus text. */
-  readonly processorMetrics?: () => string;
+  readonly processorMetrics?: () => Promise<string>;
   readonly onServed?: (served: TranslatedRevision) => void;
 }
 
@@ -112,7 +112,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ],
     configDump: (request) => dumpFor(controlPlane, request),
     metrics: async () =>
-      `${await metrics.expose()}${(await options.buckets?.metrics()) ?? ''}${options.processorMetrics?.() ?? ''}`,
+      `${await metrics.expose()}${(await options.buckets?.metrics()) ?? ''}${(await options.processorMetrics?.()) ?? ''}`,
     ...(options.buckets && { budgets: options.buckets.budgets }),
     onFailure: (error) => logger.error({ component: 'admin', stack: error.stack }, `this is a bug: ${error.message}`),
     ...(adminToken && { token: adminToken }),

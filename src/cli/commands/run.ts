@@ -9,7 +9,7 @@ import type { BucketFlags } from '../bucket-store.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { startOwnLimits } from '../own-limits.ts';
-import { startOwnProcessor } from '../processor-options.ts';
+import { startOwnProcessor } from '../own-processor.ts';
 import { addBucketOptions, checkBucketFlags } from '../rate-limit-options.ts';
 import { checkSecurityFlags } from '../security-options.ts';
 import type { RunningServer } from '../server.ts';
@@ -78,22 +78,17 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
   let reconcile: (() => void) | undefined;
   try {
     const options = await serverOptions(flags, source, logger);
-    // A thread takes a while to start, beside this one.
-    const starting = startOwnLimits(flags, flags.ratelimitAddress, logger);
-    const ended = starting.then(
-      ({ close }) => close,
-      () => async () => undefined,
-    );
-    closers.unshift(async () => (await ended)(0));
-    const processor = await startOwnProcessor(logger);
-    closers.unshift(() => processor.close(flags.drainTimeout));
-    const limits = await starting;
+    // Threads take a while to start, beside this one.
+    const starting = [startOwnProcessor(logger), startOwnLimits(flags, flags.ratelimitAddress, logger)] as const;
+    // Attempts that are under way are translated to their end.
+    closers.unshift(closing(starting[0], flags.drainTimeout), closing(starting[1], 0));
+    const [processor, limits] = await Promise.all(starting);
     const server = await startServer({
       ...options,
       withLocalProxies: flags.envoy,
       rateLimit: limits.address,
       processor: processor.target,
-      processorMetrics: processor.processor.metrics,
+      processorMetrics: processor.metrics,
       onLimits: limits.replaceConfig,
       buckets: limits,
       onServed: () => reconcile?.(),
@@ -112,6 +107,11 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
     abort.abort();
     await closeAll(closers, logger);
   }
+}
+
+/** Closes what has started, if it has. */
+function closing(starting: Promise<{ close(drainMs: number): Promise<void> }>, drainMs: number): () => Promise<void> {
+  return async () => (await starting.catch(() => undefined))?.close(drainMs);
 }
 
 /** One after the other; what fails to close keeps nothing else open. */
