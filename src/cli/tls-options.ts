@@ -25,19 +25,27 @@ export function checkTlsFlags({ tlsCert, tlsKey, tlsClientCa }: TlsFlags): void 
   if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
 }
 
+/** A port that may be reached from elsewhere. */
+export interface PortInQuestion {
+  readonly flag: string;
+  readonly address: Address;
+  /** What it would give away without TLS. */
+  readonly what: string;
+  /** Default: the flags of TLS. */
+  readonly remedy?: string;
+}
+
 /**
- * Shape: `flag` is the one that gives the address, `what` what a port without TLS would give away.
  * Errors: GatewayError `usage` for a port beyond loopback without TLS, unless that is said.
  */
 export function checkPlaintext(
   { tlsCert, insecurePlaintext }: PortFlags,
-  { flag, address, what }: { readonly flag: string; readonly address: Address; readonly what: string },
+  { flag, address, what, remedy = 'add --tls-cert, --tls-key and --tls-client-ca' }: PortInQuestion,
 ): void {
   if (tlsCert !== undefined || insecurePlaintext === true || isLoopback(address.host)) return;
   throw new GatewayError(
     'usage',
-    `${flag} ${formatAddress(address)} is beyond loopback, and ${what}: ` +
-      'add --tls-cert, --tls-key and --tls-client-ca, or say --insecure-plaintext',
+    `${flag} ${formatAddress(address)} is beyond loopback, and ${what}: ${remedy}, or say --insecure-plaintext`,
   );
 }
 

@@ -5,9 +5,10 @@ import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { parseAddress, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
-import { type TlsFlags, watchTls } from '../watched-tls.ts';
+import { addPortOptions, checkPlaintext, checkTlsFlags, type PortFlags } from '../tls-options.ts';
+import { watchTls } from '../watched-tls.ts';
 
-interface ProcessorCommandFlags extends LogFlags, TlsFlags {
+interface ProcessorCommandFlags extends LogFlags, PortFlags {
   readonly address?: Address;
   readonly socket?: string;
   readonly adminAddress?: Address;
@@ -21,8 +22,7 @@ const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 18003 };
 const MIB = 1024 * 1024;
 
 export function registerProcessor(program: Command, io: CliIo): void {
-  program
-    .command('processor')
+  addPortOptions(program.command('processor'), 'who is on the way reads and changes what is asked and answered')
     .description('Translate between the APIs of clients and providers, for Envoys (ext_proc)')
     .addOption(
       new Option('--address <address>', 'where Envoys connect (gRPC; default: 127.0.0.1:18003)').argParser(
@@ -31,9 +31,6 @@ export function registerProcessor(program: Command, io: CliIo): void {
     )
     .option('--socket <path>', 'a Unix socket, in the place of --address')
     .addOption(new Option('--admin-address <address>', 'HTTP: /healthz, /metrics').argParser(parseAddress))
-    .option('--tls-cert <file>', 'TLS for Envoys: certificate chain (read again when it changes)')
-    .option('--tls-key <file>', 'key of --tls-cert')
-    .option('--tls-client-ca <file>', 'Envoys need a certificate of these authorities')
     .addOption(new Option('--max-body <mebibytes>', 'largest body').argParser(parseCount).default(64))
     .addOption(
       new Option('--max-exchanges <number>', 'attempts at once; more get 503').argParser(parseCount).default(4096),
@@ -108,10 +105,12 @@ async function runProcessor(flags: ProcessorCommandFlags, io: CliIo): Promise<vo
 }
 
 /** Errors: GatewayError `usage`. */
-function checkFlags({ address, socket, tlsCert, tlsKey, tlsClientCa }: ProcessorCommandFlags): void {
+function checkFlags(flags: ProcessorCommandFlags): void {
+  const { address, socket } = flags;
   const usage = (message: string): GatewayError => new GatewayError('usage', message);
   if (address && socket !== undefined) throw usage('--address and --socket exclude each other');
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
-  if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
-  if (tlsCert !== undefined && socket !== undefined) throw usage('a Unix socket has no TLS');
+  checkTlsFlags(flags);
+  if (flags.tlsCert !== undefined && socket !== undefined) throw usage('a Unix socket has no TLS');
+  const what = 'what is translated there are prompts and answers';
+  if (address) checkPlaintext(flags, { flag: '--address', address, what });
 }

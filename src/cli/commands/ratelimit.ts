@@ -11,9 +11,10 @@ import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { addBucketOptions, checkBucketFlags, collect } from '../rate-limit-options.ts';
 import { addressOption, parseAddress, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
-import { type TlsFlags, watchTls } from '../watched-tls.ts';
+import { addPortOptions, checkPlaintext, checkTlsFlags, type PortFlags } from '../tls-options.ts';
+import { watchTls } from '../watched-tls.ts';
 
-interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags>, TlsFlags {
+interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags>, PortFlags {
   readonly address: Address;
   readonly adminAddress?: Address;
   readonly config?: readonly string[];
@@ -33,12 +34,12 @@ With Redis the buckets are those that envoyproxy/ratelimit would use, so both ma
 
 Examples:
   headgate ratelimit --config limits.yaml
-  headgate ratelimit --xds headgate.infra:18000 --address 0.0.0.0:8081 --redis redis://redis:6379
-  headgate ratelimit --config limits/ --address 0.0.0.0:8081 --redis redis://redis:6379 --failure-mode closed
+  headgate ratelimit --xds headgate.infra:18000 --address 0.0.0.0:8081 --tls-cert tls.crt --tls-key tls.key --tls-client-ca ca.crt
+  headgate ratelimit --config limits/ --address 0.0.0.0:8081 --insecure-plaintext --redis redis://redis:6379 --failure-mode closed
   headgate ratelimit --config limits.yaml --redis rediss://a:6379 --redis rediss://b:6379 --redis-mode cluster`;
 
 export function registerRateLimit(program: Command, io: CliIo): void {
-  addBucketOptions(program.command('ratelimit'))
+  addPortOptions(addBucketOptions(program.command('ratelimit')), 'anyone who connects uses up what others may use')
     .description('Serve rate limits alone, to Envoys or in the place of envoyproxy/ratelimit')
     .addOption(addressOption('--address', 'where Envoys connect (gRPC)', '127.0.0.1:18002'))
     .addOption(new Option('--admin-address <address>', 'HTTP: /healthz, /metrics, /json').argParser(parseAddress))
@@ -59,9 +60,6 @@ export function registerRateLimit(program: Command, io: CliIo): void {
     .option('--quota', 'every limit is in quota mode')
     .option('--dynamic-metadata', 'answers say what passed, for routing')
     .option('--headers', 'answers have x-ratelimit-limit, -remaining and -reset')
-    .option('--tls-cert <file>', 'TLS for Envoys: certificate chain (read again when it changes)')
-    .option('--tls-key <file>', 'key of --tls-cert')
-    .option('--tls-client-ca <file>', 'Envoys need a certificate of these authorities')
     .addOption(
       new Option('--drain-timeout <duration>', 'how long requests may go on at the end')
         .argParser(parseDuration)
@@ -157,7 +155,7 @@ async function openLimits(flags: RateLimitFlags, logger: Logger, terminated: Pro
 
 /** Errors: GatewayError `usage`. */
 function checkFlags(flags: RateLimitFlags): void {
-  const { config, tlsCert, tlsKey, tlsClientCa, xds } = flags;
+  const { address, config, xds } = flags;
   const usage = (message: string): GatewayError => new GatewayError('usage', message);
   if (!config && !xds) throw usage('name the limits: --config FILE or --xds ADDRESS');
   if (config && xds) throw usage('--config and --xds exclude each other');
@@ -170,6 +168,6 @@ function checkFlags(flags: RateLimitFlags): void {
   }
   if (xdsTlsCert !== undefined && xdsTlsCa === undefined) throw usage('--xds-tls-cert needs --xds-tls-ca');
   checkBucketFlags(flags);
-  if ((tlsCert === undefined) !== (tlsKey === undefined)) throw usage('--tls-cert and --tls-key belong together');
-  if (tlsClientCa !== undefined && tlsCert === undefined) throw usage('--tls-client-ca needs --tls-cert and --tls-key');
+  checkTlsFlags(flags);
+  checkPlaintext(flags, { flag: '--address', address, what: 'who connects there uses up what others may use' });
 }

@@ -23,6 +23,7 @@ import {
 } from '../server-options.ts';
 import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { pathFrom } from '../source-options.ts';
+import { checkPlaintext } from '../tls-options.ts';
 
 interface RunFlags extends ServerFlags, BucketFlags, LogFlags {
   readonly ratelimitAddress: Address;
@@ -58,8 +59,16 @@ Examples:
     );
 }
 
+/** Its own rate limit service has no TLS. Errors: GatewayError `usage`. */
+function checkLimitsPort({ ratelimitAddress: address, insecurePlaintext = false }: RunFlags): void {
+  const what = 'who connects there uses up what others may use';
+  const remedy = 'leave that to headgate ratelimit';
+  checkPlaintext({ insecurePlaintext }, { flag: '--ratelimit-address', address, what, remedy });
+}
+
 async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Promise<void> {
   checkSecurityFlags(flags);
+  checkLimitsPort(flags);
   checkBucketFlags(flags);
   const logger = await createCliLogger(io, flags);
   const terminated = untilTerminated();

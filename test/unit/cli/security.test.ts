@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseAuthorization, refusalOf } from '../../../src/cli/authorization.ts';
+import { checkPlaintext, type PortFlags } from '../../../src/cli/tls-options.ts';
 import { watchFiles } from '../../../src/cli/watched-files.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
 import { peerIdentity, subjectNames } from '../../../src/xds/tls.ts';
@@ -34,6 +35,31 @@ describe('cli: what is served beyond loopback', () => {
     const { code, stderr } = await headgate(['serve', source, '--xds-rest-address', '0.0.0.0:18004']);
     expect({ code }).to.deep.equal({ code: 2 });
     expect(stderr).to.match(/--xds-rest-address 0\.0\.0\.0:18004 .*add --tls-cert/);
+  });
+
+  const services: [string[], RegExp][] = [
+    [['run', 'x', '--ratelimit-address', '0.0.0.0:8081'], /--ratelimit-address .*leave that to headgate ratelimit/],
+    [['processor', '--address', '0.0.0.0:18003'], /--address 0\.0\.0\.0:18003 .*prompts.*add --tls-cert/],
+    [['ratelimit', '--config', 'x', '--address', '[::]:8081'], /--address \[::\]:8081 .*--insecure-plaintext/],
+    [['ratelimit', '--config', 'x', '--tls-client-ca', 'ca.pem'], /--tls-client-ca needs/],
+  ];
+  for (const [args, message] of services) {
+    it(`headgate ${args.join(' ')} is wrong usage`, async () => {
+      const { code, stderr } = await headgate(args);
+      expect({ code }).to.deep.equal({ code: 2 });
+      expect(stderr).to.match(message);
+    });
+  }
+
+  it('is let through with TLS, where it is said, and on loopback', () => {
+    const check = (host: string, flags: PortFlags): void =>
+      checkPlaintext(flags, { flag: '--address', address: { host, port: 1 }, what: 'of value' });
+    for (const host of ['127.0.0.1', '127.8.0.1', '::1', 'localhost']) check(host, {});
+    check('10.0.0.1', { insecurePlaintext: true });
+    check('10.0.0.1', { tlsCert: 'c.pem', tlsKey: 'k.pem' });
+    for (const host of ['10.0.0.1', '0.0.0.0', '::', '::ffff:127.0.0.1', '127.example']) {
+      expect(() => check(host, {}), host).to.throw('is beyond loopback, and of value');
+    }
   });
 
   it('names a file that cannot be used', async () => {
