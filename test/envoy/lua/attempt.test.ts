@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type Fake, OPENAI_KEY, startOpenAi } from '../../fakes/index.ts';
-import { type ClientResponse, multipartForm, request } from '../../support/index.ts';
+import { type ClientResponse, multipartForm, request, until } from '../../support/index.ts';
 import { startGateway, type TestGateway } from './gateway.ts';
 
 const CHAT = '/v1/chat/completions';
@@ -221,6 +221,7 @@ describe('script: what an attempt sends', () => {
       expect(response.json).to.have.nested.property('error.code', code);
     }
     expect(fake.requests).to.have.length(0);
-    expect(gateway.envoy.log.some((line) => line.includes('headgate:'))).to.equal(true);
+    const isLogged = (): boolean => gateway.envoy.log.some((line) => line.includes('headgate:'));
+    await until(isLogged, { what: 'the failure to be in the log' });
   });
 });
