@@ -77,21 +77,24 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
   // Looking for Envoy may mean to fetch it, which takes longest: it begins first.
   const binary = flags.envoy ? findBinary(flags, logger, io, abort.signal) : undefined;
   binary?.catch(() => undefined);
-  const [{ startServer }, { createDemoProviders }, source] = await Promise.all([
-    import('../server.ts'),
-    import('../demo-providers.ts'),
-    chooseSource(sources, flags, logger, io),
-  ]);
-  const demo = createDemoProviders(logger);
-  const closers: (() => Promise<void>)[] = [() => demo.close()];
+  const closers: (() => Promise<void>)[] = [];
   let reconcile: (() => void) | undefined;
   try {
-    const options = await serverOptions(flags, source, logger);
-    // Threads take a while to start, beside this one.
+    // Threads take a while to start, and so do the modules of this one.
     const starting = [startOwnProcessor(logger), startOwnLimits(flags, flags.ratelimitAddress, logger)] as const;
+    const started = Promise.all(starting);
+    started.catch(() => undefined);
     // Attempts that are under way are translated to their end.
-    closers.unshift(closing(starting[0], flags.drainTimeout), closing(starting[1], 0));
-    const [processor, limits] = await Promise.all(starting);
+    closers.push(closing(starting[0], flags.drainTimeout), closing(starting[1], 0));
+    const [{ startServer }, { createDemoProviders }, source] = await Promise.all([
+      import('../server.ts'),
+      import('../demo-providers.ts'),
+      chooseSource(sources, flags, logger, io),
+    ]);
+    const demo = createDemoProviders(logger);
+    closers.push(() => demo.close());
+    const options = await serverOptions(flags, source, logger);
+    const [processor, limits] = await started;
     const server = await startServer({
       ...options,
       withLocalProxies: flags.envoy,
