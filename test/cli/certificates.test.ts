@@ -6,11 +6,11 @@ import { expect } from 'chai';
 import { TYPE } from '../../src/xds/index.ts';
 import type { GatewayFacts } from '../envoy/support/objects.ts';
 import { type Fake, type Identity, OPENAI_KEY, startOpenAi, type TestCa, testCa } from '../fakes/index.ts';
-import { loadTest, postJson, tempDir, until } from '../support/index.ts';
+import { postJson, tempDir, until } from '../support/index.ts';
 import { connect } from '../wire/client.ts';
 import { watchHealth } from './health.ts';
 import { build } from './running.ts';
-import { makeSite, type Site, statusOf, synced } from './site.ts';
+import { constantLoad, makeSite, type Site, statusOf, synced } from './site.ts';
 
 const EDGE = 'spiffe://test/edge';
 
@@ -81,17 +81,7 @@ describe('headgate serve: certificates', function () {
       await change();
       await until(async () => (await count()) > before, { what: 'Envoy to take its files over' });
     };
-    let isRunning = true;
-    const load = loadTest({
-      concurrency: 8,
-      total: 1_000_000,
-      whileRunning: () => isRunning,
-      makeRequest: () => ({
-        port: site.port,
-        path: '/v1/chat/completions',
-        body: { model: 'a', messages: [{ role: 'user', content: 'Hello' }] },
-      }),
-    });
+    const endLoad = constantLoad(site, 'a');
 
     trust('server', old, next);
     await update(() => trust('edge', old, next));
@@ -124,8 +114,7 @@ describe('headgate serve: certificates', function () {
     const ask = () =>
       postJson(site.port, '/v1/chat/completions', { model: 'b', messages: [{ role: 'user', content: 'Hello' }] });
     await until(async () => (await ask()).status === 200, { what: 'what is new' });
-    isRunning = false;
-    const { byStatus, errors, sent } = await load;
+    const { byStatus, errors, sent } = await endLoad();
     expect({ byStatus, errors }).to.deep.equal({ byStatus: { 200: sent }, errors: {} });
   });
 

@@ -5,11 +5,11 @@ import { expect } from 'chai';
 import { TYPE } from '../../src/xds/index.ts';
 import { updates } from '../envoy/gitops/updates.ts';
 import { type Fake, OPENAI_KEY, startOpenAi } from '../fakes/index.ts';
-import { freePort, loadTest, until } from '../support/index.ts';
+import { freePort, until } from '../support/index.ts';
 import { connect } from '../wire/client.ts';
 import { watchHealth } from './health.ts';
 import { build, startCommand } from './running.ts';
-import { makeSite, type Site, statusOf, synced } from './site.ts';
+import { constantLoad, makeSite, type Site, statusOf, synced } from './site.ts';
 
 describe('headgate serve: its end', function () {
   this.timeout(60_000);
@@ -48,24 +48,13 @@ describe('headgate serve: its end', function () {
     if (!leaving || !staying) throw new Error('two servers');
     const versions = await synced(leaving);
     const before = await updates(envoy);
-    let isRunning = true;
-    const load = loadTest({
-      concurrency: 8,
-      total: 1_000_000,
-      whileRunning: () => isRunning,
-      makeRequest: () => ({
-        port: site.port,
-        path: '/v1/chat/completions',
-        body: { model: 'm', messages: [{ role: 'user', content: 'Hello' }] },
-      }),
-    });
+    const endLoad = constantLoad(site, 'm');
     leaving.child.kill('SIGTERM');
     expect(await leaving.ended).to.equal(0);
     expect(await synced(staying)).to.deep.equal(versions);
     expect(await updates(envoy)).to.deep.equal(before);
     expect(await envoy.stat('cluster.headgate_xds.upstream_cx_close_notify')).to.equal(1);
-    isRunning = false;
-    const { byStatus, errors, sent } = await load;
+    const { byStatus, errors, sent } = await endLoad();
     expect({ byStatus, errors }).to.deep.equal({ byStatus: { 200: sent }, errors: {} });
   });
 

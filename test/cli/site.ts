@@ -3,7 +3,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ControlPlaneStatus } from '../../src/cli/control-plane.ts';
 import { type GatewayFacts, gatewayYaml } from '../envoy/support/objects.ts';
-import { type EnvoyProcess, freePort, startEnvoy, tempDir, until } from '../support/index.ts';
+import {
+  type EnvoyProcess,
+  freePort,
+  type LoadResult,
+  loadTest,
+  startEnvoy,
+  tempDir,
+  until,
+} from '../support/index.ts';
 import { type Running, runOnce, startCommand } from './running.ts';
 
 export interface Site {
@@ -56,6 +64,25 @@ export async function makeSite(facts: Omit<GatewayFacts, 'port'>): Promise<Site>
     async stop() {
       await Promise.all([...envoys.splice(0), ...commands.splice(0)].map((one) => one.stop()));
     },
+  };
+}
+
+/** Asks for chats of a model, eight at a time, until the function that it returns is called. */
+export function constantLoad({ port }: Site, model: string): () => Promise<LoadResult> {
+  let isRunning = true;
+  const load = loadTest({
+    concurrency: 8,
+    total: 1_000_000,
+    whileRunning: () => isRunning,
+    makeRequest: () => ({
+      port,
+      path: '/v1/chat/completions',
+      body: { model, messages: [{ role: 'user', content: 'Hello' }] },
+    }),
+  });
+  return () => {
+    isRunning = false;
+    return load;
   };
 }
 

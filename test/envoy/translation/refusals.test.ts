@@ -9,6 +9,8 @@ import { startTranslationRig, type TranslationRig } from './rig.ts';
 const AUDIO = [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }];
 const audio = { messages: [{ role: 'user', content: AUDIO }] };
 
+const CLAUDE = { schema: { name: 'Anthropic' }, key: 'sk-ant', keyType: 'AnthropicAPIKey' } as const;
+
 describe('requests that a backend cannot carry', function () {
   this.timeout(120_000);
   let openai: Fake;
@@ -22,16 +24,15 @@ describe('requests that a backend cannot carry', function () {
     anthropic = await startAnthropic({ name: 'anthropic', keys: ['sk-ant'] });
     silent = createServer();
     await once(silent.listen(0, '127.0.0.1'), 'listening');
-    const claude = { schema: { name: 'Anthropic' }, key: 'sk-ant', keyType: 'AnthropicAPIKey' } as const;
     const first = { name: 'anthropic', priority: 0, modelNameOverride: 'claude-sonnet-4-5' };
     const openaiRef = { name: 'openai', priority: 1, modelNameOverride: 'gpt-4o' };
     rig = await startTranslationRig({
       backends: {
         openai: { port: openai.port, key: 'sk-openai' },
-        anthropic: { port: anthropic.port, ...claude },
+        anthropic: { port: anthropic.port, ...CLAUDE },
         unconnected: {
           port: (silent.address() as { port: number }).port,
-          ...claude,
+          ...CLAUDE,
           backendTls: { insecureSkipVerify: true },
         },
       },
@@ -128,12 +129,7 @@ describe('a processor at its limit', function () {
       {
         backends: {
           openai: { port: openai.port, key: 'sk-openai' },
-          anthropic: {
-            port: anthropic.port,
-            schema: { name: 'Anthropic' },
-            key: 'sk-ant',
-            keyType: 'AnthropicAPIKey',
-          },
+          anthropic: { port: anthropic.port, ...CLAUDE },
         },
         models: {
           both: {
