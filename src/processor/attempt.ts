@@ -57,7 +57,14 @@ export function readRefusal(attributes: ReadonlyMap<string, string>): {
   return { status: Number(status), body: Buffer.from(body), isConnected: attributes.has(CONNECTED_ATTRIBUTE) };
 }
 
-/** Status and headers of an answer, as much as translations read of them. */
+const ENCODING_AT = READ_HEADERS.indexOf('content-encoding');
+
+/** How the body of an answer is encoded; `identity` where it is not. */
+export function readAnswerEncoding(attributes: ReadonlyMap<string, string>): string {
+  return attributes.get(ANSWER_ATTRIBUTE)?.split(ANSWER_SEPARATOR)[ENCODING_AT]?.trim().toLowerCase() || 'identity';
+}
+
+/** Status and headers of an answer, as much as translations read of them: these get its body decompressed. */
 export function readAnswerHead(attributes: ReadonlyMap<string, string>): {
   status: number;
   headers: ReadonlyMap<string, string>;
@@ -70,6 +77,7 @@ export function readAnswerHead(attributes: ReadonlyMap<string, string>): {
   });
   const status = Number(headers.get(':status'));
   headers.delete(':status');
+  headers.delete('content-encoding');
   if (!Number.isInteger(status))
     throw new GatewayError('unavailable', 'The gateway does not say the status of an answer.');
   return { status, headers };

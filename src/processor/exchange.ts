@@ -15,7 +15,8 @@ import {
 import { errorBody, errorEvent } from '../providers/client-errors.ts';
 import type { ProviderError } from '../providers/conversation.ts';
 import type { Attempt, TranslatedResponse, Translation } from '../providers/translation.ts';
-import { type AskedAttempt, readAnswerHead, readAttempt, readRefusal } from './attempt.ts';
+import { type AskedAttempt, readAnswerEncoding, readAnswerHead, readAttempt, readRefusal } from './attempt.ts';
+import { createDecompression, type Decompression } from './decompression.ts';
 import type { Statistics } from './statistics.ts';
 import {
   decodeProcessingRequest,
@@ -65,6 +66,7 @@ interface Underway {
   readonly isStream: boolean;
   answer?: { readonly status: number; readonly response: TranslatedResponse };
   answerBytes: number;
+  decompression?: Decompression;
   /** The client has been told that the answer failed: nothing more follows. */
   hasFailed: boolean;
 }
@@ -79,6 +81,7 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
   function close(): void {
     if (!isOpen) return;
     isOpen = false;
+    underway?.decompression?.close();
     underway = undefined;
     statistics.open -= 1;
   }
@@ -171,8 +174,23 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
     end();
   }
 
-  function onAnswer({ body, endOfStream, attributes }: ProcessingRequest): void {
+  function onAnswer(request: ProcessingRequest): void {
     if (!underway) throw new GatewayError('invalid_input', 'an answer without a request');
+    const { body, endOfStream, attributes } = request;
+    // They come with the first piece of an answer alone.
+    const encoding = attributes.size > 0 ? readAnswerEncoding(attributes) : 'identity';
+    if (encoding !== 'identity') underway.decompression = createDecompression(encoding, options.maxBodyBytes);
+    const { decompression } = underway;
+    if (decompression) decompression.push(body, endOfStream, (plain) => answer(plain, endOfStream, attributes));
+    else answer(body, endOfStream, attributes);
+  }
+
+  function answer(
+    body: Uint8Array | GatewayError,
+    endOfStream: boolean,
+    attributes: ReadonlyMap<string, string>,
+  ): void {
+    if (!underway) return;
     const said: Said[] = [];
     let out: Uint8Array = EMPTY;
     if (!underway.hasFailed) {
@@ -192,7 +210,7 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
 
   function translate(
     current: Underway,
-    body: Buffer,
+    body: Uint8Array | GatewayError,
     endOfStream: boolean,
     attributes: ReadonlyMap<string, string>,
   ): Uint8Array {
@@ -200,6 +218,7 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
       const { status, headers } = readAnswerHead(attributes);
       current.answer = { status, response: current.translation.response(status, headers) };
     }
+    if (body instanceof GatewayError) throw body;
     const { response } = current.answer;
     current.answerBytes += body.length;
     if (response.kind === 'whole' && current.answerBytes > options.maxBodyBytes) {

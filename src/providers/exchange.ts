@@ -1,5 +1,4 @@
 /** What every translation does alike: bodies in and out, fields that a provider has no word for, failures. */
-import { brotliDecompressSync, gunzipSync, inflateSync, type ZlibOptions } from 'node:zlib';
 import { GatewayError } from '../lib/errors.ts';
 import type { JsonObject, JsonValue, ProviderError } from './conversation.ts';
 import type { Unsupported } from './dialect.ts';
@@ -96,26 +95,6 @@ export function wholeResponse(firstStatus: number, { contentType, maxBytes, writ
   };
 }
 
-const DECOMPRESSORS: ReadonlyMap<string, (bytes: Uint8Array, options: ZlibOptions) => Uint8Array> = new Map([
-  ['gzip', gunzipSync],
-  ['x-gzip', gunzipSync],
-  ['deflate', inflateSync],
-  ['br', brotliDecompressSync],
-]);
-
-/** A body as it was before the provider compressed it, which some do unasked. Errors: GatewayError `provider_failed`. */
-function plainBytes(body: Uint8Array, headers: ReadonlyMap<string, string>): Uint8Array {
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? 'identity';
-  if (encoding === 'identity') return body;
-  const decompress = DECOMPRESSORS.get(encoding);
-  if (!decompress) throw new GatewayError('provider_failed', 'the provider compressed its answer in an unknown way');
-  try {
-    return decompress(body, { maxOutputLength: MAX_ANSWER_BYTES });
-  } catch (cause) {
-    throw new GatewayError('provider_failed', 'the compressed answer of the provider cannot be read', { cause });
-  }
-}
-
 type ErrorWriter = (error: ProviderError) => JsonObject;
 type ErrorReader = (status: number, headers: ReadonlyMap<string, string>, body: JsonObject | string) => ProviderError;
 
@@ -143,7 +122,7 @@ function readFailure(
   body: Uint8Array,
 ): ProviderError {
   try {
-    const error = read(status, headers, looseBody(decoder.decode(plainBytes(body, headers))));
+    const error = read(status, headers, looseBody(decoder.decode(body)));
     return error.message.trim() === '' ? { ...error, message: `the provider answered ${status}` } : error;
   } catch (caught) {
     return { ...failureOf(caught), status };
@@ -169,7 +148,6 @@ function clientStatus(status: number): number {
 /** An answer that is one JSON object; what is none becomes a failure in the client's words. */
 export function jsonResponse(
   status: number,
-  headers: ReadonlyMap<string, string>,
   translate: (answer: JsonObject) => JsonObject,
   writeError: ErrorWriter,
 ): TranslatedResponse {
@@ -178,7 +156,7 @@ export function jsonResponse(
     maxBytes: MAX_ANSWER_BYTES,
     write(body) {
       try {
-        return { status, text: answerText(translate(readAnswerBody(body, headers))) };
+        return { status, text: answerText(translate(readAnswerBody(body))) };
       } catch (caught) {
         return { status: 502, text: JSON.stringify(writeError(failureOf(caught))) };
       }
@@ -187,19 +165,14 @@ export function jsonResponse(
 }
 
 /** An answer that is one JSON object and keeps its bytes; what is none becomes a failure in the client's words. */
-export function passJson(
-  status: number,
-  headers: ReadonlyMap<string, string>,
-  writeError: ErrorWriter,
-): TranslatedResponse {
+export function passJson(status: number, writeError: ErrorWriter): TranslatedResponse {
   return wholeResponse(status, {
     contentType: 'application/json',
     maxBytes: MAX_ANSWER_BYTES,
     write(body) {
       try {
-        const plain = plainBytes(body, headers);
-        readJson(plain);
-        return { status, text: plain };
+        readAnswerBody(body);
+        return { status, text: body };
       } catch (caught) {
         return { status: 502, text: JSON.stringify(writeError(failureOf(caught))) };
       }
@@ -216,11 +189,7 @@ function answerText(answer: JsonObject): string {
 }
 
 /** The body of an answer. Errors: GatewayError `provider_failed`. */
-export function readAnswerBody(body: Uint8Array, headers: ReadonlyMap<string, string>): JsonObject {
-  return readJson(plainBytes(body, headers));
-}
-
-function readJson(body: Uint8Array): JsonObject {
+export function readAnswerBody(body: Uint8Array): JsonObject {
   if (body.length > MAX_ANSWER_BYTES)
     throw new GatewayError('provider_failed', 'the answer of the provider is too large');
   let value: JsonValue;

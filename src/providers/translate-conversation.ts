@@ -1,4 +1,4 @@
-import { GatewayError, InvariantError } from '../lib/errors.ts';
+import { InvariantError } from '../lib/errors.ts';
 import { answerEvents } from './answer-events.ts';
 import type { AnswerEvent } from './conversation.ts';
 import type { AnswerContext, ClientDialect, ProviderDialect, StreamReader, StreamWriter } from './dialect.ts';
@@ -53,13 +53,12 @@ function translateResponse(
   if (!context.request.stream) {
     return jsonResponse(
       status,
-      headers,
       (answer) => client.writeAnswer(provider.readAnswer(answer, headers), context),
       client.writeError,
     );
   }
   const writer = client.createStreamWriter(context);
-  if (!isOneJson(headers)) return streamResponse(status, headers, provider.createStreamReader(headers), writer);
+  if (!isOneJson(headers)) return streamResponse(status, provider.createStreamReader(headers), writer);
   return wholeResponse(status, {
     contentType: 'text/event-stream',
     maxBytes: MAX_ANSWER_BYTES,
@@ -75,19 +74,14 @@ function isOneJson(headers: Headers): boolean {
 function writeAtOnce(body: Uint8Array, headers: Headers, provider: ProviderDialect, writer: StreamWriter): string {
   let events: AnswerEvent[];
   try {
-    events = answerEvents(provider.readAnswer(readAnswerBody(body, headers), headers));
+    events = answerEvents(provider.readAnswer(readAnswerBody(body), headers));
   } catch (caught) {
     events = [{ kind: 'error', error: failureOf(caught) }];
   }
   return events.map((event) => writer.write(event)).join('') + writer.end();
 }
 
-function streamResponse(
-  status: number,
-  headers: Headers,
-  reader: StreamReader,
-  writer: StreamWriter,
-): TranslatedResponse {
+function streamResponse(status: number, reader: StreamReader, writer: StreamWriter): TranslatedResponse {
   let isOver = false;
 
   /** Nothing goes out behind an error. */
@@ -106,7 +100,7 @@ function streamResponse(
     contentType: 'text/event-stream',
     kind: 'stream',
     status: () => status,
-    push: (bytes) => encodeText(write(() => reader.push(identity(bytes, headers)))),
+    push: (bytes) => encodeText(write(() => reader.push(bytes))),
     end: () => encodeText(write(() => reader.end()) + writer.end()),
   };
 }
@@ -117,11 +111,4 @@ function readEvents(read: () => AnswerEvent[]): AnswerEvent[] {
   } catch (caught) {
     return [{ kind: 'error', error: failureOf(caught) }];
   }
-}
-
-/** Errors: GatewayError `provider_failed` for a compressed stream: the gateway asks for none. */
-function identity(bytes: Uint8Array, headers: Headers): Uint8Array {
-  const encoding = headers.get('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') throw new GatewayError('provider_failed', 'the provider compressed its answer unasked');
-  return bytes;
 }

@@ -40,7 +40,7 @@ export function translateWhole(
       if (status < 200 || status > 299) return errorResponse(status, headers, conversion.readError, writeError);
       const { requestId, nowSeconds } = attempt;
       const context = { model, request: body, headers, requestId, nowSeconds };
-      return jsonResponse(status, headers, (answer) => conversion.readAnswer(answer, context), writeError);
+      return jsonResponse(status, (answer) => conversion.readAnswer(answer, context), writeError);
     },
   };
 }

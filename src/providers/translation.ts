@@ -24,7 +24,7 @@ export interface Translation {
    * Errors: GatewayError, whose message is for the client.
    */
   readonly request: (body: Uint8Array) => TranslatedRequest;
-  /** `headers`: lower case. Call once, after `request`. */
+  /** `headers`: lower case. The body is to be decompressed already. Call once, after `request`. */
   readonly response: (status: number, headers: ReadonlyMap<string, string>) => TranslatedResponse;
 }
 

@@ -3,7 +3,18 @@ import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import { constants as h2 } from 'node:http2';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import { brotliCompressSync, constants, createBrotliCompress, createGzip, gzipSync } from 'node:zlib';
+import {
+  type BrotliCompress,
+  brotliCompressSync,
+  constants,
+  createBrotliCompress,
+  createDeflate,
+  createGzip,
+  type Deflate,
+  deflateSync,
+  type Gzip,
+  gzipSync,
+} from 'node:zlib';
 import type { Answer } from './answer.ts';
 import type { FakeSettings, Fault } from './settings.ts';
 
@@ -33,7 +44,8 @@ export async function sendAnswer(
   fault: Fault,
   acceptEncoding: string,
 ): Promise<void> {
-  const coding = settings.compress !== undefined && acceptEncoding.includes(settings.compress) ? settings.compress : '';
+  const { compress = '' } = settings;
+  const coding = settings.compressUnasked || acceptEncoding.includes(compress) ? compress : '';
   const headers: Record<string, string> = { ...answer.headers, ...settings.headers, ...fault.headers };
   if (coding !== '') headers['content-encoding'] = coding;
   const pieces = answer.kind === 'unary' ? [unaryBody(answer.body, coding)] : await streamPieces(answer.events, coding);
@@ -110,16 +122,14 @@ function isGone(response: Responder): boolean {
 
 function unaryBody(body: Buffer, coding: string): Buffer {
   if (coding === 'gzip') return gzipSync(body);
+  if (coding === 'deflate') return deflateSync(body);
   return coding === 'br' ? brotliCompressSync(body) : body;
 }
 
 /** Each event compressed and flushed, so that every piece can be decoded when it arrives. */
 async function streamPieces(events: readonly (string | Buffer)[], coding: string): Promise<Buffer[]> {
   if (coding === '') return events.map((event) => (typeof event === 'string' ? Buffer.from(event) : event));
-  const coder =
-    coding === 'gzip'
-      ? createGzip({ flush: constants.Z_SYNC_FLUSH })
-      : createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH });
+  const coder = createCoder(coding);
   const out: Buffer[] = [];
   coder.on('data', (piece: Buffer) => out.push(piece));
   const pieces: Buffer[] = [];
@@ -132,4 +142,10 @@ async function streamPieces(events: readonly (string | Buffer)[], coding: string
     coder.end();
   });
   return [...pieces, Buffer.concat(out)].filter((piece) => piece.length > 0);
+}
+
+function createCoder(coding: string): BrotliCompress | Deflate | Gzip {
+  if (coding === 'br') return createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH });
+  const options = { flush: constants.Z_SYNC_FLUSH };
+  return coding === 'gzip' ? createGzip(options) : createDeflate(options);
 }

@@ -37,7 +37,9 @@ export interface FakeSettings {
   /** `model` of an answer; otherwise the one asked for. */
   responseModel: string | undefined;
   /** Compresses answers when the request's `accept-encoding` allows it. */
-  compress: 'gzip' | 'br' | undefined;
+  compress: 'gzip' | 'deflate' | 'br' | undefined;
+  /** Compresses although the request does not ask for it, as some proxies do. */
+  compressUnasked: boolean;
   /** Unary answers carry `content-length`; otherwise they are chunked. */
   contentLength: boolean;
   /** Fields that the provider's API does not know are refused, as the provider does. */
@@ -60,6 +62,7 @@ export function defaultSettings(): FakeSettings {
     models: undefined,
     responseModel: undefined,
     compress: undefined,
+    compressUnasked: false,
     contentLength: true,
     refuseUnknownFields: true,
     headers: {},

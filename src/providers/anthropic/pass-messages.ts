@@ -37,7 +37,7 @@ export function passMessages(attempt: Attempt, { cloud, readError, passStream }:
     response(status, headers) {
       if (isStream === undefined) throw new InvariantError('an answer before its request');
       if (status < 200 || status > 299) return errorResponse(status, headers, readError, writeMessagesError);
-      return isStream ? passStream(status) : passJson(status, headers, writeMessagesError);
+      return isStream ? passStream(status) : passJson(status, writeMessagesError);
     },
   };
 }

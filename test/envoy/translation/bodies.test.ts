@@ -49,6 +49,10 @@ function expectErrorEvent(response: ClientResponse, path: Path): string {
   return messageOf(JSON.parse(response.sse().at(-1)?.data ?? ''), path);
 }
 
+function typesOf(response: ClientResponse): (string | undefined)[] {
+  return response.sse().map(({ event, data }) => event ?? data.slice(0, 5));
+}
+
 describe('bodies of translated requests and answers', function () {
   this.timeout(120_000);
   let openai: Fake;
@@ -164,8 +168,60 @@ describe('bodies of translated requests and answers', function () {
         const headers = { 'content-encoding': 'gzip' };
         failWith(path, { status: 200, headers, body: gzipSync(answerOf(path)).subarray(0, 40) });
         expectError(await ask(path), path, 502);
-        failWith(path, { status: 200, headers: { ...headers, 'content-type': 'text/event-stream' }, body: 'data: {}' });
-        expect(expectErrorEvent(await ask(path, { stream: true }), path)).to.contain('compressed');
+      });
+
+      it('streams that are compressed unasked reach the client event by event', async () => {
+        const fake = providerOf(path);
+        fake.settings.reply = () => 'first|again|third|until|last.';
+        const plain = await ask(path, { stream: true });
+        fake.settings.compressUnasked = true;
+        for (const coding of ['gzip', 'deflate', 'br'] as const) {
+          fake.settings.compress = coding;
+          for (const splitBytes of [undefined, 3]) {
+            fake.settings.splitBytes = splitBytes;
+            const answer = await ask(path, { stream: true });
+            expect([answer.status, answer.isCut], coding).to.eql([200, false]);
+            expect(answer.headers).to.not.have.property('content-encoding');
+            expect(typesOf(answer)).to.eql(typesOf(plain));
+            expect(answer.text).to.contain('third').and.contain('last.');
+          }
+          // Half of the events, and then nothing more for the time being.
+          fake.fault = () => ({ stallAfterChunks: 5 });
+          const leave = new AbortController();
+          let seen = '';
+          const body = {
+            model: MODELS[path],
+            max_tokens: 20,
+            stream: true,
+            messages: [{ role: 'user', content: 'hi' }],
+          };
+          const open = request({
+            ...{ port: rig.port, path, body, signal: leave.signal },
+            headers: { 'anthropic-version': '2023-06-01' },
+            onChunk: (text) => {
+              seen += text;
+              if (seen.includes('again')) leave.abort();
+            },
+          });
+          await open.catch(() => undefined);
+          expect(seen, coding).to.contain('again').and.not.contain('last.');
+          fake.fault = undefined;
+        }
+      });
+
+      it('streams whose compression cannot be read, is not known, or holds far too much end with an error', async () => {
+        const type = { 'content-type': 'text/event-stream' };
+        const streams: [encoding: string, body: string | Buffer, told: string][] = [
+          ['gzip', 'data: {}', 'cannot be read'],
+          ['zstd', 'data: {}', 'unknown way'],
+          ['gzip', gzipSync(Buffer.alloc(8 * MEBIBYTE, 'x')), 'too large'],
+          ['br', brotliCompressSync(Buffer.alloc(8 * MEBIBYTE, 'x')), 'too large'],
+          ['gzip', gzipSync('data: {}').subarray(0, 12), 'ended'],
+        ];
+        for (const [encoding, body, told] of streams) {
+          failWith(path, { status: 200, headers: { ...type, 'content-encoding': encoding }, body });
+          expect(expectErrorEvent(await ask(path, { stream: true }), path), encoding).to.contain(told);
+        }
       });
 
       it('answers that are empty are 502, also in place of a stream; failures without a word keep their status', async () => {
