@@ -4,7 +4,7 @@ import type { TokenStatus } from '../credentials/index.ts';
 export function tokenText({ state, expiresAt, failure }: TokenStatus): string {
   switch (state) {
     case 'valid':
-      return `until ${expiresAt}${failure ? `, not renewed at ${failure.at}: ${failure.message}` : ''}`;
+      return `${expiresAt === undefined ? 'without an end' : `until ${expiresAt}`}${failure ? `, not renewed at ${failure.at}: ${failure.message}` : ''}`;
     case 'waiting':
       return 'asked for';
     case 'missing':

@@ -1,4 +1,5 @@
 import type { AzureTokenSource } from '../ir/index.ts';
+import { managedToken, workloadToken } from './azure-environment.ts';
 import type { FetchContext } from './fetch-context.ts';
 import { clientToken } from './oidc.ts';
 import { requestJson } from './request.ts';
@@ -18,17 +19,19 @@ const RESOURCE = 'https://cognitiveservices.azure.com';
  * Source: Microsoft identity platform, client credentials grant with a secret or a federated credential.
  */
 export async function azureToken(source: AzureTokenSource, context: FetchContext): Promise<Token> {
-  const { tenantId, clientId, proof } = source;
   const authority = (context.env.AZURE_AUTHORITY_HOST || AUTHORITY).replace(/\/$/, '');
+  const resource = RESOURCES[new URL(authority).host] ?? RESOURCE;
+  if (source.kind === 'azure-managed') return managedToken(source, resource, context);
+  const { tenantId, clientId, proof } = source;
   const url = `${authority}/${encodeURIComponent(tenantId)}/oauth2/v2.0/token`;
   const secret =
     proof.kind === 'secret'
       ? { client_secret: proof.clientSecret }
       : {
           client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-          client_assertion: await clientToken(proof.subject, context),
+          client_assertion:
+            proof.kind === 'federated' ? await clientToken(proof.subject, context) : await workloadToken(context),
         };
-  const scope = `${RESOURCES[new URL(authority).host] ?? RESOURCE}/.default`;
-  const form = { grant_type: 'client_credentials', client_id: clientId, scope, ...secret };
+  const form = { grant_type: 'client_credentials', client_id: clientId, scope: `${resource}/.default`, ...secret };
   return bearerToken(await requestJson({ url, form }, context), url);
 }

@@ -15,6 +15,8 @@ const LEAD_SHARE = 0.25;
 /** Many that were fetched at one time are not renewed at one time. */
 const JITTER_MS = 60_000;
 const JITTER_SHARE = 0.05;
+/** What has no end may change where it comes from: it is looked at again this much later. */
+const ENDLESS_MS = 5 * 60_000;
 const RETRY_MS = 1000;
 const MAX_RETRY_MS = 60_000;
 /** Timers cannot wait for longer. */
@@ -90,6 +92,7 @@ function nameOf(caught: unknown): string {
 
 /** How long after it came a token is renewed. */
 export function renewInMs(lifetimeMs: number, random = Math.random()): number {
+  if (lifetimeMs === Number.POSITIVE_INFINITY) return ENDLESS_MS * (1 - random * JITTER_SHARE);
   const lead = Math.min(LEAD_MS, lifetimeMs * LEAD_SHARE);
   const jitter = random * Math.min(JITTER_MS, lifetimeMs * JITTER_SHARE);
   return Math.max(lifetimeMs - lead - jitter, RETRY_MS);

@@ -10,6 +10,8 @@ const AGREEING_MS = 20_000;
 
 export interface TokenRequest {
   readonly url: string;
+  /** Without a body. */
+  readonly method?: 'PUT';
   readonly headers?: Readonly<Record<string, string>>;
   /** Form fields make it a POST. */
   readonly form?: Readonly<Record<string, string | undefined>>;
@@ -29,7 +31,7 @@ export async function send(request: TokenRequest, { signal, skews }: FetchContex
   const body = bodyOf(request);
   try {
     const response = await fetch(url, {
-      method: body === undefined ? 'GET' : 'POST',
+      method: request.method ?? (body === undefined ? 'GET' : 'POST'),
       headers: {
         accept: 'application/json',
         ...(json !== undefined && { 'content-type': 'application/json' }),
@@ -116,14 +118,15 @@ function placeOf(url: string): string {
 
 const CODE = /^[\w.-]{1,64}$/;
 
-/** The error code of OAuth, Google or AWS (XML), and that of Entra ID, which says more. */
+/** The error code of OAuth, Google or AWS (XML, JSON), and that of Entra ID, which says more. */
 function errorCode(text: string): string | undefined {
   const xml = /<Code>([\w.-]{1,64})<\/Code>/.exec(text)?.[1];
   if (xml !== undefined) return xml;
   const fields = parseJson(text);
   if (!isRecord(fields)) return undefined;
-  const { error, error_description } = fields;
-  const code = isRecord(error) ? error.status : error;
+  const { error, error_description, __type } = fields;
+  // AWS may write its namespace in front.
+  const code = isRecord(error) ? error.status : typeof __type === 'string' ? __type.replace(/^.*#/, '') : error;
   const detail = typeof error_description === 'string' ? /^AADSTS\d{1,9}/.exec(error_description)?.[0] : undefined;
   return typeof code === 'string' && CODE.test(code) ? [code, detail].filter(Boolean).join(' ') : detail;
 }

@@ -120,10 +120,7 @@ export function createTokens(options: TokensOptions): Tokens {
         for (const [name, entry] of entriesOf(hash)) {
           delete entry.failure;
           entry.token = token;
-          logger.info(
-            { object: objectOf(name), ends: new Date(token.expiresAtMs).toISOString() },
-            'a token was fetched',
-          );
+          logger.info({ object: objectOf(name), ends: endOf(token) ?? 'never' }, 'a token was fetched');
         }
         onFetch?.('ok');
         changeSoon();
@@ -204,13 +201,20 @@ export function createTokens(options: TokensOptions): Tokens {
 
 function statusOf(name: string, { source, token, failure }: Entry, isThere: boolean): TokenStatus {
   const iso = (ms: number): string => new Date(ms).toISOString();
+  const ends = token && endOf(token);
   return {
     object: objectOf(name),
     source: describeSource(source),
     state: isThere ? 'valid' : failure ? 'missing' : 'waiting',
-    ...(token && { fetchedAt: iso(token.fetchedAtMs), expiresAt: iso(token.expiresAtMs) }),
+    ...(token && { fetchedAt: iso(token.fetchedAtMs) }),
+    ...(ends !== undefined && { expiresAt: ends }),
     ...(failure && { failure: { at: iso(failure.atMs), message: failure.error.message } }),
   };
+}
+
+/** Undefined where nobody says it. */
+function endOf({ expiresAtMs }: Token): string | undefined {
+  return Number.isFinite(expiresAtMs) ? new Date(expiresAtMs).toISOString() : undefined;
 }
 
 function finding(name: string, failure: GatewayError, values: SecretValues): Finding {

@@ -15,6 +15,7 @@ import { openai } from './openai/index.ts';
 import { translates } from './translated-endpoints.ts';
 import { gcpAnthropic, vertex } from './vertex/index.ts';
 
+export { type AwsProfile, parseAwsProfiles, readAwsProfile } from './bedrock/aws-profiles.ts';
 export { bedrockRegion } from './bedrock/region.ts';
 export type { ProviderFacts } from './facts.ts';
 

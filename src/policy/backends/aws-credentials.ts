@@ -1,8 +1,8 @@
-import type { SecretRef } from '../../ir/index.ts';
+import type { AwsTokenSource, SecretRef } from '../../ir/index.ts';
+import { parseAwsProfiles, readAwsProfile } from '../../providers/index.ts';
 import type { BackendSecurityPolicy, LoadedObject } from '../../resources/index.ts';
 import type { Context } from '../context.ts';
 import { keyOf } from '../objects.ts';
-import { readAwsProfile } from './aws-profiles.ts';
 import { readCredentialSecret } from './credential-secrets.ts';
 import { readOidcClient } from './oidc-client.ts';
 
@@ -19,6 +19,8 @@ type Policy = LoadedObject<BackendSecurityPolicy>;
 type AwsFields = NonNullable<BackendSecurityPolicy['spec']['awsCredentials']>;
 
 const PATH = ['spec', 'awsCredentials'] as const;
+/** A profile of the AWS files that the operator gave the control plane. */
+const PROFILE_ANNOTATION = 'headgate.dev/aws-profile';
 
 /** Keys of a file, of a role that is assumed, or what the environment of the Envoy gives (AWS's default chain). */
 export function readAwsCredential(policy: Policy, context: Context): AwsCredential | { readonly kind: 'unusable' } {
@@ -43,7 +45,16 @@ export function readAwsCredential(policy: Policy, context: Context): AwsCredenti
     );
     return { kind: 'unusable' };
   }
-  if (!credentialsFile && !oidcExchangeToken) return { kind: 'signing', region };
+  const profile = policy.object.metadata.annotations?.[PROFILE_ANNOTATION];
+  if (!credentialsFile && !oidcExchangeToken) {
+    if (profile === undefined) return { kind: 'signing', region };
+    const secret = context.secrets.putToken(tokenName(policy), { kind: 'aws-profile', region, profile });
+    return { kind: 'signing', region, secret };
+  }
+  if (profile !== undefined) {
+    const path = ['metadata', 'annotations', PROFILE_ANNOTATION];
+    context.report.warning('HG0404', policy, path, 'has no effect beside credentialsFile or oidcExchangeToken');
+  }
   if (credentialsFile && oidcExchangeToken) {
     context.report.warning('HG0111', policy, [...PATH, 'oidcExchangeToken'], 'has no effect beside credentialsFile');
   }
@@ -62,20 +73,24 @@ function readFile(
   const path = [...PATH, 'credentialsFile', 'secretRef'];
   const file = readCredentialSecret(policy, path, secretRef, 'credentials', context);
   if (!file) return undefined;
-  const read = readAwsProfile(file.text, profile);
-  switch (read.kind) {
-    case 'problem':
-      context.report.error('HG0402', policy, path, `Secret ${secretRef.name} ${read.problem}`);
-      return undefined;
-    case 'keys': {
-      const name = `Secret/${keyOf(file.found)}/credentials/${profile}`;
-      return context.secrets.put(name, { kind: 'aws', ...read.keys });
-    }
-    case 'role': {
-      const { kind: _, ...role } = read;
-      return context.secrets.putToken(tokenName(policy), { kind: 'aws-assume-role', region, ...role });
-    }
+  const read = readAwsProfile(parseAwsProfiles(file.text), profile, region);
+  if (read.kind === 'problem') {
+    context.report.error('HG0402', policy, path, `Secret ${secretRef.name} ${read.problem}`);
+    return undefined;
   }
+  if (runsProgram(read)) {
+    const message = `Secret ${secretRef.name} asks for a program to be run (credential_process)`;
+    const hint = `programs are run for the control plane's own AWS files alone: name a profile of these in ${PROFILE_ANNOTATION}`;
+    context.report.error('HG0402', policy, path, message, { hint });
+    return undefined;
+  }
+  if (read.kind !== 'aws-keys') return context.secrets.putToken(tokenName(policy), read);
+  return context.secrets.put(`Secret/${keyOf(file.found)}/credentials/${profile}`, { kind: 'aws', ...read.keys });
+}
+
+/** Who may write a Secret may not run programs where the control plane runs. */
+function runsProgram(source: AwsTokenSource): boolean {
+  return source.kind === 'aws-process' || (source.kind === 'aws-assume-role' && runsProgram(source.base));
 }
 
 function readExchange(

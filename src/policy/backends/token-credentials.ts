@@ -10,6 +10,13 @@ import { readOidcClient } from './oidc-client.ts';
 type Policy = LoadedObject<BackendSecurityPolicy>;
 type GcpFields = NonNullable<BackendSecurityPolicy['spec']['gcpCredentials']>;
 
+/**
+ * Who the control plane is where it runs on Azure, in place of a secret or a federated token. The API wants one of these
+ * all the same, which is not read then.
+ */
+const IDENTITY_ANNOTATION = 'headgate.dev/azure-identity';
+const IDENTITIES = ['system-assigned', 'user-assigned', 'workload'] as const;
+
 const GOOGLE_TOKEN_URI = 'https://oauth2.googleapis.com/token';
 
 /** An access token of Entra ID. Errors: undefined, with a finding. */
@@ -28,6 +35,14 @@ export function readAzureCredential(policy: Policy, context: Context): SecretRef
     );
     return undefined;
   }
+  const identity = policy.object.metadata.annotations?.[IDENTITY_ANNOTATION];
+  if (identity !== undefined) {
+    const source = readIdentity(identity, clientId, tenantId);
+    if (source) return put(source);
+    const message = `${JSON.stringify(identity)} is none of ${IDENTITIES.join(', ')}`;
+    context.report.error('HG0402', policy, ['metadata', 'annotations', IDENTITY_ANNOTATION], message);
+    return undefined;
+  }
   if (oidcExchangeToken) {
     const subject = readOidcClient(policy, [...path, 'oidcExchangeToken'], oidcExchangeToken, context);
     return subject && put({ kind: 'azure', clientId, tenantId, proof: { kind: 'federated', subject } });
@@ -37,6 +52,19 @@ export function readAzureCredential(policy: Policy, context: Context): SecretRef
   const clientSecret = readCredentialSecret(policy, at, clientSecretRef, 'client-secret', context)?.text.trim();
   if (clientSecret === undefined) return undefined;
   return put({ kind: 'azure', clientId, tenantId, proof: { kind: 'secret', clientSecret } });
+}
+
+function readIdentity(identity: string, clientId: string, tenantId: string): TokenSource | undefined {
+  switch (IDENTITIES.find((one) => one === identity)) {
+    case 'system-assigned':
+      return { kind: 'azure-managed' };
+    case 'user-assigned':
+      return { kind: 'azure-managed', clientId };
+    case 'workload':
+      return { kind: 'azure', clientId, tenantId, proof: { kind: 'workload' } };
+    case undefined:
+      return undefined;
+  }
 }
 
 /** An access token of Google Cloud. Errors: undefined, with a finding. */

@@ -1,13 +1,18 @@
 /** A backend for each kind of credential, each with a strict provider that takes its credential alone. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AWS_CREDENTIALS, type Fake, startAzure, startOpenAi } from '../../fakes/index.ts';
-import { ENTRA_CLIENT, GOOGLE_ACCOUNT, OIDC_CLIENT, ROLE } from '../../fakes/tokens/index.ts';
-import { type Services, startServices } from '../../unit/credentials/rig.ts';
+import { ASSIGNED, ENTRA_CLIENT, GOOGLE_ACCOUNT, OIDC_CLIENT, ROLE, SIGN_IN } from '../../fakes/tokens/index.ts';
+import { tempDir } from '../../support/index.ts';
+import { leaveSignIn, type Services, SSO_SESSION, startServices } from '../../unit/credentials/rig.ts';
 import { type BackendFacts, object } from '../support/objects.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Keys that the Envoy finds in its environment. */
 export const ENVOY_KEYS = { accessKeyId: 'AKIAENVOYEXAMPLE', secretAccessKey: 'envoy/secret+example' } as const;
+/** A program of the control plane prints these. */
+export const PROGRAM_KEYS = { accessKeyId: 'AKIAPROGRAMEXAMPLE', secretAccessKey: 'program/secret+example' } as const;
 const FILE_KEYS = { accessKeyId: 'AKIAFILEEXAMPLE', secretAccessKey: 'file/secret+example' } as const;
 
 export const HOSTS = {
@@ -31,7 +36,8 @@ export interface Clouds {
 
 export async function startClouds(): Promise<Clouds> {
   const services = await startServices();
-  const { sts, entra, google, idp } = services;
+  const { sts, entra, google, idp, aws: identity, azure: managed } = services;
+  leaveSignIn(services);
   const bedrock = (name: string, credentials: readonly object[], region: string): Promise<Fake> =>
     startOpenAi({ name, prefix: '/openai/v1', aws: { credentials: credentials as never, region } });
   const fakes: Record<string, Fake> = {
@@ -39,6 +45,11 @@ export async function startClouds(): Promise<Clouds> {
     'aws-web': await bedrock('aws-web', sts.sessions, 'eu-central-1'),
     'aws-role': await bedrock('aws-role', sts.sessions, 'us-east-1'),
     'aws-chain': await bedrock('aws-chain', [ENVOY_KEYS], 'us-west-2'),
+    'aws-roles': await bedrock('aws-roles', sts.sessions, 'us-east-1'),
+    'aws-program': await bedrock('aws-program', [PROGRAM_KEYS], 'us-east-1'),
+    'aws-sso': await bedrock('aws-sso', identity.sessions, 'us-east-1'),
+    'azure-managed': await startAzure({ name: 'azure-managed', keys: [], tokens: managed.issued.tokens }),
+    'azure-workload': await startAzure({ name: 'azure-workload', keys: [], tokens: entra.issued.tokens }),
     'azure-secret': await startAzure({ name: 'azure-secret', keys: [], tokens: entra.issued.tokens }),
     'azure-federated': await startAzure({ name: 'azure-federated', keys: [], tokens: entra.issued.tokens }),
     'gcp-account': await startOpenAi({ name: 'gcp-account', prefix: GOOGLE_PREFIX, keys: google.issued.tokens }),
@@ -61,6 +72,22 @@ export async function startClouds(): Promise<Clouds> {
     endpoints: [{ ip: { address: '127.0.0.1', port: ports[name] }, hostname }],
   });
   const { clientId: clientID, tenantId: tenantID } = ENTRA_CLIENT;
+  const ofControlPlane = (name: string, profile: string): BackendFacts => ({
+    ...aws,
+    port: ports[name] as number,
+    policy: signed({ region: 'us-east-1' }),
+    policyAnnotations: { 'headgate.dev/aws-profile': profile },
+  });
+  // Nothing is read of the Secret, and there is none.
+  const identityOf = (name: string, kind: string, id: string): BackendFacts => ({
+    ...azure,
+    port: ports[name] as number,
+    policy: {
+      type: 'AzureCredentials',
+      azureCredentials: { clientID: id, tenantID, clientSecretRef: { name: 'none' } },
+    },
+    policyAnnotations: { 'headgate.dev/azure-identity': kind },
+  });
   const project = { projectName: 'example-project', region: 'global' };
   const backends: Record<string, BackendFacts> = {
     'aws-keys': {
@@ -83,6 +110,15 @@ export async function startClouds(): Promise<Clouds> {
       policy: signed({ region: 'us-east-1', credentialsFile: { profile: 'role', secretRef: { name: 'aws' } } }),
     },
     'aws-chain': { ...aws, port: ports['aws-chain'] as number, policy: signed({ region: 'us-west-2' }) },
+    'aws-roles': {
+      ...aws,
+      port: ports['aws-roles'] as number,
+      policy: signed({ region: 'us-east-1', credentialsFile: { profile: 'roles', secretRef: { name: 'aws' } } }),
+    },
+    'aws-program': ofControlPlane('aws-program', 'program'),
+    'aws-sso': ofControlPlane('aws-sso', 'sso'),
+    'azure-managed': identityOf('azure-managed', 'user-assigned', ASSIGNED),
+    'azure-workload': identityOf('azure-workload', 'workload', clientID),
     'azure-secret': {
       ...azure,
       port: ports['azure-secret'] as number,
@@ -127,6 +163,7 @@ export async function startClouds(): Promise<Clouds> {
   const profile = (name: string, keys: typeof FILE_KEYS): string =>
     `[${name}]\naws_access_key_id = ${keys.accessKeyId}\naws_secret_access_key = ${keys.secretAccessKey}\n`;
   const role = `[role]\nrole_arn = ${ROLE}\nsource_profile = base\nexternal_id = ext-1\n`;
+  const roles = `[roles]\nrole_arn = ${ROLE}\nsource_profile = role\nexternal_id = ext-1\n`;
   const account = {
     type: 'service_account',
     client_email: GOOGLE_ACCOUNT.email,
@@ -141,17 +178,33 @@ export async function startClouds(): Promise<Clouds> {
     backends,
     secrets: [
       secret('aws', {
-        credentials: `${profile('keys', FILE_KEYS)}${profile('base', AWS_CREDENTIALS as never)}${role}`,
+        credentials: `${profile('keys', FILE_KEYS)}${profile('base', AWS_CREDENTIALS as never)}${role}${roles}`,
       }),
       secret('oidc', { 'client-secret': OIDC_CLIENT.clientSecret }),
       secret('entra', { 'client-secret': ENTRA_CLIENT.clientSecret }),
       secret('google', { 'service_account.json': JSON.stringify(account) }),
     ],
-    env: services.env as Record<string, string>,
+    env: { ...services.env, AWS_CONFIG_FILE: awsConfig(), PATH: process.env.PATH } as Record<string, string>,
     envoyEnv: { AWS_ACCESS_KEY_ID: ENVOY_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: ENVOY_KEYS.secretAccessKey },
     async stop() {
       for (const fake of Object.values(fakes)) await fake.close();
       await services.stop();
     },
   };
+}
+
+/** The AWS configuration of the control plane: a program that prints keys, and a sign-in. */
+function awsConfig(): string {
+  const folder = tempDir('aws');
+  const { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey } = PROGRAM_KEYS;
+  writeFileSync(join(folder, 'keys.json'), JSON.stringify({ Version: 1, AccessKeyId, SecretAccessKey }));
+  const path = join(folder, 'config');
+  const account = `sso_account_id = ${SIGN_IN.accountId}\nsso_role_name = ${SIGN_IN.roleName}`;
+  writeFileSync(
+    path,
+    `[profile program]\ncredential_process = cat ${join(folder, 'keys.json')}\n` +
+      `[profile sso]\nsso_session = ${SSO_SESSION}\n${account}\n` +
+      `[sso-session ${SSO_SESSION}]\nsso_region = us-east-1\nsso_start_url = https://company.awsapps.com/start\n`,
+  );
+  return path;
 }

@@ -3,8 +3,9 @@ import { expect } from 'chai';
 import { configDump } from '../../../src/envoy/config-dump.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
 
+import { SIGN_IN } from '../../fakes/tokens/index.ts';
 import { CHAT, expectAllServed, type Rig, startRig, tried } from '../failover/rig.ts';
-import { type Clouds, ENVOY_KEYS, HOSTS, startClouds } from './clouds-rig.ts';
+import { type Clouds, ENVOY_KEYS, HOSTS, PROGRAM_KEYS, startClouds } from './clouds-rig.ts';
 
 /** Everything that a client, or a front in front of the gateway, may send as a credential. */
 const CREDENTIALS = {
@@ -135,11 +136,12 @@ describe('credentials: of clouds', function () {
       ...envoy.log,
       ...envoy.stdout,
     ].join('\n');
-    const { sts, entra, google, idp } = clouds.services;
+    const { sts, entra, aws, idp, givers } = clouds.services;
     const secrets = [
-      ...[sts, entra, google, idp].flatMap(({ issued }) => issued.tokens),
-      ...sts.sessions.map(({ secretAccessKey }) => secretAccessKey),
+      ...[...givers, idp].flatMap(({ issued }) => issued.tokens),
+      ...[...sts.sessions, ...aws.sessions].map(({ secretAccessKey }) => secretAccessKey),
       ...['sk-openai', 'azure-key', 'file/secret+example', 'entra~secret', 'oidc secret', ENVOY_KEYS.secretAccessKey],
+      ...[PROGRAM_KEYS.secretAccessKey, SIGN_IN.refreshToken, 'sign-in-0', 'id-token-of-a-workload'],
     ];
     const all = JSON.stringify(configDump(view?.resources ?? [], { showSecrets: true }));
     for (const secret of secrets) expect(shown.includes(JSON.stringify(secret).slice(1, -1)), secret).to.equal(false);

@@ -20,6 +20,7 @@ export interface BackendFacts {
   readonly credentialOverride?: Fields;
   /** Instead of a key: `spec` of the policy, without its targets. */
   readonly policy?: Fields;
+  readonly policyAnnotations?: Readonly<Record<string, string>>;
   /** The policy names a Secret that does not exist. */
   readonly lacksSecret?: boolean;
   /** Name in the certificate; its authority is ConfigMap `ca-NAME` with this text. */
@@ -115,9 +116,13 @@ function backendObjects(name: string, facts: BackendFacts): Fields[] {
     }),
     ...(hasKey || facts.policy !== undefined
       ? [
-          object(`${AI}/v1beta1`, 'BackendSecurityPolicy', name, {
-            spec: { targetRefs: [{ group: AI, kind: 'AIServiceBackend', name }], ...policy },
-          }),
+          object(
+            `${AI}/v1beta1`,
+            'BackendSecurityPolicy',
+            name,
+            { spec: { targetRefs: [{ group: AI, kind: 'AIServiceBackend', name }], ...policy } },
+            facts.policyAnnotations === undefined ? {} : { annotations: facts.policyAnnotations },
+          ),
         ]
       : []),
     ...(key === undefined

@@ -11,6 +11,8 @@ export interface StsOptions extends FakeOptions {
   /** Whether a token of an identity provider is good; default any that an identity provider fake gives out. */
   readonly trusts?: (webIdentityToken: string) => boolean;
   readonly roles?: readonly string[];
+  /** Who may take a role, besides `AWS_CREDENTIALS` and the sessions that were given out. */
+  readonly callers?: readonly SessionKeys[];
   readonly externalId?: string;
   readonly region?: string;
 }
@@ -32,7 +34,7 @@ export interface Sts {
 
 export const ROLE = 'arn:aws:iam::123456789012:role/models';
 
-/** Starts a fake of STS. The caller of AssumeRole is `AWS_CREDENTIALS`. */
+/** Starts a fake of STS. */
 export async function startSts(options: StsOptions = {}): Promise<Sts> {
   const issued = new Issued('session-token/+');
   const sessions: SessionKeys[] = [];
@@ -65,7 +67,7 @@ function assume(request: RecordedRequest, options: StsOptions, issued: Issued, s
   if (!isWeb && action !== 'AssumeRole') throw refusal(400, 'InvalidAction', `no action ${action}`);
   requireFields(form, isWeb);
   if (isWeb) requireWebIdentity(request, form, options);
-  else requireCaller(request, options, issued);
+  else requireCaller(request, options, issued, sessions);
   const role = form.get('RoleArn') ?? '';
   const isKnown = (options.roles ?? [ROLE]).includes(role);
   const externalId = isWeb ? undefined : options.externalId;
@@ -99,11 +101,16 @@ function requireWebIdentity(request: RecordedRequest, form: ReadonlyMap<string, 
   if (!isGood(token)) throw refusal(400, 'InvalidIdentityToken', `the token ${token} is not valid`);
 }
 
-function requireCaller(request: RecordedRequest, { region = 'us-east-1' }: StsOptions, { nowMs }: Issued): void {
-  if (accessKeyOf(request) !== AWS_CREDENTIALS.accessKeyId) {
-    throw refusal(403, 'InvalidClientTokenId', 'The security token included in the request is invalid.');
-  }
-  const problem = verifySigV4(request, request.body, { ...AWS_CREDENTIALS, region, service: 'sts', nowMs });
+function requireCaller(
+  request: RecordedRequest,
+  { region = 'us-east-1', callers = [] }: StsOptions,
+  { nowMs }: Issued,
+  sessions: readonly SessionKeys[],
+): void {
+  const key = accessKeyOf(request);
+  const caller = [AWS_CREDENTIALS, ...callers, ...sessions].find(({ accessKeyId }) => accessKeyId === key);
+  if (!caller) throw refusal(403, 'InvalidClientTokenId', 'The security token included in the request is invalid.');
+  const problem = verifySigV4(request, request.body, { ...caller, region, service: 'sts', nowMs });
   if (problem === undefined) return;
   // The services of the Query protocol have a name of their own for it.
   throw refusal(

@@ -7,11 +7,18 @@ import type { TokenSource } from '../../../src/ir/index.ts';
 import { formatFinding } from '../../../src/lib/findings.ts';
 import { createLogger } from '../../../src/telemetry/index.ts';
 import type { Fault } from '../../fakes/index.ts';
-import { GOOGLE_ACCOUNT, GOOGLE_USER } from '../../fakes/tokens/index.ts';
+import { CONTAINER, GOOGLE_ACCOUNT, GOOGLE_USER, SIGN_IN } from '../../fakes/tokens/index.ts';
 import { tempDir, until } from '../../support/index.ts';
 import { type Services, sourcesOf, startServices } from './rig.ts';
 
 const MARK = 'MARKED';
+const CONCEALED = {
+  signIn: 'sign-in-0',
+  refresh: SIGN_IN.refreshToken,
+  client: SIGN_IN.clientSecret,
+  container: CONTAINER.authorization,
+  workload: 'id-token-of-a-workload',
+};
 /** What stands in the private key; a line of it is enough to find it. */
 const KEY_LINE = GOOGLE_ACCOUNT.privateKey.split('\n')[3] ?? '';
 
@@ -48,10 +55,17 @@ describe('credentials: secrets are shown nowhere', () => {
   }
 
   const assertNone = (text: string): void => {
-    const { tokens: sts } = services.sts.issued;
-    const given = [services.entra, services.google, services.idp].flatMap(({ issued }) => issued.tokens);
-    const secrets = services.sts.sessions.map(({ secretAccessKey }) => secretAccessKey);
-    for (const secret of [MARK, KEY_LINE, 'eyJ', ...sts, ...given, ...secrets, GOOGLE_USER.refresh_token]) {
+    const given = [...services.givers, services.idp].flatMap(({ issued }) => issued.tokens);
+    const secrets = [...services.sts.sessions, ...services.aws.sessions].map(({ secretAccessKey }) => secretAccessKey);
+    for (const secret of [
+      MARK,
+      KEY_LINE,
+      'eyJ',
+      ...given,
+      ...secrets,
+      ...Object.values(CONCEALED),
+      GOOGLE_USER.refresh_token,
+    ]) {
       expect(text.includes(secret), `${secret} in ${text}`).to.equal(false);
     }
   };
@@ -87,7 +101,7 @@ describe('credentials: secrets are shown nowhere', () => {
       (): Fault => ({ cutAfterChunks: 0 }),
     ];
     for (const fault of faults) {
-      for (const { fake } of [services.sts, services.entra, services.google, services.idp]) fake.fault = fault;
+      for (const { fake } of [...services.givers, services.idp]) fake.fault = fault;
       assertNone(await shown(marked()));
       await services.reset();
     }

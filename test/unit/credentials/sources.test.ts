@@ -7,7 +7,7 @@ import { fetchToken } from '../../../src/credentials/fetch-token.ts';
 import type { OidcClient, TokenSource } from '../../../src/ir/index.ts';
 import type { GatewayError } from '../../../src/lib/errors.ts';
 import { AWS_CREDENTIALS } from '../../fakes/index.ts';
-import { GOOGLE_ACCOUNT, GOOGLE_USER, POOL, startIdentityProvider } from '../../fakes/tokens/index.ts';
+import { GOOGLE_ACCOUNT, GOOGLE_USER, OIDC_CLIENT, POOL, startIdentityProvider } from '../../fakes/tokens/index.ts';
 import { tempDir } from '../../support/index.ts';
 import { contextOf, type Services, sourcesOf, startServices, textOf } from './rig.ts';
 
@@ -32,16 +32,18 @@ describe('credentials: sources of tokens', () => {
     return error.message;
   };
   const subjectOf = (change: Partial<OidcClient>): OidcClient => ({
-    ...source('aws-web-identity', 'aws-web-identity').subject,
+    issuer: services.idp.fake.url,
+    ...OIDC_CLIENT,
+    scopes: ['openid'],
     ...change,
   });
 
   it('gives a token of each kind, and says when it ends', async () => {
-    const given = { sts: services.sts, entra: services.entra, google: services.google };
-    for (const { issued } of Object.values(given)) issued.settings.lifetimeS = 1800;
+    const given = services.givers;
+    for (const { issued } of given) issued.settings.lifetimeS = 1800;
     for (const [name, one] of Object.entries(sources)) {
       const token = await ask(one);
-      const last = Object.values(given).map(({ issued }) => issued.tokens.at(-1));
+      const last = given.map(({ issued }) => issued.tokens.at(-1));
       expect(last, name).to.include(textOf(token));
       expect(token.expiresAtMs - Date.now(), name).to.be.closeTo(1_800_000, CLOSE_MS);
     }
@@ -87,9 +89,13 @@ describe('credentials: sources of tokens', () => {
     expect(await refusal({ ...web, roleArn: 'role' })).to.equal(`${place} answered 400 ValidationError`);
     expect(await refusal({ ...role, externalId: 'wrong' })).to.equal(`${place} answered 403 AccessDenied`);
     const wrong = { ...AWS_CREDENTIALS, secretAccessKey: 'wrong' };
-    expect(await refusal({ ...role, keys: wrong })).to.equal(`${place} answered 403 SignatureDoesNotMatch`);
+    expect(await refusal({ ...role, base: { kind: 'aws-keys', keys: wrong } })).to.equal(
+      `${place} answered 403 SignatureDoesNotMatch`,
+    );
     const unknown = { ...AWS_CREDENTIALS, accessKeyId: 'AKIAUNKNOWN' };
-    expect(await refusal({ ...role, keys: unknown })).to.equal(`${place} answered 403 InvalidClientTokenId`);
+    expect(await refusal({ ...role, base: { kind: 'aws-keys', keys: unknown } })).to.equal(
+      `${place} answered 403 InvalidClientTokenId`,
+    );
     expect(await refusal({ ...role, region: 'eu-west-1' })).to.equal(`${place} answered 403 SignatureDoesNotMatch`);
   });
 
@@ -279,8 +285,7 @@ describe('credentials: sources of tokens', () => {
     ];
     for (const [name, one] of Object.entries(sources)) {
       for (const body of answers) {
-        for (const { fake } of [services.sts, services.entra, services.google])
-          fake.fault = () => ({ status: 200, body });
+        for (const { fake } of services.givers) fake.fault = () => ({ status: 200, body });
         expect(await refusal(one), `${name}: ${body.slice(0, 40)}`).to.match(/gave no|is not the metadata|more than/);
       }
     }
@@ -289,7 +294,7 @@ describe('credentials: sources of tokens', () => {
   it('waits for nobody for ever, and goes nowhere else', async () => {
     for (const [name, one] of Object.entries(sources)) {
       await services.reset();
-      const fakes = [services.sts.fake, services.entra.fake, services.google.fake];
+      const fakes = services.givers.map(({ fake }) => fake);
       for (const fake of fakes) fake.fault = () => ({ hang: true });
       expect(await refusal(one, { signal: AbortSignal.timeout(100) }), name).to.match(/did not answer in time$/);
       for (const fake of fakes) fake.fault = () => ({ status: 200, slowFirstByteMs: 5000, body: '{}' });

@@ -1,24 +1,52 @@
+/** Sessions in roles. Source: AWS Security Token Service API 2011-06-15. */
 import { createHash, createHmac } from 'node:crypto';
-import type { AwsKeys, AwsTokenSource } from '../ir/index.ts';
-import { type FetchContext, localTime, serviceNow } from './fetch-context.ts';
-import { clientToken } from './oidc.ts';
-import { encodeForm, failure, refusal, send, type TokenRequest } from './request.ts';
-import type { Token } from './token.ts';
+import { readFile } from 'node:fs/promises';
+import type { AwsKeys, AwsTokenSource } from '../../ir/index.ts';
+import { GatewayError, InvariantError } from '../../lib/errors.ts';
+import { type FetchContext, localTime, serviceNow } from '../fetch-context.ts';
+import { clientToken } from '../oidc.ts';
+import { encodeForm, failure, refusal, send, type TokenRequest } from '../request.ts';
+import type { Token } from '../token.ts';
+import { awsDomain } from './domain.ts';
 
 const VERSION = '2011-06-15';
 const SESSION = 'headgate';
 
-/** Keys of a session in a role. Errors: GatewayError. Source: AWS Security Token Service API 2011-06-15. */
-export async function awsToken(source: AwsTokenSource, context: FetchContext): Promise<Token> {
-  const url = stsUrl(source.region, context);
-  const { roleArn: RoleArn } = source;
-  if (source.kind === 'aws-web-identity') {
-    const WebIdentityToken = await clientToken(source.subject, context);
-    const Action = 'AssumeRoleWithWebIdentity';
-    const form = { Action, Version: VERSION, RoleArn, RoleSessionName: SESSION, WebIdentityToken };
-    return assumeRole({ url, form }, context);
+type SourceOf<K extends AwsTokenSource['kind']> = Extract<AwsTokenSource, { kind: K }>;
+
+/** Of a role that a token of somebody else opens. Errors: GatewayError. */
+export async function webIdentityRole(source: SourceOf<'aws-web-identity'>, context: FetchContext): Promise<Token> {
+  const { roleArn: RoleArn, region, subject, sessionName, durationSeconds } = source;
+  const WebIdentityToken =
+    'tokenFile' in subject ? await readToken(subject.tokenFile, context) : await clientToken(subject, context);
+  const form = {
+    Action: 'AssumeRoleWithWebIdentity',
+    Version: VERSION,
+    RoleArn,
+    RoleSessionName: sessionName ?? SESSION,
+    DurationSeconds: durationSeconds?.toString(),
+    WebIdentityToken,
+  };
+  return assumeRole({ url: stsUrl(region, context), form }, context);
+}
+
+async function readToken(path: string, { signal }: FetchContext): Promise<string> {
+  try {
+    return (await readFile(path, { encoding: 'utf8', signal })).trim();
+  } catch {
+    throw new GatewayError('invalid_input', 'the web_identity_token_file of the profile cannot be read');
   }
-  const { sessionName, externalId, durationSeconds, keys, region } = source;
+}
+
+/** Of a role that `base` may take. Errors: GatewayError. */
+export async function assumedRole(
+  source: SourceOf<'aws-assume-role'>,
+  { secret: keys }: Token,
+  context: FetchContext,
+): Promise<Token> {
+  if (keys.kind !== 'aws') throw new InvariantError('no keys of AWS');
+  const { roleArn: RoleArn, sessionName, externalId, durationSeconds, region } = source;
+  const url = stsUrl(region, context);
   const form = {
     Action: 'AssumeRole',
     Version: VERSION,
@@ -47,20 +75,11 @@ async function assumeRole(request: TokenRequest, context: FetchContext): Promise
   };
 }
 
-/** Partitions whose names end differently, by the start of their regions. */
-const SUFFIXES: Readonly<Record<string, string>> = {
-  'cn-': 'amazonaws.com.cn',
-  'eusc-': 'amazonaws.eu',
-  'us-iso-': 'c2s.ic.gov',
-  'us-isob-': 'sc2s.sgov.gov',
-};
-
 function stsUrl(region: string, { env }: FetchContext): string {
   const named = env.AWS_ENDPOINT_URL_STS || env.AWS_ENDPOINT_URL;
   if (named) return `${named.replace(/\/$/, '')}/`;
-  const [, suffix] = Object.entries(SUFFIXES).find(([start]) => region.startsWith(start)) ?? [];
   const service = env.AWS_USE_FIPS_ENDPOINT === 'true' ? 'sts-fips' : 'sts';
-  return `https://${service}.${region}.${suffix ?? 'amazonaws.com'}/`;
+  return `https://${service}.${region}.${awsDomain(region)}/`;
 }
 
 /** Signature Version 4 of a form that is posted to STS. Source: AWS IAM, "Create a signed AWS API request". */

@@ -1,0 +1,54 @@
+/** Who the control plane is where it runs on Azure. Source: Azure, managed identities; AKS, workload identity. */
+import { readFile } from 'node:fs/promises';
+import { GatewayError } from '../lib/errors.ts';
+import type { FetchContext } from './fetch-context.ts';
+import { requestJson } from './request.ts';
+import { bearerToken, type Token } from './token.ts';
+
+const METADATA = 'http://169.254.169.254';
+
+/** A token for the machine (IMDS), or for the app (App Service, Container Apps). Errors: GatewayError. */
+export async function managedToken(
+  { clientId }: { readonly clientId?: string },
+  resource: string,
+  context: FetchContext,
+): Promise<Token> {
+  const { place, version, headers } = identityEndpoint(context);
+  const url = new URL(place);
+  url.searchParams.set('api-version', version);
+  url.searchParams.set('resource', resource);
+  if (clientId !== undefined) url.searchParams.set('client_id', clientId);
+  return bearerToken(await requestJson({ url: url.href, headers }, context), url.href);
+}
+
+interface IdentityEndpoint {
+  readonly place: string;
+  readonly version: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function identityEndpoint({ env }: FetchContext): IdentityEndpoint {
+  const { IDENTITY_ENDPOINT: place, IDENTITY_HEADER: key, AZURE_POD_IDENTITY_AUTHORITY_HOST: host } = env;
+  if (place && key) {
+    if (!URL.canParse(place)) throw invalid('has an IDENTITY_ENDPOINT that is no address');
+    return { place, version: '2019-08-01', headers: { 'x-identity-header': key } };
+  }
+  const base = (host || METADATA).replace(/\/$/, '');
+  return { place: `${base}/metadata/identity/oauth2/token`, version: '2018-02-01', headers: { metadata: 'true' } };
+}
+
+/** The token of the workload that the control plane is, to be exchanged. Errors: GatewayError. */
+export async function workloadToken({ env, signal }: FetchContext): Promise<string> {
+  const path = env.AZURE_FEDERATED_TOKEN_FILE;
+  if (!path) throw invalid('has no AZURE_FEDERATED_TOKEN_FILE');
+  return readFile(path, { encoding: 'utf8', signal }).then(
+    (text) => text.trim(),
+    () => {
+      throw invalid('has an AZURE_FEDERATED_TOKEN_FILE that cannot be read');
+    },
+  );
+}
+
+function invalid(what: string): GatewayError {
+  return new GatewayError('invalid_input', `the environment of the control plane ${what}`);
+}
