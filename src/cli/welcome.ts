@@ -11,7 +11,7 @@ import {
   type RouteIr,
 } from '../ir/index.ts';
 import { type MatchRequest, matchRoute } from '../ir/match.ts';
-import { servesNatively } from '../providers/index.ts';
+import { nativePath } from '../providers/index.ts';
 
 /** What `run` prints once Envoy serves: the URL of each listener and a request that works there. */
 export function welcome(gateway: GatewayIr): string {
@@ -115,7 +115,7 @@ function servesApi({ backends }: GatewayIr, { action }: RouteIr, endpoint: ApiEn
   if (action.kind !== 'inference') return false;
   const names = new Set(action.rule.backends.map(({ backend }) => backend));
   return backends.some(
-    ({ name, provider }) => names.has(name) && provider && servesNatively(endpoint.name, provider.schema),
+    ({ name, provider }) => names.has(name) && provider && nativePath(endpoint.name, provider) !== undefined,
   );
 }
 

@@ -10,9 +10,9 @@ import { nativePath, PROVIDER_SCHEMAS, servesNatively, translatedPath } from '..
 import { translates } from '../providers/translated-endpoints.ts';
 
 /**
- * Classes of endpoints: those of one class are served by the same providers in the same way, so a route needs one answer
- * for each class. The class stands in the API header; its name begins with that of the family it belongs to, and no name
- * is the beginning of another one.
+ * Classes of endpoints: those of one class are served by the same schemas in the same way, so most routes need one answer
+ * for each class. The API header holds the class and the endpoint; the name of a class begins with that of the family it
+ * belongs to, and no name is the beginning of another one.
  */
 export interface ApiClass {
   readonly name: string;
@@ -43,20 +43,26 @@ function modeOf({ name }: ApiEndpoint, schema: ProviderSchema): ServingMode | 'n
   return translates(name, schema) ? 'translated' : 'none';
 }
 
-export function classOf(endpoint: ApiEndpoint): string {
-  return API_CLASSES.find((candidate) => candidate.endpoints.includes(endpoint))?.name ?? endpoint.api;
+/** What the API header says of a request. */
+export function apiHeaderOf(endpoint: ApiEndpoint): string {
+  const of = API_CLASSES.find((candidate) => candidate.endpoints.includes(endpoint));
+  return of === undefined ? endpoint.api : endpointIn(of, endpoint);
 }
 
-/** How a provider takes requests of this class; undefined: not at all. */
-export function servingMode(provider: ProviderIr, { endpoints }: ApiClass): ServingMode | undefined {
-  if (endpoints.some(({ name }) => nativePath(name, provider) !== undefined)) return 'native';
-  return endpoints.some(({ name }) => translatedPath(name, provider) !== undefined) ? 'translated' : undefined;
+export function endpointIn({ name }: ApiClass, endpoint: ApiEndpoint): string {
+  return `${name}${endpoint.name}/`;
+}
+
+/** How a provider takes requests to this endpoint; undefined: not at all. */
+export function servingMode(provider: ProviderIr, { name }: ApiEndpoint): ServingMode | undefined {
+  if (nativePath(name, provider) !== undefined) return 'native';
+  return translatedPath(name, provider) === undefined ? undefined : 'translated';
 }
 
 /** Families of which a provider serves something by translation. */
 export function translatedFamilies(provider: ProviderIr): ApiFamily[] {
   return API_FAMILIES.filter((family) =>
-    API_CLASSES.some((one) => one.family === family && servingMode(provider, one) === 'translated'),
+    API_ENDPOINTS.some((one) => one.api === family && servingMode(provider, one) === 'translated'),
   );
 }
 

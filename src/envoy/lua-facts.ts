@@ -8,7 +8,7 @@ export interface UnreadFacts {
   /** Name of the inference endpoint. */
   readonly endpoint: string;
   readonly api: string;
-  /** Class of endpoints it belongs to, which stands in the API header. */
+  /** Class of endpoints it belongs to, and the endpoint: what stands in the API header. */
   readonly class: string;
   readonly stream_options?: boolean;
 }

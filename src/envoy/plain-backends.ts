@@ -6,7 +6,7 @@ import {
   type InferenceRuleIr,
 } from '../ir/index.ts';
 import { nativePath } from '../providers/index.ts';
-import { API_CLASSES, classOf, endpointPath, servingMode } from './api-classes.ts';
+import { endpointPath, servingMode } from './api-classes.ts';
 import { backendHost } from './upstream-filters.ts';
 
 /** All rules of AIGatewayRoutes that a gateway serves, each once. */
@@ -67,11 +67,7 @@ function isPlainBackend(backend: BackendIr, prefixes: EndpointPrefixes): boolean
   const host = backendHost(backend);
   // Envoy takes the name of the endpoint; a name that is more than that is the script's to set.
   if (host !== undefined && backend.endpoints.some((endpoint) => endpoint.hostname !== host)) return false;
-  const classes = API_CLASSES.filter((apiClass) => servingMode(provider, apiClass) === 'native').map(
-    ({ name }) => name,
-  );
-  if (classes.length === 0) return false;
-  return API_ENDPOINTS.filter((endpoint) => classes.includes(classOf(endpoint))).every(
-    (endpoint) => nativePath(endpoint.name, provider) === endpointPath(endpoint, prefixes),
-  );
+  const native = API_ENDPOINTS.filter((endpoint) => servingMode(provider, endpoint) === 'native');
+  if (native.length === 0) return false;
+  return native.every((endpoint) => nativePath(endpoint.name, provider) === endpointPath(endpoint, prefixes));
 }

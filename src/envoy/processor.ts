@@ -1,11 +1,10 @@
-import type { ApiFamily, ProviderIr } from '../ir/index.ts';
+import { API_ENDPOINTS, type ApiFamily, type ProviderIr } from '../ir/index.ts';
 import { protoDuration } from '../lib/units.ts';
 import {
   ANSWER_ATTRIBUTE,
   ANSWER_KEY,
   ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
-  ATTEMPT_KEY,
   BETA_ATTRIBUTE,
   CONNECTED_ATTRIBUTE,
   PATH_KEY,
@@ -15,8 +14,9 @@ import {
   REFUSAL_KEY,
   TRANSLATED_NAMESPACE,
 } from '../providers/attempt-facts.ts';
-import { providerFacts } from '../providers/index.ts';
+import { nativePath, providerFacts } from '../providers/index.ts';
 import { METADATA_NAMESPACE, PROCESSOR_CLUSTER, TRANSLATED_LUA_FILTER } from './names.ts';
+import { matched, type PlainFilter, unlessAccepted, unlessNoted, unlessTranslated } from './processor-matchers.ts';
 import {
   type Any,
   type ExtensionsFiltersHttpExtProcV3ExternalProcessor,
@@ -55,13 +55,23 @@ export function translateFilters(
   families: readonly ApiFamily[],
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const { choosesPath } = providerFacts(provider.schema);
-  return families.flatMap((family) => [
-    processingFilter(filterName(family, 'unary'), 'BUFFERED', streamType(provider)),
-    processingFilter(filterName(family, 'stream'), 'STREAMED', UNARY_TYPE),
-    { ...wholeFilter(filterName(family, 'whole')), disabled: true },
-    { ...headFilter(filterName(family, 'head'), choosesPath === true), disabled: true },
-    refusalFilter(filterName(family, 'refusal')),
-  ]);
+  return families.flatMap((family) => {
+    const isMixed = servesSome(provider, family);
+    const whole = wholeFilter(filterName(family, 'whole'));
+    const head = headFilter(filterName(family, 'head'), choosesPath === true);
+    return [
+      processingFilter(filterName(family, 'unary'), 'BUFFERED', streamType(provider), isMixed),
+      processingFilter(filterName(family, 'stream'), 'STREAMED', UNARY_TYPE, isMixed),
+      { ...(isMixed ? matched(whole.name, unlessTranslated(), whole) : whole), disabled: true },
+      { ...(isMixed ? matched(head.name, unlessTranslated(), head) : head), disabled: true },
+      refusalFilter(filterName(family, 'refusal')),
+    ];
+  });
+}
+
+/** Takes some endpoints of the family as they are: what a route switches on for another backend may meet these. */
+function servesSome(provider: ProviderIr, family: ApiFamily): boolean {
+  return API_ENDPOINTS.some(({ name, api }) => api === family && nativePath(name, provider) !== undefined);
 }
 
 /** The same for copies of requests: no route switches anything on there, and nobody reads what comes back. */
@@ -71,22 +81,21 @@ export function mirrorFilters(
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   if (families.length === 0) return [];
   const { choosesPath } = providerFacts(provider.schema);
-  const isNotTranslated = unlessNoted(METADATA_NAMESPACE, ATTEMPT_KEY);
   return [
-    { ...askingFilter('headgate/translate/mirror', REQUESTS_ALONE, isNotTranslated), disabled: false },
+    { ...askingFilter('headgate/translate/mirror', REQUESTS_ALONE, unlessTranslated()), disabled: false },
     wholeFilter('headgate/translate/mirror/whole'),
     ...(choosesPath ? [headFilter('headgate/translate/mirror/head', true)] : []),
   ];
 }
 
-function wholeFilter(name: string): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+function wholeFilter(name: string): PlainFilter {
   const typed_config = typedAny('envoy.extensions.filters.http.buffer.v3.Buffer', {
     max_request_bytes: MAX_BODY_BYTES,
   });
   return { name, typed_config };
 }
 
-function headFilter(name: string, choosesPath: boolean): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+function headFilter(name: string, choosesPath: boolean): PlainFilter {
   return {
     name,
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
@@ -128,6 +137,7 @@ function processingFilter(
   name: string,
   answers: 'BUFFERED' | 'STREAMED',
   skippedType: string,
+  isMixed: boolean,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return askingFilter(
     name,
@@ -136,15 +146,7 @@ function processingFilter(
       processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED', response_body_mode: answers },
       response_attributes: [ANSWER_ATTRIBUTE],
     },
-    {
-      matcher_tree: {
-        input: {
-          name: 'accept',
-          typed_config: typedAny('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', { header_name: 'accept' }),
-        },
-        exact_match_map: { map: { [skippedType]: SKIP } },
-      },
-    },
+    isMixed ? unlessTranslated(unlessAccepted(skippedType)) : unlessAccepted(skippedType),
   );
 }
 
@@ -180,35 +182,6 @@ const REQUESTS_ALONE = {
   metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
 } as const;
 
-const SKIP = {
-  action: {
-    name: 'skip',
-    typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
-  },
-};
-
-/** Skips where the dynamic metadata has no text under this key. */
-function unlessNoted(filter: string, key: string): XdsTypeMatcherV3Matcher {
-  const noted = {
-    input: {
-      name: 'noted',
-      typed_config: typedAny('envoy.extensions.matching.common_inputs.network.v3.DynamicMetadataInput', {
-        filter,
-        path: [{ key }],
-      }),
-    },
-    custom_match: {
-      name: 'text',
-      typed_config: typedAny('envoy.extensions.matching.input_matchers.metadata.v3.Metadata', {
-        value: { string_match: { safe_regex: { regex: '(?s).+' } } },
-      }),
-    },
-  };
-  return {
-    matcher_list: { matchers: [{ predicate: { not_matcher: { single_predicate: noted } }, on_match: SKIP }] },
-  };
-}
-
 /** A filter that asks the processor, except where the matcher says to skip it; switched on by routes. */
 function askingFilter(
   name: string,
@@ -222,12 +195,8 @@ function askingFilter(
     ...processor,
   });
   return {
-    name,
+    ...matched(name, xds_matcher, { name: 'envoy.filters.http.ext_proc', typed_config: processing }),
     disabled: true,
-    typed_config: typedAny('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
-      xds_matcher,
-      extension_config: { name: 'envoy.filters.http.ext_proc', typed_config: processing },
-    }),
   };
 }
 

@@ -14,7 +14,7 @@ import {
 import { pathMatches } from '../ir/match.ts';
 import type { Finding } from '../lib/findings.ts';
 import { directAnswer, errorBody } from './answers.ts';
-import { classOf, endpointPath } from './api-classes.ts';
+import { apiHeaderOf, endpointPath } from './api-classes.ts';
 import type { Capabilities } from './capabilities.ts';
 import { forwardRoute, INVALID_BACKEND, redirectRoute } from './forward-route.ts';
 import { inferenceTarget, routeAction } from './inference-route.ts';
@@ -151,7 +151,7 @@ function unreadRoute(endpoint: ApiEndpoint, { capabilities }: RouteContext): Xds
       metadata: routeFactsMetadata({
         endpoint: endpoint.name,
         api: endpoint.api,
-        class: classOf(endpoint),
+        class: apiHeaderOf(endpoint),
         ...(endpoint.streamOptions && { stream_options: true }),
       }),
     });

@@ -1,3 +1,4 @@
+import type { EndpointName } from './endpoints.ts';
 import type { QuotaIr } from './limits.ts';
 import type { SecretRef } from './secret.ts';
 
@@ -59,6 +60,8 @@ export interface ProviderIr {
   readonly project?: string;
   /** Google Cloud, AWS: the region that requests are sent to. */
   readonly region?: string;
+  /** Endpoints that it has, in the order of the API's. Absent: all of the schema. */
+  readonly endpoints?: readonly EndpointName[];
   /** What the user knows of models better than the gateway. The first row that fits a model counts. */
   readonly modelFacts?: readonly ModelFactsIr[];
 }

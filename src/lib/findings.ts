@@ -51,6 +51,7 @@ export const FINDING_CODES = {
   HG0309: 'facts about models cannot be used',
   HG0310: 'an annotation about translation has no effect',
   HG0311: 'a mirror cannot be used',
+  HG0312: 'the endpoints of a backend are not known',
   HG0401: 'a credential is missing',
   HG0402: 'a credential is not usable',
   HG0403: 'a kind of credential is not available yet',

@@ -16,7 +16,9 @@ export interface ProviderFacts {
    * `{region}` those of the provider.
    */
   readonly paths: Readonly<Partial<Record<EndpointName, string>>>;
-  /** Where requests go that are translated (translated-endpoints.ts says which are). */
+  /** Endpoints that are translated to another one of the same provider's: those that can carry it, the best one first. */
+  readonly carriedBy?: Readonly<Partial<Record<EndpointName, readonly EndpointName[]>>>;
+  /** Where other requests go that are translated (translated-endpoints.ts says which are). */
   readonly translated?: Readonly<Partial<Record<EndpointName, TranslatedPath>>>;
   /** Some translations choose the path by the body. */
   readonly choosesPath?: boolean;

@@ -42,7 +42,7 @@ export const CREDENTIAL_HEADERS: readonly string[] = [
   ...new Set(Object.values(FACTS).flatMap(({ credential }) => (credential ? [credential.header] : []))),
 ].sort();
 
-/** Whether requests to an endpoint can go to a provider of this schema without translation. */
+/** Whether requests to an endpoint can go to providers of this schema without translation. */
 export function servesNatively(endpoint: EndpointName, schema: ProviderSchema): boolean {
   return FACTS[schema].paths[endpoint] !== undefined;
 }
@@ -59,7 +59,18 @@ export function alwaysNeedsTranslation(schema: ProviderSchema): boolean {
  */
 export function nativePath(endpoint: EndpointName, provider: ProviderIr): string | undefined {
   const template = FACTS[provider.schema].paths[endpoint];
-  return template === undefined ? undefined : fillPath(template, endpoint, provider);
+  return template === undefined || lacks(endpoint, provider) ? undefined : fillPath(template, endpoint, provider);
+}
+
+/** The endpoint of the same provider's that an endpoint is translated to. Errors: undefined where there is none. */
+export function carrierOf(endpoint: EndpointName, provider: ProviderIr): EndpointName | undefined {
+  const { paths, carriedBy } = FACTS[provider.schema];
+  const has = (one: EndpointName): boolean => paths[one] !== undefined && !lacks(one, provider);
+  return has(endpoint) ? undefined : carriedBy?.[endpoint]?.find(has);
+}
+
+function lacks(endpoint: EndpointName, { endpoints }: ProviderIr): boolean {
+  return endpoints !== undefined && !endpoints.includes(endpoint);
 }
 
 /**
@@ -67,9 +78,12 @@ export function nativePath(endpoint: EndpointName, provider: ProviderIr): string
  * Shape: as `nativePath`. Errors: undefined where the endpoint passes unchanged, or not at all.
  */
 export function translatedPath(endpoint: EndpointName, provider: ProviderIr): TranslatedPath | undefined {
-  const template = FACTS[provider.schema].translated?.[endpoint];
-  if (template === undefined || servesNatively(endpoint, provider.schema)) return undefined;
   if (!translates(endpoint, provider.schema)) return undefined;
+  const carrier = carrierOf(endpoint, provider);
+  const carried = carrier && nativePath(carrier, provider);
+  if (carried !== undefined) return { path: carried };
+  const template = FACTS[provider.schema].translated?.[endpoint];
+  if (template === undefined) return undefined;
   const { path, stream } = template;
   return {
     path: fillPath(path, endpoint, provider),

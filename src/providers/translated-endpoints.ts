@@ -7,8 +7,9 @@ const COUNTS: readonly EndpointName[] = ['responses_input_tokens', 'tokenize'];
 
 /** Endpoints whose requests and answers are translated, by the schema of the provider. Those that pass unchanged are in its facts. */
 const TRANSLATED: Readonly<Record<ProviderSchema, readonly EndpointName[]>> = {
-  OpenAI: ['messages', 'messages_count_tokens'],
-  AzureOpenAI: ['messages', 'messages_count_tokens'],
+  // Some of them where a server does not have them itself.
+  OpenAI: ['messages', 'messages_count_tokens', 'completions', 'responses', 'responses_input_tokens'],
+  AzureOpenAI: ['messages', 'messages_count_tokens', 'completions', 'responses'],
   Anthropic: [...CONVERSATIONS, ...COUNTS],
   Cohere: [],
   AWSBedrock: [

@@ -12,11 +12,13 @@ import { bedrockImages } from './bedrock/images.ts';
 import { bedrockRerank } from './bedrock/rerank.ts';
 import { errorWriter } from './client-errors.ts';
 import type { ClientDialect, ProviderDialect, WholeConversion } from './dialect.ts';
+import { carrierOf } from './index.ts';
 import { chatClient } from './openai/chat-client.ts';
 import { chatProvider } from './openai/chat-provider.ts';
 import { completionsClient } from './openai/completions-client.ts';
 import { openAiTokens } from './openai/input-tokens.ts';
 import { responsesClient } from './openai/responses-client.ts';
+import { tokenizeCounter, tokenizedMessages } from './openai/tokenize-counter.ts';
 import { countResponseInput, countTokenized, type TokenCounter } from './token-counts.ts';
 import { translateConversation } from './translate-conversation.ts';
 import { translateWhole } from './translate-whole.ts';
@@ -78,6 +80,12 @@ const PROVIDERS: Readonly<Record<ProviderSchema, Conversions>> = {
   },
 };
 
+/** Servers of OpenAI's API that count tokens by `/tokenize` alone. */
+const TOKENIZE: Conversions['whole'] = {
+  messages_count_tokens: () => tokenizedMessages,
+  responses_input_tokens: () => countResponseInput(tokenizeCounter),
+};
+
 /** Endpoints that hold a conversation, as clients speak them. */
 const CLIENTS: Readonly<Partial<Record<EndpointName, ClientDialect>>> = {
   chat_completions: chatClient,
@@ -92,7 +100,7 @@ export function createTranslation(attempt: Attempt): Translation {
   const { dialect, whole, direct } = PROVIDERS[provider.schema];
   const own = direct?.[endpoint];
   if (own !== undefined) return own(attempt);
-  const conversionOf = whole?.[endpoint];
+  const conversionOf = (carrierOf(endpoint, provider) === 'tokenize' ? TOKENIZE : whole)?.[endpoint];
   if (conversionOf !== undefined) return translateWhole(attempt, conversionOf, errorWriter(endpoint));
   const client = CLIENTS[endpoint];
   if (client !== undefined && dialect !== undefined) return translateConversation(attempt, client, dialect);

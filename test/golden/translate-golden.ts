@@ -121,9 +121,27 @@ export function targetsOf(endpoint: EndpointName): ProviderSchema[] {
   return PROVIDER_SCHEMAS.filter((schema) => !servesNatively(endpoint, schema) && translates(endpoint, schema));
 }
 
+/** A server of OpenAI's API that has chat completions and a tokenizer alone, and what is translated there beside Anthropic's API. */
+export const CHAT_ALONE = 'OpenAI-chat';
+const CHAT_ALONE_PATHS = ['/v1/chat/completions', '/tokenize'];
+const CARRIED_BY_CHAT: readonly EndpointName[] = ['completions', 'responses', 'responses_input_tokens'];
+
+/** Names of all who have a golden of an endpoint's payloads. */
+export function goldenTargetsOf(endpoint: EndpointName): string[] {
+  return [...targetsOf(endpoint), ...(CARRIED_BY_CHAT.includes(endpoint) ? [CHAT_ALONE] : [])];
+}
+
 /** A model that a provider has for conversations. */
 export function modelAt(schema: ProviderSchema): string {
   return PLACES[schema].model;
+}
+
+export async function startChatAlone(): Promise<Target> {
+  return {
+    provider: { schema: 'OpenAI', endpoints: ['chat_completions', 'tokenize'] },
+    fake: await startOpenAi({ endpoints: CHAT_ALONE_PATHS, isOpen: true }),
+    headers: {},
+  };
 }
 
 /** Fakes of all providers, and how to get at them. */
@@ -141,10 +159,10 @@ export async function renderTranslation(
   name: string,
   target: Target,
 ): Promise<{ file: string; text: string; accepted: boolean }> {
-  const { schema } = target.provider;
+  const { schema, endpoints } = target.provider;
   const { carried } = await carryPayload(endpoint, name, target);
   const accepted = carried.sent === undefined || carried.status === 200;
-  return { file: join(endpoint, `${name}.${schema}.golden`), text: textOf(carried), accepted };
+  return { file: join(endpoint, `${name}.${endpoints ? CHAT_ALONE : schema}.golden`), text: textOf(carried), accepted };
 }
 
 /** The model that is asked for at a provider. */

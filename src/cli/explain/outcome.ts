@@ -1,4 +1,4 @@
-import { API_CLASSES, classOf, servingMode } from '../../envoy/api-classes.ts';
+import { servingMode } from '../../envoy/api-classes.ts';
 import { clusterName } from '../../envoy/cluster-name.ts';
 import { plainBackends, plainClusterName } from '../../envoy/plain-backends.ts';
 import type {
@@ -15,7 +15,7 @@ import type {
 } from '../../ir/index.ts';
 import { sortedBy } from '../../lib/compare.ts';
 import { formatFieldPath } from '../../lib/findings.ts';
-import { nativePath, translatedPath } from '../../providers/index.ts';
+import { nativePath, servesNatively, translatedPath } from '../../providers/index.ts';
 import { describeBackend, describeRetry, duration, edits, replacePath, share } from './describe.ts';
 import type { BackendExplanation, ExplainedGateway, LimitExplanation, Outcome } from './explanation.ts';
 import { explainLimits, explainQuotas } from './limits.ts';
@@ -65,19 +65,18 @@ function explainInference(
   limits: readonly LimitExplanation[],
 ): Outcome {
   const { endpoint, model } = asked;
-  const apiClass = API_CLASSES.find(({ name }) => endpoint && name === classOf(endpoint));
   const refs = rule.backends.map((ref) => ({
     ref,
     backend: gateway.backends.find(({ name }) => name === ref.backend),
   }));
   const serving = refs.filter(
-    ({ backend }) => apiClass && backend?.provider && servingMode(backend.provider, apiClass) !== undefined,
+    ({ backend }) => endpoint && backend?.provider && servingMode(backend.provider, endpoint) !== undefined,
   );
   const skipped = refs
     .filter((entry) => !serving.includes(entry))
     .map(({ ref, backend }) => ({
       backend: backend?.displayName ?? ref.backend,
-      reason: `speaks ${backend?.provider?.schema ?? 'no AI schema'}, to which this API is not translated`,
+      reason: whySkipped(backend, endpoint),
     }));
   if (serving.length === 0) {
     const names = skipped.map(({ backend, reason }) => `${backend} ${reason}`).join('; ');
@@ -109,6 +108,13 @@ function explainInference(
     limits,
     changes: rule.mirror ? [describeMirror(rule.mirror, gateway)] : [],
   };
+}
+
+function whySkipped(backend: BackendIr | undefined, endpoint: ApiEndpoint | undefined): string {
+  const schema = backend?.provider?.schema;
+  if (schema && endpoint && servesNatively(endpoint.name, schema))
+    return 'does not have this API, nor one that carries it';
+  return `speaks ${schema ?? 'no AI schema'}, to which this API is not translated`;
 }
 
 function describeMirror({ backend, percent, modelOverride }: MirrorIr, gateway: GatewayIr): string {

@@ -8,6 +8,7 @@ import { type Mutations, readMutations } from '../routes/mutations.ts';
 import type { TargetAddress } from './addresses.ts';
 import type { AwsCredential } from './aws-credentials.ts';
 import type { Credential, CredentialOf } from './credentials.ts';
+import { readEndpoints } from './endpoints.ts';
 import { readModelFacts } from './model-facts.ts';
 import type { Prices } from './prices.ts';
 
@@ -105,6 +106,7 @@ function readAiBackend(
       provider: {
         ...readProvider(loaded, context),
         ...placeOf(credential, signing),
+        ...readEndpoints(loaded, loaded.object.spec.schema.name, context),
         ...readModelFacts(loaded, context),
       },
       ...address,

@@ -1,8 +1,5 @@
 import type { ProviderFacts } from '../facts.ts';
 
-const MESSAGES = { path: '/{prefix}/messages' } as const;
-const COUNT_TOKENS = { path: '/{prefix}/messages/count_tokens' } as const;
-
 /** Anthropic's own API. Source: Anthropic API reference, Messages. */
 export const anthropic: ProviderFacts = {
   schema: 'Anthropic',
@@ -11,12 +8,12 @@ export const anthropic: ProviderFacts = {
     messages: '/{prefix}/messages',
     messages_count_tokens: '/{prefix}/messages/count_tokens',
   },
-  translated: {
-    chat_completions: MESSAGES,
-    completions: MESSAGES,
-    responses: MESSAGES,
-    responses_input_tokens: COUNT_TOKENS,
-    tokenize: COUNT_TOKENS,
+  carriedBy: {
+    chat_completions: ['messages'],
+    completions: ['messages'],
+    responses: ['messages'],
+    responses_input_tokens: ['messages_count_tokens'],
+    tokenize: ['messages_count_tokens'],
   },
   requestHeaders: { 'anthropic-version': '2023-06-01' },
   credential: { header: 'x-api-key', prefix: '' },

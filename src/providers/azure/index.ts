@@ -2,7 +2,7 @@ import type { EndpointName } from '../../ir/index.ts';
 import type { ProviderFacts } from '../facts.ts';
 
 /** Endpoints that are served by the Responses API. */
-const RESPONSES: ReadonlySet<EndpointName> = new Set(['responses', 'responses_input_tokens', 'messages_count_tokens']);
+const RESPONSES: ReadonlySet<EndpointName> = new Set(['responses', 'responses_input_tokens']);
 
 /**
  * Azure OpenAI: OpenAI's bodies under paths that name a deployment, which takes the place of the model.
@@ -21,9 +21,11 @@ export const azure: ProviderFacts = {
     audio_transcriptions: '/openai/deployments/{model}/audio/transcriptions?api-version={version}',
     audio_translations: '/openai/deployments/{model}/audio/translations?api-version={version}',
   },
-  translated: {
-    messages: { path: '/openai/deployments/{model}/chat/completions?api-version={version}' },
-    messages_count_tokens: { path: '/openai/responses/input_tokens?api-version={version}' },
+  carriedBy: {
+    completions: ['chat_completions'],
+    responses: ['chat_completions'],
+    messages: ['chat_completions'],
+    messages_count_tokens: ['responses_input_tokens'],
   },
   // The Responses API is younger than the last version that is not a preview.
   defaultVersion: (endpoint) => (RESPONSES.has(endpoint) ? '2025-04-01-preview' : '2024-10-21'),

@@ -19,9 +19,12 @@ export const openai: ProviderFacts = {
     audio_translations: '/{prefix}/audio/translations',
     tokenize: '/tokenize',
   },
-  translated: {
-    messages: { path: '/{prefix}/chat/completions' },
-    messages_count_tokens: { path: '/{prefix}/responses/input_tokens' },
+  carriedBy: {
+    completions: ['chat_completions'],
+    responses: ['chat_completions'],
+    responses_input_tokens: ['tokenize'],
+    messages: ['chat_completions'],
+    messages_count_tokens: ['responses_input_tokens', 'tokenize'],
   },
   credential: { header: 'authorization', prefix: 'Bearer ' },
   publicHosts: [

@@ -16,6 +16,8 @@ export interface OpenAiOptions extends FakeOptions {
   readonly keys?: readonly string[];
   /** Asks for no key, as a server in one's own network may. */
   readonly isOpen?: boolean;
+  /** The paths that it has, as those of `/v1`: others are 404. Default all. */
+  readonly endpoints?: readonly string[];
   /** What stands in place of `/v1`, for hosts such as `/v1beta/openai`. */
   readonly prefix?: string;
   /** Signed requests instead of keys: OpenAI's API at Amazon Bedrock, under the prefix `/openai/v1`. */
@@ -34,7 +36,7 @@ const SIGNED = `Bearer ${OPENAI_KEY}`;
 export function startOpenAi(options: OpenAiOptions = {}): Promise<Fake> {
   const { aws, keys = [OPENAI_KEY], prefix = '/v1' } = options;
   if (aws) return startFake(signedProvider(openaiProvider([OPENAI_KEY], prefix), aws), options);
-  return startFake(openaiProvider(keys, prefix, options.isOpen), options);
+  return startFake(openaiProvider(keys, prefix, options.isOpen, options.endpoints), options);
 }
 
 /** The same for who signs instead of showing a key. */
@@ -55,8 +57,13 @@ interface Owned {
 }
 
 /** The protocol of OpenAI as a provider. */
-export function openaiProvider(keys: readonly string[], prefix: string, isOpen = false): Provider {
-  const endpoints = new Map<string, Endpoint>([
+export function openaiProvider(
+  keys: readonly string[],
+  prefix: string,
+  isOpen = false,
+  has?: readonly string[],
+): Provider {
+  const all = new Map<string, Endpoint>([
     [`POST ${prefix}/chat/completions`, (request, settings) => chatCompletion(request, settings)],
     [`POST ${prefix}/completions`, (request, settings) => completion(request, settings)],
     [`POST ${prefix}/embeddings`, (request, settings) => embeddings(request, settings)],
@@ -69,6 +76,8 @@ export function openaiProvider(keys: readonly string[], prefix: string, isOpen =
     [`GET ${prefix}/models`, models],
     ['POST /tokenize', tokenize],
   ]);
+  const endpoints =
+    has === undefined ? all : new Map([...all].filter(([key]) => has.some((path) => key.endsWith(` ${path}`))));
   const owned: Owned = { has: (value) => keys.some((key) => value === `Bearer ${key}`) };
   return {
     kind: 'openai',

@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { API_ENDPOINTS, type ProviderSchema } from '../../../src/ir/index.ts';
+import { API_ENDPOINTS } from '../../../src/ir/index.ts';
 import {
+  CHAT_ALONE,
+  goldenTargetsOf,
   renderTranslation,
+  startChatAlone,
   startTargets,
   TRANSLATE_FOLDER,
   targetsOf,
@@ -14,10 +17,10 @@ import type { Target } from './carry.ts';
 const isUpdate = process.env.UPDATE_GOLDEN === '1';
 
 describe('translations: goldens', () => {
-  let targets: ReadonlyMap<ProviderSchema, Target>;
+  let targets: ReadonlyMap<string, Target>;
   const wanted = new Set<string>();
   before(async () => {
-    targets = await startTargets();
+    targets = new Map<string, Target>([...(await startTargets()), [CHAT_ALONE, await startChatAlone()]]);
   });
   after(async () => {
     for (const { fake } of targets.values()) await fake.close();
@@ -31,11 +34,11 @@ describe('translations: goldens', () => {
     });
 
     for (const name of names) {
-      for (const schema of targetsOf(endpoint)) {
-        it(`${endpoint}/${name} at ${schema}`, async () => {
-          const { file, text, accepted } = await renderTranslation(endpoint, name, targets.get(schema) as Target);
+      for (const who of goldenTargetsOf(endpoint)) {
+        it(`${endpoint}/${name} at ${who}`, async () => {
+          const { file, text, accepted } = await renderTranslation(endpoint, name, targets.get(who) as Target);
           wanted.add(file);
-          expect(accepted, `${schema} refuses what it is sent:\n${text}`).to.equal(true);
+          expect(accepted, `${who} refuses what it is sent:\n${text}`).to.equal(true);
           const path = join(TRANSLATE_FOLDER, file);
           if (isUpdate) writeFileSync(path, text);
           expect(existsSync(path), `${path} is missing; make it with UPDATE_GOLDEN=1`).to.equal(true);

@@ -4,7 +4,13 @@ import { expect } from 'chai';
 import { API_ENDPOINTS, type EndpointName, type ProviderSchema } from '../../../src/ir/index.ts';
 import { PROVIDER_SCHEMAS, servesNatively } from '../../../src/providers/index.ts';
 import { translates } from '../../../src/providers/translated-endpoints.ts';
-import { TRANSLATE_FOLDER, targetsOf, translateSources } from '../../golden/translate-golden.ts';
+import {
+  CHAT_ALONE,
+  goldenTargetsOf,
+  TRANSLATE_FOLDER,
+  targetsOf,
+  translateSources,
+} from '../../golden/translate-golden.ts';
 
 const PAGE = new URL('../../../docs/translation.md', import.meta.url).pathname;
 
@@ -31,9 +37,9 @@ function matrixTable(): string {
 }
 
 /** What the goldens of a pair name as unsupported. */
-function reportedOf(endpoint: EndpointName, schema: ProviderSchema): string[] {
+function reportedOf(endpoint: EndpointName, who: string): string[] {
   const folder = join(TRANSLATE_FOLDER, endpoint);
-  const files = readdirSync(folder).filter((file) => file.endsWith(`.${schema}.golden`));
+  const files = readdirSync(folder).filter((file) => file.endsWith(`.${who}.golden`));
   const fields = files.flatMap((file) =>
     [...readFileSync(join(folder, file), 'utf8').matchAll(/^\(unsupported\) (.+)$/gm)].map(([, field]) => field ?? ''),
   );
@@ -43,9 +49,13 @@ function reportedOf(endpoint: EndpointName, schema: ProviderSchema): string[] {
 
 function unsupportedTable(): string {
   const rows = translateSources().flatMap(([endpoint]) =>
-    targetsOf(endpoint).map((schema) => {
-      const fields = reportedOf(endpoint, schema);
-      return [endpoint, schema, fields.length === 0 ? 'nothing' : fields.map((field) => `\`${field}\``).join(', ')];
+    goldenTargetsOf(endpoint).map((who) => {
+      const fields = reportedOf(endpoint, who);
+      return [
+        endpoint,
+        who === CHAT_ALONE ? 'OpenAI, chat alone' : who,
+        fields.length === 0 ? 'nothing' : fields.map((field) => `\`${field}\``).join(', '),
+      ];
     }),
   );
   return table([['Endpoint', 'Provider', 'Reported'], ...rows]);
