@@ -16,9 +16,14 @@ export function listOf(value: JsonValue | undefined): readonly JsonValue[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** Whether a value is a text; a large integer, which is read as one, is none. */
+export function isText(value: JsonValue | undefined): value is string {
+  return typeof value === 'string' && markedNumber(value) === undefined;
+}
+
 /** The value as text, or undefined. */
 export function textOf(value: JsonValue | undefined): string | undefined {
-  return typeof value === 'string' && markedNumber(value) === undefined ? value : undefined;
+  return isText(value) ? value : undefined;
 }
 
 /** The value as a number, or undefined. */

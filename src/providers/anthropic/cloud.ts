@@ -5,6 +5,7 @@
  */
 import type { JsonObject, JsonValue } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
+import { numberOf } from '../json.ts';
 
 /** What a cloud wants in the body. */
 export interface Cloud {
@@ -65,7 +66,7 @@ export function takenBetas(
   for (const beta of asked) {
     const name = typeof beta === 'string' ? (names?.get(beta) ?? beta) : '';
     if (known.has(name)) taken.add(name);
-    else unsupported.add(`anthropic-beta: ${String(beta)}`);
+    else unsupported.add(`anthropic-beta: ${String(numberOf(beta) ?? beta)}`);
   }
   return [...taken];
 }

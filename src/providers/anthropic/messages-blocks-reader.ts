@@ -1,5 +1,6 @@
 import type { AssistantPart, CacheMark, JsonObject, JsonValue, MediaPart, TextPart } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
+import { isText } from '../json.ts';
 import { asObject, invalidField, listField, objectField, required, stringField } from '../request-fields.ts';
 
 /** The blocks of which Anthropic's messages are made. Source: Anthropic API reference, Create a Message. */
@@ -18,7 +19,7 @@ export function readBlocks<Part>(
   at: string,
   readBlock: (block: JsonObject, at: string) => readonly Part[],
 ): (Part | TextPart)[] {
-  if (typeof content === 'string') return [{ kind: 'text', text: content }];
+  if (isText(content)) return [{ kind: 'text', text: content }];
   if (!Array.isArray(content)) throw invalidField(at, 'must be a string or an array');
   return content.flatMap((item: JsonValue, i): readonly (Part | TextPart)[] => {
     const path = `${at}[${i}]`;

@@ -1,5 +1,6 @@
 import type { ConversationRequest, JsonObject, OutputFormat, ReasoningRequest } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
+import { isText } from '../json.ts';
 import {
   booleanField,
   invalidField,
@@ -61,7 +62,7 @@ function readSampling(body: JsonObject): Partial<ConversationRequest> {
 
 function readStops(body: JsonObject): readonly string[] | undefined {
   const list = listField(body, 'stop_sequences', '') ?? [];
-  const texts = list.filter((item) => typeof item === 'string');
+  const texts = list.filter(isText);
   if (texts.length < list.length) throw invalidField('stop_sequences', 'must be an array of strings');
   return texts.length === 0 ? undefined : texts;
 }

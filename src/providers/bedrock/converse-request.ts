@@ -5,7 +5,7 @@ import { writeReasoning } from '../anthropic/messages-thinking.ts';
 import { type ClaudeFacts, claudeFacts } from '../anthropic/model-facts.ts';
 import type { ConversationRequest, JsonObject, JsonValue } from '../conversation.ts';
 import type { DialectContext, Unsupported } from '../dialect.ts';
-import { isJsonObject, objectOf, present } from '../json.ts';
+import { isJsonObject, isText, objectOf, present } from '../json.ts';
 import { ownFields } from '../own-fields.ts';
 import { joinTurns, type Turn } from '../turns.ts';
 import { BEDROCK_BETA_NAMES, BEDROCK_BETAS } from './betas.ts';
@@ -174,8 +174,7 @@ const METADATA = /^[a-zA-Z0-9\s:_@$#=/+,.-]{0,256}$/;
 function writeMetadata(metadata: JsonObject | undefined, unsupported: Unsupported): JsonObject | undefined {
   if (metadata === undefined) return undefined;
   const entries = Object.entries(metadata);
-  const fits = ([key, value]: [string, JsonValue]) =>
-    METADATA.test(key) && typeof value === 'string' && METADATA.test(value);
+  const fits = ([key, value]: [string, JsonValue]) => METADATA.test(key) && isText(value) && METADATA.test(value);
   const kept = entries.filter(fits).slice(0, MAX_METADATA);
   if (kept.length < entries.length) unsupported.add('metadata');
   return nonEmpty(Object.fromEntries(kept));

@@ -8,7 +8,7 @@ import type {
   UserPart,
 } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
-import { isJsonObject } from '../json.ts';
+import { isJsonObject, isText } from '../json.ts';
 import { asObject, invalidField, objectField, required, stringField } from '../request-fields.ts';
 import {
   cacheMark,
@@ -73,7 +73,7 @@ export function readChatMessages(list: readonly JsonValue[], unsupported: Unsupp
 function plainMessage(item: JsonValue): Message | undefined {
   if (!isJsonObject(item)) return undefined;
   const { role, content } = item;
-  if (typeof content !== 'string' || (role !== 'user' && role !== 'assistant')) return undefined;
+  if (!isText(content) || (role !== 'user' && role !== 'assistant')) return undefined;
   for (const key in item) if (key !== 'role' && key !== 'content') return undefined;
   return { role, parts: role === 'assistant' && content === '' ? [] : [{ kind: 'text', text: content }] };
 }

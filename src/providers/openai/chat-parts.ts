@@ -9,7 +9,7 @@ import type {
   TextPart,
   ToolCallPart,
 } from '../conversation.ts';
-import { objectOf, textOf } from '../json.ts';
+import { isText, objectOf, textOf } from '../json.ts';
 import { asObject, fieldPath, invalidField, listField, objectField, required, stringField } from '../request-fields.ts';
 import { mediaSource } from './data-uri.ts';
 
@@ -31,7 +31,7 @@ export function readContent<Part>(
 ): (Part | TextPart)[] {
   const content = message.content ?? undefined;
   if (content === undefined) return [];
-  if (typeof content === 'string') return [{ kind: 'text', text: content, ...cacheMark(message, at) }];
+  if (isText(content)) return [{ kind: 'text', text: content, ...cacheMark(message, at) }];
   if (!Array.isArray(content)) throw invalidField(`${at}.content`, 'must be a string or an array');
   return content.map((part: JsonValue, i) => {
     const path = `${at}.content[${i}]`;
@@ -71,7 +71,7 @@ function readUrl(part: JsonObject, key: string, kind: MediaPart['kind'], at: str
   const held = part[key];
   const path = fieldPath(at, key);
   // A bare URL is no OpenAI, but widely accepted.
-  const holder = typeof held === 'string' ? { url: held } : asObject(held, path);
+  const holder = isText(held) ? { url: held } : asObject(held, path);
   const url = required(stringField(holder, 'url', path), 'url', path);
   const detail = stringField(holder, 'detail', path);
   const source = mediaSource(url, `${path}.url`);

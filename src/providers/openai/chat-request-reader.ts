@@ -1,5 +1,6 @@
 import type { ConversationRequest, JsonObject, OutputFormat, ReasoningRequest } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
+import { isText } from '../json.ts';
 import {
   booleanField,
   invalidField,
@@ -99,9 +100,9 @@ export function readSampling(body: JsonObject): Partial<ConversationRequest> {
 function readStop(body: JsonObject): readonly string[] | undefined {
   const stop = body.stop ?? undefined;
   if (stop === undefined) return undefined;
-  if (typeof stop === 'string') return [stop];
+  if (isText(stop)) return [stop];
   const list = listField(body, 'stop', '') ?? [];
-  const texts = list.filter((item) => typeof item === 'string');
+  const texts = list.filter(isText);
   if (texts.length < list.length) throw invalidField('stop', 'must be a string or an array of strings');
   return texts.length === 0 ? undefined : texts;
 }

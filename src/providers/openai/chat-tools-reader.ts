@@ -1,6 +1,6 @@
 import type { JsonObject, ToolChoice, ToolDefinition } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
-import { isJsonObject } from '../json.ts';
+import { isJsonObject, isText } from '../json.ts';
 import {
   asObject,
   booleanField,
@@ -49,7 +49,7 @@ export function readToolChoice(body: JsonObject, unsupported: Unsupported): Tool
   const choice = body.tool_choice ?? body.function_call ?? undefined;
   const at = body.tool_choice === undefined || body.tool_choice === null ? 'function_call' : 'tool_choice';
   if (choice === undefined) return undefined;
-  if (typeof choice === 'string') return choiceOf(choice, at);
+  if (isText(choice)) return choiceOf(choice, at);
   if (!isJsonObject(choice)) throw invalidField(at, 'must be a string or an object');
   if (at === 'function_call') return { kind: 'tool', name: required(stringField(choice, 'name', at), 'name', at) };
   return readChoiceObject(choice, at, unsupported);

@@ -1,5 +1,6 @@
 import type { ConversationRequest, JsonObject } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
+import { isText } from '../json.ts';
 import { booleanField, invalidField, numberField, objectField, required, stringField } from '../request-fields.ts';
 import { extraFields, readSampling } from './chat-request-reader.ts';
 
@@ -48,6 +49,6 @@ export function readCompletionRequest(body: JsonObject, unsupported: Unsupported
 function readPrompt(body: JsonObject): string {
   const prompt = required(body.prompt ?? undefined, 'prompt', '');
   const one = Array.isArray(prompt) && prompt.length === 1 ? prompt[0] : prompt;
-  if (typeof one === 'string') return one;
+  if (isText(one)) return one;
   throw invalidField('prompt', 'must be one text for the provider of this model');
 }

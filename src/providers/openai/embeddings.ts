@@ -2,7 +2,7 @@
 import { GatewayError } from '../../lib/errors.ts';
 import type { JsonObject, JsonValue } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
-import { isJsonObject } from '../json.ts';
+import { isJsonObject, isText, numberOf } from '../json.ts';
 import { asObject, invalidField, numberField, required, stringField } from '../request-fields.ts';
 
 /** One text, with what Google's models want to know of it. */
@@ -36,15 +36,15 @@ export function readEmbeddingRequest(body: JsonObject, unsupported: Unsupported)
 
 function readInputs(body: JsonObject): EmbeddingInput[] {
   const input = required(body.input ?? undefined, 'input', '');
-  if (typeof input === 'string') return [{ text: input }];
+  if (isText(input)) return [{ text: input }];
   if (isJsonObject(input)) return [readInput(input, 'input')];
   if (!Array.isArray(input)) throw invalidField('input', 'must be a string or an array');
   return input.map((item: JsonValue, i) => readInput(item, `input[${i}]`));
 }
 
 function readInput(item: JsonValue, at: string): EmbeddingInput {
-  if (typeof item === 'string') return { text: item };
-  if (typeof item === 'number' || Array.isArray(item)) {
+  if (isText(item)) return { text: item };
+  if (numberOf(item) !== undefined || Array.isArray(item)) {
     throw invalidField('input', 'must be text: the provider of this model does not take tokens');
   }
   const object = asObject(item, at);

@@ -1,5 +1,6 @@
 import type { AssistantPart, JsonObject, MediaPart, Message, TextPart, ToolResultPart } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
+import { isText } from '../json.ts';
 import { asObject, fieldPath, invalidField, listField, required, stringField } from '../request-fields.ts';
 import type { ChatMessages } from './chat-messages-reader.ts';
 import { cacheMark, fileMedia, isErrorResult, readAudio } from './chat-parts.ts';
@@ -24,7 +25,7 @@ export function readResponsesInput(body: JsonObject, unsupported: Unsupported): 
   if (instructions) scope.system.push({ kind: 'text', text: instructions });
   const input = body.input ?? undefined;
   if (input === undefined) throw invalidField('input', 'is required');
-  if (typeof input === 'string') scope.messages.push({ role: 'user', parts: [{ kind: 'text', text: input }] });
+  if (isText(input)) scope.messages.push({ role: 'user', parts: [{ kind: 'text', text: input }] });
   else if (!Array.isArray(input)) throw invalidField('input', 'must be a string or an array');
   else for (const [i, item] of input.entries()) readItem(asObject(item, `input[${i}]`), i, scope);
   return { system: scope.system, messages: scope.messages };
@@ -88,7 +89,7 @@ function readContent<Part>(
   const content = holder[key] ?? undefined;
   const path = fieldPath(at, key);
   if (content === undefined) throw invalidField(path, 'is required');
-  if (typeof content === 'string') return [{ kind: 'text', text: content }];
+  if (isText(content)) return [{ kind: 'text', text: content }];
   if (!Array.isArray(content)) throw invalidField(path, 'must be a string or an array');
   return (listField(holder, key, at) ?? []).map((part, i) => {
     const place = `${path}[${i}]`;

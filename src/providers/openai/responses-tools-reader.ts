@@ -1,6 +1,6 @@
 import type { JsonObject, ToolChoice, ToolDefinition } from '../conversation.ts';
 import type { Unsupported } from '../dialect.ts';
-import { isJsonObject } from '../json.ts';
+import { isJsonObject, isText } from '../json.ts';
 import { asObject, invalidField, listField, required, stringField } from '../request-fields.ts';
 import { choiceOf, readFunction } from './chat-tools-reader.ts';
 
@@ -36,7 +36,7 @@ function readCustom(tool: JsonObject, at: string, unsupported: Unsupported): Too
 export function readResponsesToolChoice(body: JsonObject, unsupported: Unsupported): ToolChoice | undefined {
   const choice = body.tool_choice ?? undefined;
   if (choice === undefined) return undefined;
-  if (typeof choice === 'string') return choiceOf(choice, 'tool_choice');
+  if (isText(choice)) return choiceOf(choice, 'tool_choice');
   if (!isJsonObject(choice)) throw invalidField('tool_choice', 'must be a string or an object');
   const type = required(stringField(choice, 'type', 'tool_choice'), 'type', 'tool_choice');
   switch (type) {

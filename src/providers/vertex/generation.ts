@@ -1,7 +1,7 @@
 import { GatewayError } from '../../lib/errors.ts';
 import type { ConversationRequest, JsonObject, JsonValue, OutputFormat } from '../conversation.ts';
 import type { DialectContext } from '../dialect.ts';
-import { isJsonObject, listOf, objectOf, parseJsonObject, present, textOf } from '../json.ts';
+import { isJsonObject, isText, listOf, objectOf, parseJsonObject, present, textOf } from '../json.ts';
 import { geminiModelFacts } from './models.ts';
 import { toVertexSchema } from './schema.ts';
 import { writeThinking } from './thinking.ts';
@@ -71,7 +71,7 @@ function writeOutput({ outputFormat, extra }: ConversationRequest, context: Dial
   if (choice !== undefined && choice !== null) {
     return { responseMimeType: 'text/x.enum', responseSchema: { type: 'STRING', enum: listOf(choice) } };
   }
-  if (typeof regex === 'string') {
+  if (isText(regex)) {
     return { responseMimeType: 'application/json', responseSchema: { type: 'STRING', pattern: regex } };
   }
   if (json !== undefined && json !== null) return writeSchema(schemaOf(json), context);
@@ -85,7 +85,7 @@ function writeFormat(format: OutputFormat, context: DialectContext): JsonObject 
 
 /** vLLM takes a schema as an object or as its text. */
 function schemaOf(value: JsonValue): JsonObject {
-  const schema = typeof value === 'string' ? parseJsonObject(value) : value;
+  const schema = isText(value) ? parseJsonObject(value) : value;
   if (!isJsonObject(schema)) throw new GatewayError('invalid_input', "'guided_json' must be a JSON Schema");
   return schema;
 }

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../lib/errors.ts';
 import type { JsonObject, JsonValue } from '../conversation.ts';
-import { isJsonObject, listOf, objectOf, present, textOf } from '../json.ts';
+import { isJsonObject, isText, listOf, numberOf, objectOf, present, textOf } from '../json.ts';
 
 /** Keywords that mean the same in Vertex's Schema and in JSON Schema. */
 const KEPT = [
@@ -81,7 +81,7 @@ function convert(schema: JsonObject, outer: Scope): JsonObject {
 
 function typesOf({ type }: JsonObject): string[] {
   const one = textOf(type);
-  return one === undefined ? listOf(type).filter((name) => typeof name === 'string') : [one];
+  return one === undefined ? listOf(type).filter(isText) : [one];
 }
 
 /** Vertex refuses a schema without a type, unless it is made of alternatives. */
@@ -90,8 +90,8 @@ function impliedType(schema: JsonObject, named: readonly string[]): string | und
   if (schema.properties !== undefined) return 'OBJECT';
   if (schema.items !== undefined) return 'ARRAY';
   const value = schema.const ?? listOf(schema.enum)[0];
-  if (typeof value === 'number') return 'NUMBER';
-  if (typeof value === 'string') return 'STRING';
+  if (numberOf(value) !== undefined) return 'NUMBER';
+  if (isText(value)) return 'STRING';
   return undefined;
 }
 

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { EndpointName } from '../../../src/ir/index.ts';
 import { createTranslation } from '../../../src/providers/translations.ts';
 
 const BIG = '12345678901234567891';
@@ -75,5 +76,66 @@ describe('integers above 2^53', () => {
     };
     expect(JSON.parse(translate(`"seed":${BIG}`))).to.have.nested.property('generationConfig.seed', Number(BIG));
     expect(() => translate(`"user":${BIG}`)).to.throw("'user' must be a string");
+  });
+
+  it('are refused by name where a text is expected, like any other number', () => {
+    const said = (content: string): string => `"messages":[{"role":"user","content":${content}}]`;
+    const asked = `${said('"?"')},"max_tokens":10`;
+    const part = (text: string): string => said(`[{"type":"text","text":${text}}]`);
+    const tools = '"tools":[{"type":"function","function":{"name":"f"}}]';
+    const media = said(`[{"type":"image_url","image_url":N}]`);
+    const fields: Readonly<Partial<Record<EndpointName, readonly (readonly [body: string, field: string])[]>>> = {
+      chat_completions: [
+        [said('N'), 'messages[0].content'],
+        [part('N'), 'messages[0].content[0].text'],
+        [media, 'messages[0].content[0].image_url'],
+        [`"messages":[{"role":"tool","tool_call_id":"t","content":N}]`, 'messages[0].content'],
+        [`"messages":[{"role":"system","content":N}]`, 'messages[0].content'],
+        [`${asked},"stop":N`, 'stop'],
+        [`${asked},"stop":["a",N]`, 'stop'],
+        [`${asked},${tools},"tool_choice":N`, 'tool_choice'],
+      ],
+      completions: [
+        ['"prompt":N', 'prompt'],
+        ['"prompt":[N]', 'prompt'],
+        ['"prompt":"?","stop":[N]', 'stop'],
+      ],
+      responses: [
+        ['"input":N', 'input'],
+        ['"input":[{"role":"user","content":N}]', 'input[0].content'],
+        ['"input":[{"type":"function_call_output","call_id":"c","output":N}]', 'input[0].output'],
+        ['"input":"?","instructions":N', 'instructions'],
+        ['"input":"?","tool_choice":N', 'tool_choice'],
+      ],
+      messages: [
+        [said('N'), 'messages[0].content'],
+        [part('N'), 'messages[0].content[0].text'],
+        [`${asked},"system":N`, 'system'],
+        [`${asked},"stop_sequences":["a",N]`, 'stop_sequences'],
+      ],
+      embeddings: [
+        ['"input":N', 'input'],
+        ['"input":["a",N]', 'input'],
+      ],
+      tokenize: [['"prompt":N', 'prompt']],
+    };
+    for (const [endpoint, cases] of Object.entries(fields)) {
+      for (const [body, field] of cases) {
+        // Both are refused alike, whatever the number.
+        const messages = [BIG, '7'].map((number) => {
+          const provider = { schema: 'GCPVertexAI' } as const;
+          const translation = createTranslation({ ...attempt, endpoint: endpoint as EndpointName, provider });
+          try {
+            translation.request(Buffer.from(`{"model":"gemini-2.5-flash",${body.replaceAll('N', number)}}`));
+          } catch (caught) {
+            expect(caught, `${endpoint} ${body}`).to.have.property('code', 'invalid_input');
+            return (caught as Error).message;
+          }
+          return undefined;
+        });
+        expect(messages[0], `${endpoint} ${body}`).to.equal(messages[1]);
+        expect(messages[0], `${endpoint} ${body}`).to.match(/^'/).and.include(`'${field}'`);
+      }
+    }
   });
 });
