@@ -23,6 +23,8 @@ export interface AskedAttempt extends Pick<Attempt, 'endpoint' | 'provider' | 'u
   readonly mayGoOn: boolean;
   /** To the provider. */
   readonly isConnected: boolean;
+  /** Of a request that is mirrored: nobody waits for it, and its answer does not come here. */
+  readonly isCopy: boolean;
 }
 
 /** What Envoy tells of an attempt. Errors: GatewayError `unavailable` where it tells something else. */
@@ -38,6 +40,7 @@ export function readAttempt(attributes: ReadonlyMap<string, string>): AskedAttem
     unsupported: words.includes('refuse') ? 'refuse' : 'report',
     mayGoOn: words.includes('else'),
     isConnected: attributes.has(CONNECTED_ATTRIBUTE),
+    isCopy: words.includes('copy'),
     betas: (attributes.get(BETA_ATTRIBUTE) ?? '').split(',').flatMap((beta) => beta.trim() || []),
   };
 }

@@ -28,7 +28,7 @@ import {
 
 export interface ExchangeOptions {
   readonly createTranslation: (attempt: Attempt) => Translation;
-  /** Exchanges at once; more get 503. */
+  /** Exchanges at once; more get 503. Copies of mirrored requests get it above half of them. */
   readonly maxExchanges: number;
   /** Largest request, and largest answer that is translated as a whole. */
   readonly maxBodyBytes: number;
@@ -102,10 +102,10 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
 
   function onRequest({ body, endOfStream, attributes }: ProcessingRequest): void {
     if (!endOfStream || underway) throw new GatewayError('invalid_input', 'a request body has to come as a whole');
-    const { endpoint, mayGoOn, isConnected, ...attempt } = readAttempt(attributes);
+    const { endpoint, mayGoOn, isConnected, isCopy, ...attempt } = readAttempt(attributes);
     const refuse = (error: ProviderError): void => refuseRequest(endpoint, error, { mayGoOn, isConnected });
-    if (statistics.open > options.maxExchanges) {
-      statistics.overloads += 1;
+    if (statistics.open > (isCopy ? options.maxExchanges / 2 : options.maxExchanges)) {
+      statistics[isCopy ? 'dropped' : 'overloads'] += 1;
       refuse(OVERLOADED);
       return;
     }
@@ -127,6 +127,8 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
       if (translated.path !== undefined) said.push([PATH_KEY, translated.path]);
       send('request_body', translated.body, said);
       statistics.requests += 1;
+      // As long as its provider takes it would hold a place that others need.
+      if (isCopy) end();
     } catch (caught) {
       refuse(told(caught));
     }

@@ -9,12 +9,14 @@ export interface Statistics {
   /** Requests answered in place of the provider: what it could not carry, overload. */
   refusals: number;
   overloads: number;
+  /** Copies of mirrored requests that were refused before others had to be. */
+  dropped: number;
   /** Answers that could not be translated. */
   failures: number;
 }
 
 export function createStatistics(): Statistics {
-  return { open: 0, requests: 0, answers: 0, refusals: 0, overloads: 0, failures: 0 };
+  return { open: 0, requests: 0, answers: 0, refusals: 0, overloads: 0, dropped: 0, failures: 0 };
 }
 
 /** Prometheus text. */

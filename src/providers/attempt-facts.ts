@@ -24,7 +24,8 @@ export const REFUSAL_KEY = 'refusal';
 export const PROVIDER_KEY = 'provider';
 /**
  * Key of the dynamic metadata of an attempt: name of the endpoint, then ` stream` where one is asked for, then ` refuse` where
- * what cannot be carried is to be refused, then ` else` where another backend may follow. Empty for an attempt that is not translated.
+ * what cannot be carried is to be refused, then ` else` where another backend may follow, or ` copy` of a request that is mirrored.
+ * Empty for an attempt that is not translated.
  */
 export const ATTEMPT_KEY = 'attempt';
 

@@ -1489,7 +1489,7 @@ local function announce_translation(headers, metadata, backend, note, ref, route
   headers:replace('content-type', 'application/json')
   for name, value in pairs(backend.translated_headers or NO_CHANGES) do headers:replace(name, value) end
   metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '')
-    .. (route.refuse_unsupported and ' refuse' or '') .. (route.groups and not backend.mirror and ' else' or ''))
+    .. (route.refuse_unsupported and ' refuse' or '') .. (backend.mirror and ' copy' or route.groups and ' else' or ''))
   return streams and target.stream or target.path
 end
 

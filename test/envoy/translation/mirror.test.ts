@@ -1,7 +1,7 @@
 /** Requests that another backend gets a copy of. */
 import { expect } from 'chai';
 import { AWS_CREDENTIALS, type Fake, startAnthropic, startBedrock, startOpenAi } from '../../fakes/index.ts';
-import { postJson, until } from '../../support/index.ts';
+import { postJson, request, until } from '../../support/index.ts';
 import { expectAllServed } from '../failover/rig.ts';
 import { startTranslationRig, type TranslationRig } from './rig.ts';
 
@@ -175,5 +175,80 @@ describe('mirrored requests', function () {
     expect(findings).to.match(/warning\[HG0311\]: AIGatewayRoute\/default\/wrong.*percent/);
     expect(findings).to.match(/error\[HG0103\]: AIGatewayRoute\/default\/missing.*nobody/);
     for (const model of ['wrong', 'missing']) expect((await ask(model)).status).to.equal(200);
+  });
+});
+
+describe('mirrored requests and a processor that is busy', function () {
+  this.timeout(60_000);
+  let openai: Fake;
+  let anthropic: Fake;
+  let rig: TranslationRig;
+  const metric = (name: string): number =>
+    Number(new RegExp(`^headgate_processor_${name} (\\d+)$`, 'm').exec(rig.processor.metrics())?.[1]);
+  const mirrored = () => rig.ask('mirrored');
+  const open: AbortController[] = [];
+
+  before(async () => {
+    openai = await startOpenAi({ name: 'openai', keys: ['sk-openai'] });
+    anthropic = await startAnthropic({ name: 'anthropic', keys: ['sk-ant'] });
+    const claude = { schema: { name: 'Anthropic' }, key: 'sk-ant', keyType: 'AnthropicAPIKey' } as const;
+    const modelNameOverride = 'claude-sonnet-4-5';
+    rig = await startTranslationRig(
+      {
+        backends: {
+          openai: { port: openai.port, key: 'sk-openai' },
+          anthropic: { port: anthropic.port, ...claude },
+        },
+        models: {
+          mirrored: { refs: ['openai'], annotations: mirror({ backend: 'anthropic', modelNameOverride }) },
+          claude: { refs: [{ name: 'anthropic', modelNameOverride }] },
+        },
+      },
+      { maxExchanges: 4 },
+    );
+  });
+  afterEach(async () => {
+    for (const one of open.splice(0)) one.abort();
+    anthropic.fault = undefined;
+    await until(() => metric('exchanges') === 0, { what: 'the end of all exchanges' });
+  });
+  after(async () => {
+    await rig?.stop();
+    await openai?.close();
+    await anthropic?.close();
+  });
+
+  it('hold no place while their provider thinks', async () => {
+    anthropic.fault = (seen) => ((seen.json as { stream?: boolean }).stream ? undefined : { hang: true });
+    const before = anthropic.arrived;
+    for (let i = 0; i < 8; i += 1) expect((await mirrored()).status).to.equal(200);
+    await until(() => anthropic.arrived === before + 8, { what: 'copies that are not answered' });
+    expect(metric('exchanges')).to.equal(0);
+    expect((await rig.ask('claude', { stream: true })).status).to.equal(200);
+    expect([metric('dropped_total'), metric('overloads_total')]).to.eql([0, 0]);
+  });
+
+  it('are left out first, where the others are still served', async () => {
+    anthropic.fault = () => ({ stallAfterChunks: 3 });
+    // Half of the places: the copy would be one more.
+    for (let i = 0; i < 2; i += 1) {
+      const leave = new AbortController();
+      open.push(leave);
+      const body = { model: 'claude', stream: true, ...CHAT };
+      void request({ port: rig.port, path: '/v1/chat/completions', body, signal: leave.signal }).catch(() => undefined);
+    }
+    await until(() => metric('exchanges') === 2, { what: 'two streams' });
+    const before = [anthropic.arrived, metric('dropped_total')];
+    expect((await mirrored()).status).to.equal(200);
+    await until(() => metric('dropped_total') === (before[1] ?? 0) + 1, { what: 'a copy that is left out' });
+    expect([anthropic.arrived, metric('overloads_total')]).to.eql([before[0], 0]);
+    anthropic.fault = undefined;
+    expect((await rig.ask('claude')).status).to.equal(200);
+
+    for (const one of open.splice(0)) one.abort();
+    await until(() => metric('exchanges') === 0, { what: 'the end of the streams' });
+    const arrived = anthropic.arrived;
+    expect((await mirrored()).status).to.equal(200);
+    await until(() => anthropic.arrived === arrived + 1, { what: 'a copy' });
   });
 });
