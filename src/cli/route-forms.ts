@@ -1,6 +1,6 @@
 import type { EnvoyResource } from '../envoy/index.ts';
 import { TRANSLATED_LUA_FILTER } from '../envoy/names.ts';
-import { isOlderForm } from '../envoy/older/route.ts';
+import { isOlderForm, isOlderTranslation } from '../envoy/older/route.ts';
 import type { GatewayIr } from '../ir/index.ts';
 
 /** How Envoys of one version serve a rule. */
@@ -100,7 +100,7 @@ function visit(value: unknown, api: string, add: (route: CompiledRoute) => void)
   } = value as Record<string, unknown>;
   if (type === 'type.googleapis.com/envoy.config.route.v3.Route' && typeof name === 'string') {
     const status = (answer as { status?: number } | undefined)?.status;
-    const isTranslated = Object.keys(filters as object).includes(TRANSLATED_LUA_FILTER);
+    const isTranslated = Object.keys(filters as object).includes(TRANSLATED_LUA_FILTER) || isOlderTranslation(metadata);
     add({ name, api, isTranslated, isOlder: isOlderForm(metadata), ...(status !== undefined && { status }) });
     return;
   }

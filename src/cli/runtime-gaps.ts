@@ -1,5 +1,5 @@
-import { PROCESSOR_CLUSTER, RUNTIME_LAYER, TYPES } from '../envoy/names.ts';
-import { RUNTIME_MARK } from '../envoy/runtime.ts';
+import { RUNTIME_LAYER, TYPES } from '../envoy/names.ts';
+import { needsProcessorValues, RUNTIME_MARK } from '../envoy/runtime.ts';
 import { typeUrl } from '../envoy/schema/index.ts';
 import type { Finding } from '../lib/findings.ts';
 import type { NodeStatus } from '../xds/index.ts';
@@ -19,7 +19,7 @@ export function runtimeGaps(
   for (const { key, node, synced, types } of nodes) {
     const view = views.get(key ?? '');
     if (!view || !synced || hasMark(node.metadata) || types.some((type) => type.typeUrl === RUNTIME)) continue;
-    if (!view.resources.some(({ name }) => name === PROCESSOR_CLUSTER)) continue;
+    if (!needsProcessorValues(view.resources)) continue;
     byGateway.set(view.gateway, [...(byGateway.get(view.gateway) ?? []), node.id]);
   }
   return [...byGateway].map(([gateway, [first, ...more]]) => ({

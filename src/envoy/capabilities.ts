@@ -52,15 +52,15 @@ const FEATURES = {
     extension: 'envoy.network.dns_resolver.getaddrinfo',
     what: 'the getaddrinfo resolver of names',
   },
-  /** Translation on an attempt, switched on by its route. */
+  /** Translation on an attempt, switched on by its route; on older Envoys where it passes a second time. */
   ext_proc: {
-    since: '1.40.0',
+    since: '1.36.0',
     extension: 'envoy.filters.http.ext_proc',
     what: 'external processing of attempts',
   },
-  /** What a processor that is gone makes of an answer: there are none before 1.40. */
+  /** What a processor that is gone makes of an answer. */
   detail_filter: {
-    since: '1.40.0',
+    since: '1.36.0',
     extension: 'envoy.access_loggers.extension_filters.cel',
     what: 'error bodies by the details of an answer',
   },

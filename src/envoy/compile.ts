@@ -85,10 +85,11 @@ export function compileGateway(
   }
   for (const secret of gateway.secrets) if (secret.kind !== 'aws') resources.push(emitSecret(secret, secrets));
   if (older) resources.push(...prefixedSecrets(usable, secrets, capabilities));
-  if (older && needsAttempts(rules, capabilities)) resources.push(...attemptResources(gateway, capabilities));
+  const translates = usable.some((backend) => needsProcessor(backend, capabilities, options));
+  if (older && capabilities.features.has('internal_listener') && (translates || needsAttempts(rules)))
+    resources.push(...attemptResources(gateway, capabilities, translates));
   resources.push(...emitSigning(usable, secrets));
-  if (options.processor && usable.some((backend) => needsProcessor(backend, capabilities, options)))
-    resources.push(...processorCluster(options.processor));
+  if (options.processor && translates) resources.push(...processorCluster(options.processor));
   if (options.rateLimit && asksService(gateway)) resources.push(...rateLimitCluster(options.rateLimit));
   if (!older && usable.some(({ name }) => failOver.has(name)))
     resources.push(sentinelListener(options.sentinelPort), sentinelSecret());

@@ -20,7 +20,7 @@ import {
 } from './names.ts';
 import { reductionOf } from './older/reduced.ts';
 import { olderNeeds, olderRoute } from './older/route.ts';
-import type { CompileOptions } from './options.ts';
+import { type CompileOptions, doesTranslate } from './options.ts';
 import { plainClusterName } from './plain-backends.ts';
 import { pricesOf } from './prices.ts';
 import { translateSwitch } from './processor.ts';
@@ -64,7 +64,7 @@ export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: 
   const reduction = reductionOf(rule, backends, capabilities, options);
   const lacking = new Set<EnvoyFeature>(reduction.lacking);
   const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
-  for (const served of servedClasses(rule, backends, isOlder(capabilities) ? {} : options)) {
+  for (const served of servedClasses(rule, backends, doesTranslate(capabilities, options) ? options : {})) {
     const { members, isDown } = served.serving;
     const missing = members.length === 0 ? [] : lackingFeatures(route, rule, members, context);
     for (const feature of missing) lacking.add(feature);
@@ -82,8 +82,6 @@ export function routeAction(route: ConfigRouteV3Route): XdsTypeMatcherV3MatcherO
   return { action: { name: 'route', typed_config: typedAny('envoy.config.route.v3.Route', route) } };
 }
 
-const TRANSLATION_NEEDS = ['lua_filter_context', 'priority_group', 'ext_proc'] as const;
-
 function lackingFeatures(
   route: RouteIr,
   rule: InferenceRuleIr,
@@ -93,14 +91,13 @@ function lackingFeatures(
   const refs = members.map(({ ref }) => ref);
   const needed = new Set<EnvoyFeature>(
     isOlder(capabilities)
-      ? olderNeeds(rule, refs)
+      ? olderNeeds(rule, members)
       : refs.length > 1
         ? ['lua_filter_context', 'priority_group']
         : ['lua_filter_context'],
   );
   for (const { ref, mode } of members) {
-    // Translation stands behind the script of a cluster, which older Envoys do not have.
-    if (mode === 'translated') for (const feature of TRANSLATION_NEEDS) needed.add(feature);
+    if (mode === 'translated') needed.add('ext_proc');
     const backend = backends.get(ref.backend);
     // Of older Envoys the script has no part behind the rate limit filter.
     if (backend?.quotas && isOlder(capabilities)) needed.add('lua_filter_context');
@@ -137,6 +134,7 @@ function servingRoute(
   { family, serving: { members } }: ServedClasses,
   { backends, plain, capabilities }: InferenceContext,
 ): ConfigRouteV3Route {
+  const older = isOlder(capabilities);
   const { mirror: _, ...unmirrored } = rule;
   const mirroring = mirrorPolicy(rule, backends, capabilities);
   const refs = members.map(({ ref }) => ref);
@@ -154,7 +152,7 @@ function servingRoute(
   const limits = limitFacts(route, rule, used[0]?.displayName ?? '', quotas);
   const filters = {
     ...limitsOfRoute(route, capabilities, quotas).typed_per_filter_config,
-    ...(translates && translateSwitch(family, refs.length > 1)),
+    ...(translates && !older && translateSwitch(family, refs.length > 1)),
   };
   const prices = pricesOf(route, rule, refs, backends);
   const facts = {
@@ -163,6 +161,7 @@ function servingRoute(
     // A quota counts what a stream tells, whatever else does.
     ...(quotas && { force_usage: true }),
     ...(prices && { prices }),
+    ...(plainOne && { refs: alone ? {} : { [plainClusterName(plainOne.name)]: {} } }),
   };
   const compiled: ConfigRouteV3Route = {
     name: route.name,
@@ -177,7 +176,6 @@ function servingRoute(
     },
     metadata: routeFactsMetadata({
       ...facts,
-      ...(plainOne && { refs: alone ? {} : { [plainClusterName(plainOne.name)]: {} } }),
       ...(alone && { only: alone.displayName }),
     }),
     ...(Object.keys(filters).length > 0 && { typed_per_filter_config: filters }),
@@ -192,12 +190,12 @@ function servingRoute(
       ...(rule.retry.clientRefusalEnds ? [NEVER_RETRIED_HEADER] : []),
     ],
   };
-  if (alone !== undefined || !isOlder(capabilities)) return compiled;
-  const clusters = refs.flatMap((ref) => {
+  if (alone !== undefined || !older) return compiled;
+  const ofClusters = members.flatMap(({ ref, mode }) => {
     const backend = backends.get(ref.backend);
-    return backend ? [{ ...backend, name: clusterName(rule, ref) }] : [];
+    return backend ? [{ backend: { ...backend, name: clusterOfRef(ref) }, mode }] : [];
   });
-  return olderRoute(compiled, facts, rule, clusters);
+  return olderRoute(compiled, facts, rule, family, ofClusters);
 }
 
 /** Whether the name of the endpoint that Envoy has chosen is to be the `:authority`; without the script it always is. */

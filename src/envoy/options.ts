@@ -43,5 +43,8 @@ export const DEFAULT_COMPILE_OPTIONS: CompileOptions = {
 
 /** Whether attempts are translated at all: there is a processor, and this Envoy can ask it. */
 export function doesTranslate(capabilities: Capabilities, { processor }: Pick<CompileOptions, 'processor'>): boolean {
-  return processor !== undefined && capabilities.features.has('ext_proc') && !isOlder(capabilities);
+  const { features } = capabilities;
+  // Older Envoys translate where an attempt passes a second time.
+  const canAsk = features.has('ext_proc') && (!isOlder(capabilities) || features.has('internal_listener'));
+  return processor !== undefined && canAsk;
 }

@@ -88,7 +88,8 @@ export function mirrorFilters(
   ];
 }
 
-function wholeFilter(name: string): PlainFilter {
+/** Holds the headers of a request until its body is translated. */
+export function wholeFilter(name: string): PlainFilter {
   const typed_config = typedAny('envoy.extensions.filters.http.buffer.v3.Buffer', {
     max_request_bytes: MAX_BODY_BYTES,
   });
@@ -99,11 +100,15 @@ function headFilter(name: string, choosesPath: boolean): PlainFilter {
   return {
     name,
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-      default_source_code: { inline_string: choosesPath ? HEAD_SCRIPT + PATH_SCRIPT : HEAD_SCRIPT },
+      default_source_code: { inline_string: headScript(choosesPath) },
       shared_vm_id: choosesPath ? 'headgate/path' : 'headgate/head',
       clear_route_cache: false,
     }),
   };
+}
+
+export function headScript(choosesPath: boolean): string {
+  return choosesPath ? HEAD_SCRIPT + PATH_SCRIPT : HEAD_SCRIPT;
 }
 
 /**
@@ -141,13 +146,18 @@ function processingFilter(
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return askingFilter(
     name,
-    {
-      ...REQUESTS_ALONE,
-      processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED', response_body_mode: answers },
-      response_attributes: [ANSWER_ATTRIBUTE],
-    },
+    bothBodies(answers),
     isMixed ? unlessTranslated(unlessAccepted(skippedType)) : unlessAccepted(skippedType),
   );
+}
+
+/** The body of the request, then that of the answer, whole or in pieces. */
+export function bothBodies(answers: 'BUFFERED' | 'STREAMED'): ExtensionsFiltersHttpExtProcV3ExternalProcessor {
+  return {
+    ...REQUESTS_ALONE,
+    processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED', response_body_mode: answers },
+    response_attributes: [ANSWER_ATTRIBUTE],
+  };
 }
 
 /**
@@ -188,31 +198,43 @@ function askingFilter(
   processor: ExtensionsFiltersHttpExtProcV3ExternalProcessor,
   xds_matcher: XdsTypeMatcherV3Matcher,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  const processing = typedAny('envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor', {
-    grpc_service: { envoy_grpc: { cluster_name: PROCESSOR_CLUSTER, authority: 'headgate' } },
-    message_timeout: protoDuration(MESSAGE_TIMEOUT_MS),
-    status_on_error: { code: 'ServiceUnavailable' },
-    ...processor,
-  });
   return {
-    ...matched(name, xds_matcher, { name: 'envoy.filters.http.ext_proc', typed_config: processing }),
+    ...matched(name, xds_matcher, {
+      name: 'envoy.filters.http.ext_proc',
+      typed_config: externalProcessor(processor),
+    }),
     disabled: true,
   };
 }
 
+export function externalProcessor(what: ExtensionsFiltersHttpExtProcV3ExternalProcessor): Any {
+  return typedAny('envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor', {
+    grpc_service: { envoy_grpc: { cluster_name: PROCESSOR_CLUSTER, authority: 'headgate' } },
+    message_timeout: protoDuration(MESSAGE_TIMEOUT_MS),
+    status_on_error: { code: 'ServiceUnavailable' },
+    ...what,
+  });
+}
+
+/** What of a route's configuration switches a filter on that stands in its place switched off. */
+export const SWITCHED_ON = {
+  processor: typedAny('envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute', { overrides: {} }),
+  script: typedAny('envoy.extensions.filters.http.lua.v3.LuaPerRoute', {}),
+  whole: typedAny('envoy.extensions.filters.http.buffer.v3.BufferPerRoute', {
+    buffer: { max_request_bytes: MAX_BODY_BYTES },
+  }),
+} as const;
+
 /** What switches the filters of a client's API on, as part of a route. `mayGoOn`: another backend may follow. */
 export function translateSwitch(family: ApiFamily, mayGoOn: boolean): { [name: string]: Any } {
-  const on = typedAny('envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute', { overrides: {} });
-  const script = typedAny('envoy.extensions.filters.http.lua.v3.LuaPerRoute', {});
+  const { processor, script, whole } = SWITCHED_ON;
   return {
     // Of a cluster that has no such filter Envoy takes no notice.
     [TRANSLATED_LUA_FILTER]: script,
-    [filterName(family, 'unary')]: on,
-    [filterName(family, 'stream')]: on,
+    [filterName(family, 'unary')]: processor,
+    [filterName(family, 'stream')]: processor,
     [filterName(family, 'head')]: script,
-    ...(mayGoOn && { [filterName(family, 'refusal')]: on }),
-    [filterName(family, 'whole')]: typedAny('envoy.extensions.filters.http.buffer.v3.BufferPerRoute', {
-      buffer: { max_request_bytes: MAX_BODY_BYTES },
-    }),
+    ...(mayGoOn && { [filterName(family, 'refusal')]: processor }),
+    [filterName(family, 'whole')]: whole,
   };
 }

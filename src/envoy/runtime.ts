@@ -1,5 +1,5 @@
-import type { Capabilities } from './capabilities.ts';
-import { RUNTIME_LAYER } from './names.ts';
+import { type Capabilities, isOlder } from './capabilities.ts';
+import { PROCESSOR_CLUSTER, RUNTIME_LAYER } from './names.ts';
 import type { EnvoyResource } from './resource.ts';
 
 /** Runtime values that every Envoy needs for what it is sent. */
@@ -18,7 +18,15 @@ export const RUNTIME_VALUES = { ...ALWAYS, ...WITH_PROCESSOR } as const;
 export const RUNTIME_MARK = 'headgate.dev/runtime';
 
 /** The same as a layer that an Envoy asks for (RTDS), for bootstraps that others write. */
-export function runtimeLayer({ features }: Capabilities): EnvoyResource {
-  const layer = features.has('ext_proc') ? RUNTIME_VALUES : ALWAYS;
+export function runtimeLayer(capabilities: Capabilities): EnvoyResource {
+  // Older ones ask the processor where the guard does no harm.
+  const layer = capabilities.features.has('ext_proc') && !isOlder(capabilities) ? RUNTIME_VALUES : ALWAYS;
   return { type: 'runtime', name: RUNTIME_LAYER, message: { name: RUNTIME_LAYER, layer }, requires: [] };
+}
+
+/** Whether an Envoy that gets these resources has to have the values for a processor. */
+export function needsProcessorValues(resources: readonly EnvoyResource[]): boolean {
+  const { layer = {} } = (resources.find(({ type }) => type === 'runtime')?.message ?? {}) as { layer?: object };
+  const [guard] = Object.keys(WITH_PROCESSOR);
+  return resources.some(({ name }) => name === PROCESSOR_CLUSTER) && Object.keys(layer).includes(guard as string);
 }

@@ -42,6 +42,7 @@ const OLDER_ENVOYS: Readonly<Record<string, readonly string[]>> = {
   failover: ['1.36.4', '1.38.3'],
   'http-route': ['1.38.3'],
   'plain-and-ai': ['1.38.3'],
+  'needs-translation': ['1.36.4', '1.39.3'],
   mutations: ['1.38.3'],
   'credential-override': ['1.36.4'],
   limits: ['1.36.4', '1.38.3'],
@@ -153,7 +154,7 @@ function legible(key: string, value: unknown): unknown {
 }
 
 function olderScriptName(text: string): string {
-  const role = ['listener', 'attempt'].find((one) => text.endsWith(readFileSync(`src/envoy/older/${one}.lua`, 'utf8')));
+  const role = ['listener', 'attempt', 'translated'].find((one) => text.endsWith(readFileSync(`src/envoy/older/${one}.lua`, 'utf8')));
   return role === undefined ? text : `<gateway.lua and older/${role}.lua>`;
 }
 

@@ -1289,7 +1289,7 @@ local function conclude(headers, metadata, tried, status)
     end
   end
   local others, backend = match(tried, '^(.-)([^,=]+)=%d+$')
-  if backend and byte(status) >= 52 and metadata:get(NS).refused == tried then backend = nil end
+  if backend and byte(status) >= 52 and metadata:get(NS).refused == tried then backend, others = nil, tried end
   if backend then headers:replace('x-headgate-backend', backend) end
   if others ~= '' then headers:replace('x-headgate-tried', tried) end
   return backend

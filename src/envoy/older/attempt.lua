@@ -35,6 +35,9 @@ on_request = function(handle)
   headers:replace('x-headgate-cluster', cluster)
   replace_or_remove(headers, 'x-headgate-endpoint-host', backend.endpoint_host and '1')
   replace_or_remove(headers, 'x-headgate-api', notes.api)
+  -- A refusal is an answer here, whoever may follow.
+  local attempt = gsub(handle:streamInfo():dynamicMetadata():get(NS).attempt or '', ' else$', '')
+  replace_or_remove(headers, 'x-headgate-attempt', attempt ~= '' and attempt)
 end
 
 -- The attempt got no answer of a backend: Envoy says why by the flags. It is made one that is retried if the rule says so.
@@ -51,12 +54,27 @@ local function note_no_answer(handle, headers, flags)
   if flags == 'UO' then headers:replace(':status', '499') end
 end
 
+-- A filter of the listener of attempts has answered: the processor refuses, or cannot be reached. No backend was asked.
+local function note_untranslated(handle, headers)
+  local is_lost = headers:get('x-headgate-no-processor')
+  if not is_lost and not headers:get('x-headgate-refused') then return end
+  local metadata = handle:streamInfo():dynamicMetadata()
+  local notes = metadata:get(NS)
+  local tried = notes.tried .. '=' .. (is_lost and 'no-answer' or headers:get(':status'))
+  metadata:set(NS, 'tried', tried)
+  if not is_lost then return metadata:set(NS, 'refused', tried) end
+  headers:remove('x-headgate-no-processor')
+  local attempts = route_of(handle, notes).attempts
+  metadata:set(COOLING_NS, cluster_at(metadata, attempts, notes.turn), now_ms(handle) + WITHOUT_PROCESSOR_MS)
+  if attempts.retried.UH then headers:replace('x-headgate-sentinel', 'no-processor') end
+end
+
 on_response = function(handle)
   local headers = handle:headers()
   local flags = headers:get('x-headgate-flags')
   if flags ~= 'UO' then headers:remove('x-headgate-flags') end
   headers:remove('x-headgate-sentinel')
-  if not flags then return end
+  if not flags then return note_untranslated(handle, headers) end
   if flags ~= '-' then return note_no_answer(handle, headers, flags) end
   if byte(headers:get(':status')) < 52 then return end -- below 400
   local metadata = handle:streamInfo():dynamicMetadata()

@@ -2,16 +2,12 @@ import type { GatewayIr } from '../../ir/index.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { UNLIMITED } from '../clusters.ts';
 import { localReplies } from '../local-replies.ts';
-import { API_HEADER, METADATA_NAMESPACE, ROUTER_FILTER } from '../names.ts';
+import { ROUTER_FILTER } from '../names.ts';
 import type { EnvoyResource } from '../resource.ts';
-import {
-  type Any,
-  type ConfigRouteV3Route,
-  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
-  typedAny,
-} from '../schema/index.ts';
+import { type Any, type ConfigRouteV3Route, typedAny } from '../schema/index.ts';
 import { CODEC_FILTER } from '../upstream-filters.ts';
 import { olderScript } from './script.ts';
+import { TRANSLATING_ROUTES, type TranslatingRoute, toldFilter, translatingFilters } from './translate.ts';
 
 /** Cluster and listener of attempts. */
 export const ATTEMPTS = 'headgate/attempts';
@@ -28,11 +24,11 @@ const IDLE_TIMEOUT = '60s';
  * The way to backends of which another may be asked. An Envoy before 1.40 cannot choose another cluster with other
  * filters for a retry, so all attempts go to one cluster that leads to a listener of the same Envoy, in memory; that one
  * goes on to the cluster which the script of the attempt names. What that cluster answers or fails with is an answer to
- * the first one, so all of it can be retried.
+ * the first one, so all of it can be retried. `translates`: some backend needs it.
  */
-export function attemptResources(gateway: GatewayIr, capabilities: Capabilities): EnvoyResource[] {
+export function attemptResources(gateway: GatewayIr, capabilities: Capabilities, translates: boolean): EnvoyResource[] {
   const limit = capabilities.features.has('body_limit') ? undefined : gateway.maxRequestBodyBytes;
-  return [attemptCluster(limit), attemptListener(gateway, capabilities, limit)];
+  return [attemptCluster(limit), attemptListener(gateway, capabilities, limit, translates)];
 }
 
 /** `bufferBytes`: what a connection may hold, where that is what limits a request. */
@@ -80,6 +76,7 @@ function attemptListener(
   gateway: GatewayIr,
   capabilities: Capabilities,
   bufferBytes: number | undefined,
+  translates: boolean,
 ): EnvoyResource {
   return {
     type: 'listener',
@@ -93,7 +90,7 @@ function attemptListener(
           filters: [
             {
               name: 'envoy.filters.network.http_connection_manager',
-              typed_config: connectionManager(gateway, capabilities),
+              typed_config: connectionManager(gateway, capabilities, translates),
             },
           ],
         },
@@ -104,7 +101,7 @@ function attemptListener(
 }
 
 /** It changes nothing of the request beside what it was told: the first listener has seen to all else. */
-function connectionManager(gateway: GatewayIr, capabilities: Capabilities): Any {
+function connectionManager(gateway: GatewayIr, capabilities: Capabilities, translates: boolean): Any {
   return typedAny('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     stat_prefix: 'attempts',
     route_config: {
@@ -114,12 +111,13 @@ function connectionManager(gateway: GatewayIr, capabilities: Capabilities): Any 
           name: ATTEMPTS,
           domains: ['*'],
           request_body_buffer_limit: gateway.maxRequestBodyBytes,
-          routes: [attemptRoute(true), attemptRoute(false)],
+          routes: attemptRoutes(translates),
         },
       ],
     },
     http_filters: [
-      apiFilter(),
+      toldFilter(),
+      ...(translates ? translatingFilters() : []),
       {
         name: ROUTER_FILTER,
         typed_config: typedAny('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
@@ -138,12 +136,16 @@ function connectionManager(gateway: GatewayIr, capabilities: Capabilities): Any 
   });
 }
 
-function attemptRoute(takesEndpointHost: boolean): ConfigRouteV3Route {
+/** Of an attempt: whether its `:authority` is the name of the endpoint, and how it is translated. */
+function attemptRoutes(translates: boolean): ConfigRouteV3Route[] {
+  const kinds = [...(translates ? TRANSLATING_ROUTES : []), { headers: [], filters: {} }];
+  return kinds.flatMap((kind) => [true, false].map((takesEndpointHost) => attemptRoute(takesEndpointHost, kind)));
+}
+
+function attemptRoute(takesEndpointHost: boolean, { headers, filters }: TranslatingRoute): ConfigRouteV3Route {
+  const matched = [...headers, ...(takesEndpointHost ? [{ name: ENDPOINT_HOST_HEADER, present_match: true }] : [])];
   return {
-    match: {
-      prefix: '/',
-      ...(takesEndpointHost && { headers: [{ name: ENDPOINT_HOST_HEADER, present_match: true }] }),
-    },
+    match: { prefix: '/', ...(matched.length > 0 && { headers: matched }) },
     route: {
       cluster_header: CLUSTER_HEADER,
       ...(takesEndpointHost && { auto_host_rewrite: true }),
@@ -157,21 +159,6 @@ function attemptRoute(takesEndpointHost: boolean): ConfigRouteV3Route {
         append_action: 'OVERWRITE_IF_EXISTS_OR_ADD',
       },
     ],
-  };
-}
-
-/** Whose errors the client knows (local-replies.ts). */
-function apiFilter(): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  return {
-    name: 'envoy.filters.http.header_to_metadata',
-    typed_config: typedAny('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
-      request_rules: [
-        {
-          header: API_HEADER,
-          on_header_present: { metadata_namespace: METADATA_NAMESPACE, key: 'api' },
-          remove: true,
-        },
-      ],
-    }),
+    ...(Object.keys(filters).length > 0 && { typed_per_filter_config: filters }),
   };
 }

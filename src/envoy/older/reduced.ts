@@ -1,6 +1,6 @@
 import type { BackendIr, InferenceRuleIr } from '../../ir/index.ts';
 import { type Capabilities, type EnvoyFeature, isOlder } from '../capabilities.ts';
-import type { CompileOptions } from '../options.ts';
+import { type CompileOptions, doesTranslate } from '../options.ts';
 import { servedClasses } from '../serving.ts';
 import { isAskedOnce } from './route.ts';
 
@@ -13,6 +13,8 @@ export interface Reduction {
 /** What a policy that says nothing of parallel retries means by it. */
 const UNSAID = 1024;
 
+const TRANSLATION_NEEDS = ['ext_proc', 'internal_listener'] as const;
+
 export function reductionOf(
   rule: InferenceRuleIr,
   backends: ReadonlyMap<string, BackendIr>,
@@ -23,8 +25,11 @@ export function reductionOf(
   const members = servedClasses(rule, backends, options).flatMap(({ serving }) => serving.members);
   const namesOf = (chosen: readonly string[]): string =>
     [...new Set(chosen)].map((name) => backends.get(name)?.displayName ?? name).join(', ');
-  const translated = members.filter(({ mode }) => mode === 'translated').map(({ ref }) => ref.backend);
-  if (translated.length > 0 && translated.length === members.length) return { lacking: ['ext_proc'], leftOut: [] };
+  const translated = doesTranslate(capabilities, options)
+    ? []
+    : members.filter(({ mode }) => mode === 'translated').map(({ ref }) => ref.backend);
+  if (translated.length > 0 && translated.length === members.length)
+    return { lacking: TRANSLATION_NEEDS.filter((feature) => !capabilities.features.has(feature)), leftOut: [] };
   const bounded = rule.backends
     .map(({ backend }) => backend)
     .filter((name) => (backends.get(name)?.connection.maxParallelRetries ?? UNSAID) !== UNSAID);

@@ -1,5 +1,6 @@
-import type { BackendIr, InferenceBackendIr, InferenceRuleIr } from '../../ir/index.ts';
-import type { Capabilities, EnvoyFeature } from '../capabilities.ts';
+import type { ApiFamily, BackendIr, InferenceRuleIr } from '../../ir/index.ts';
+import type { ServingMode } from '../api-classes.ts';
+import type { EnvoyFeature } from '../capabilities.ts';
 import { routeFactsMetadata } from '../lua.ts';
 import type { AttemptFacts, BackendFacts, RouteFacts } from '../lua-facts.ts';
 import { BACKEND_HEADER, LUA_FILTER, SENTINEL_HEADER, WHO_ANSWERED } from '../names.ts';
@@ -7,9 +8,20 @@ import type { ConfigCoreV3Metadata, ConfigRouteV3RetryPolicy, ConfigRouteV3Route
 import { backendFacts, backendHost } from '../upstream-filters.ts';
 import { ATTEMPTS } from './attempts.ts';
 
+/** A backend of a rule under the name of its cluster, and how it serves. */
+export interface OlderMember {
+  readonly backend: BackendIr;
+  readonly mode: ServingMode;
+}
+
 /** What a rule asks of an older Envoy, beside what its backends and limits do. */
-export function olderNeeds(rule: InferenceRuleIr, refs: readonly InferenceBackendIr[]): EnvoyFeature[] {
-  return isAskedOnce(rule, refs) ? ['lua'] : ['lua', 'internal_listener'];
+export function olderNeeds(rule: InferenceRuleIr, members: readonly Pick<OlderMember, 'mode'>[]): EnvoyFeature[] {
+  return isMadeItsOwn(rule, members) ? ['lua'] : ['lua', 'internal_listener'];
+}
+
+/** Where the script of the listener makes a request that of its one backend: what is translated takes the other way. */
+function isMadeItsOwn(rule: InferenceRuleIr, members: readonly Pick<OlderMember, 'mode'>[]): boolean {
+  return isAskedOnce(rule, members) && members.every(({ mode }) => mode === 'native');
 }
 
 /** One backend and one attempt: the request can be made that provider's own before it is routed. */
@@ -18,33 +30,40 @@ export function isAskedOnce({ retry }: InferenceRuleIr, refs: readonly unknown[]
 }
 
 /** Whether a gateway has rules that may ask more than once. */
-export function needsAttempts(rules: readonly InferenceRuleIr[], { features }: Capabilities): boolean {
-  return features.has('internal_listener') && rules.some((rule) => !isAskedOnce(rule, rule.backends));
+export function needsAttempts(rules: readonly InferenceRuleIr[]): boolean {
+  return rules.some((rule) => !isAskedOnce(rule, rule.backends));
 }
 
 /** Whether a compiled route, known by its metadata, is one of these. */
 export function isOlderForm(metadata: unknown): boolean {
-  const facts = (metadata as ConfigCoreV3Metadata | undefined)?.filter_metadata?.[LUA_FILTER]?.facts;
-  if (typeof facts !== 'string') return false;
-  const { sole, attempts } = JSON.parse(facts) as Partial<RouteFacts>;
+  const { sole, attempts } = factsIn(metadata);
   return sole !== undefined || attempts !== undefined;
 }
 
-/**
- * A route as newer Envoys have it, made one for those whose clusters have no script. `members`: the backends of the rule
- * under the names of their clusters.
- */
+/** Whether it may lead to a backend by translation. */
+export function isOlderTranslation(metadata: unknown): boolean {
+  return Object.values(factsIn(metadata).attempts?.backends ?? {}).some(({ translated }) => translated !== undefined);
+}
+
+function factsIn(metadata: unknown): Partial<RouteFacts> {
+  const facts = (metadata as ConfigCoreV3Metadata | undefined)?.filter_metadata?.[LUA_FILTER]?.facts;
+  return typeof facts === 'string' ? (JSON.parse(facts) as Partial<RouteFacts>) : {};
+}
+
+/** A route as newer Envoys have it, made one for those whose clusters have no script, for requests of one family. */
 export function olderRoute(
   route: ConfigRouteV3Route,
   facts: RouteFacts,
   rule: InferenceRuleIr,
-  members: readonly BackendIr[],
+  family: ApiFamily,
+  members: readonly OlderMember[],
 ): ConfigRouteV3Route {
-  return isAskedOnce(rule, members) ? soleRoute(route, facts, members) : attemptsRoute(route, facts, rule, members);
+  if (isMadeItsOwn(rule, members)) return soleRoute(route, facts, members);
+  return attemptsRoute(route, facts, rule, family, members);
 }
 
-function soleRoute(route: ConfigRouteV3Route, facts: RouteFacts, members: readonly BackendIr[]): ConfigRouteV3Route {
-  const [sole] = members.flatMap(factsOf);
+function soleRoute(route: ConfigRouteV3Route, facts: RouteFacts, members: readonly OlderMember[]): ConfigRouteV3Route {
+  const [sole] = members.flatMap(({ backend }) => factsOf(backend));
   return {
     ...route,
     metadata: routeFactsMetadata({ ...facts, ...(sole && { sole }) }),
@@ -57,13 +76,14 @@ function attemptsRoute(
   route: ConfigRouteV3Route,
   facts: RouteFacts,
   { retry: { attemptsPerBackend, triggers } }: InferenceRuleIr,
-  members: readonly BackendIr[],
+  family: ApiFamily,
+  members: readonly OlderMember[],
 ): ConfigRouteV3Route {
   const attempts: AttemptFacts = {
-    order: members.flatMap(({ name }) => Array.from({ length: attemptsPerBackend }, () => name)),
+    order: members.flatMap(({ backend }) => Array.from({ length: attemptsPerBackend }, () => backend.name)),
     backends: Object.fromEntries(
-      members.flatMap((backend) =>
-        factsOf(backend).map((one) => [
+      members.flatMap(({ backend, mode }) =>
+        factsOf(backend, mode === 'translated' ? [family] : []).map((one) => [
           backend.name,
           { ...one, ...(isNamedByEndpoint(backend) && { endpoint_host: true }) },
         ]),
@@ -90,11 +110,12 @@ function olderRetryPolicy({
   refresh_cluster_on_retry: _,
   ...policy
 }: ConfigRouteV3RetryPolicy): ConfigRouteV3RetryPolicy {
+  const others = (policy.retriable_headers ?? []).filter(({ name }) => name !== SENTINEL_HEADER);
   const triggers = (policy.retry_on ?? '').split(',').filter((one) => one !== '');
   return {
     ...policy,
     retry_on: [...new Set([...triggers, 'retriable-headers'])].join(','),
-    retriable_headers: [{ name: SENTINEL_HEADER, present_match: true }],
+    retriable_headers: [...others, { name: SENTINEL_HEADER, present_match: true }],
   };
 }
 
@@ -117,6 +138,6 @@ function isNamedByEndpoint(backend: BackendIr): boolean {
   return backendHost(backend) === undefined && backend.endpoints.some(({ hostname }) => hostname !== undefined);
 }
 
-function factsOf(backend: BackendIr): BackendFacts[] {
-  return backend.provider ? [backendFacts(backend, backend.provider)] : [];
+function factsOf(backend: BackendIr, families: readonly ApiFamily[] = []): BackendFacts[] {
+  return backend.provider ? [backendFacts(backend, backend.provider, families)] : [];
 }

@@ -7,7 +7,7 @@ import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAn
  * The data path script for Envoys whose Lua filters have no context: each place has a text of its own, which is the
  * common script with what it does in that place behind it, and so a VM a worker of its own.
  */
-export function olderScript(role: 'listener' | 'attempt'): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+export function olderScript(role: keyof typeof SCRIPTS): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return {
     name: LUA_FILTER,
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
@@ -17,7 +17,11 @@ export function olderScript(role: 'listener' | 'attempt'): ExtensionsFiltersNetw
   };
 }
 
-const SCRIPTS = { listener: scriptOf('listener'), attempt: scriptOf('attempt') } as const;
+const SCRIPTS = {
+  listener: scriptOf('listener'),
+  attempt: scriptOf('attempt'),
+  translated: scriptOf('translated'),
+} as const;
 
 function scriptOf(role: string): string {
   return `${SCRIPT}\n${readFileSync(new URL(`./${role}.lua`, import.meta.url), 'utf8')}`;

@@ -7,14 +7,14 @@ import { type GatewayFacts, gatewayYaml } from '../../envoy/support/objects.ts';
 
 const PROCESSOR = { address: { kind: 'unix', path: '/run/processor.sock' } } as const;
 
-async function compiled(facts: Omit<GatewayFacts, 'port'>, version: string) {
+async function compiled(facts: Omit<GatewayFacts, 'port'>, version: string, extensions?: readonly string[]) {
   const read = await readSources(['-'], { env: {}, stdin: async () => gatewayYaml({ port: 1975, ...facts }) });
   if (!read.ok) throw new Error(JSON.stringify(read.findings));
   const { ir, secrets } = translate(read.set, DEFAULT_POLICY_OPTIONS);
   const [gateway] = ir.gateways;
   if (gateway === undefined) throw new Error('no gateway');
   const options = { ...DEFAULT_COMPILE_OPTIONS, processor: PROCESSOR };
-  const { resources, findings } = compileGateway(gateway, secrets, capabilitiesOf(version), options);
+  const { resources, findings } = compileGateway(gateway, secrets, capabilitiesOf(version, extensions), options);
   const forms = routeForms(gateway, resources, version).map(({ form }) => form);
   return { forms, said: findings.map(({ code, message }) => `${code} ${message.replace(/^.*?: | \(Envoy .*$/g, '')}`) };
 }
@@ -31,17 +31,24 @@ describe('the form for Envoys before 1.40', () => {
       forms: ['older'],
       said: [
         'HG0602 its requests are not mirrored',
-        'HG0602 nothing is translated for default/a, default/b',
         'HG0602 the limit on parallel retries at default/a, default/b has no effect',
       ],
     });
     expect(await compiled(facts, '1.40.0')).to.deep.equal({ forms: ['native'], said: [] });
   });
 
-  it('refuses a rule that it could serve by translation alone', async () => {
-    const { forms, said } = await compiled({ backends: { cloud }, models: { m: { refs: ['cloud'] } } }, '1.39.3');
-    expect(forms).to.deep.equal(['501']);
-    expect(said).to.have.length(1);
-    expect(said[0]).to.match(/^HG0601 .*external processing/);
+  it('translates what it has to, and refuses that where Envoy cannot', async () => {
+    const facts = { backends: { cloud, a }, models: { m: { refs: ['cloud'] }, n: { refs: ['a', 'cloud'] } } };
+    expect(await compiled(facts, '1.36.4')).to.deep.equal({ forms: ['translated', 'older'], said: [] });
+    const { forms, said } = await compiled(facts, '1.36.4', [
+      'envoy.filters.http.lua',
+      'envoy.filters.http.credential_injector',
+      'envoy.bootstrap.internal_listener',
+    ]);
+    expect(forms).to.deep.equal(['501', 'older']);
+    expect(said.map((one) => one.slice(0, 6)).sort()).to.deep.equal(['HG0601', 'HG0602']);
+    expect(said.join())
+      .to.match(/it lacks external processing/)
+      .and.to.match(/nothing is translated for default\//);
   });
 });

@@ -1,0 +1,81 @@
+import { ATTEMPT_KEY } from '../../providers/attempt-facts.ts';
+import { API_HEADER, METADATA_NAMESPACE } from '../names.ts';
+import { bothBodies, externalProcessor, headScript, SWITCHED_ON, wholeFilter } from '../processor.ts';
+import {
+  type Any,
+  type ConfigRouteV3HeaderMatcher,
+  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  typedAny,
+} from '../schema/index.ts';
+import { olderScript } from './script.ts';
+
+/**
+ * Translation on Envoys before 1.40: in the listener of attempts, which each attempt passes once and where its cluster is
+ * known. So there is one set of filters for all providers, switched off, and the route of a translated attempt switches
+ * on those it needs. What Envoy or the processor answers there is an answer to the first pass, which may retry it.
+ */
+
+/** What the processor is told of an attempt, from the script of attempts; absent for one that is not translated. */
+export const ATTEMPT_HEADER = 'x-headgate-attempt';
+
+const FILTERS = {
+  script: 'headgate/translated',
+  unary: 'headgate/translate/unary',
+  stream: 'headgate/translate/stream',
+  whole: 'headgate/translate/whole',
+  head: 'headgate/translate/head',
+} as const;
+
+/** In the order of the request. */
+export function translatingFilters(): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
+  return [
+    { ...olderScript('translated'), name: FILTERS.script },
+    { name: FILTERS.unary, typed_config: externalProcessor(bothBodies('BUFFERED')) },
+    { name: FILTERS.stream, typed_config: externalProcessor(bothBodies('STREAMED')) },
+    wholeFilter(FILTERS.whole),
+    {
+      name: FILTERS.head,
+      typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
+        default_source_code: { inline_string: headScript(true) },
+        clear_route_cache: false,
+      }),
+    },
+  ].map((filter) => ({ ...filter, disabled: true }));
+}
+
+/** What an attempt is known by, and what its route switches on. */
+export interface TranslatingRoute {
+  readonly headers: readonly ConfigRouteV3HeaderMatcher[];
+  readonly filters: { readonly [name: string]: Any };
+}
+
+/** The first one that matches is meant. */
+export const TRANSLATING_ROUTES: readonly TranslatingRoute[] = (['stream', 'unary'] as const).map((answers) => ({
+  headers: [
+    {
+      name: ATTEMPT_HEADER,
+      ...(answers === 'stream' ? { string_match: { contains: ' stream' } } : { present_match: true }),
+    },
+  ],
+  filters: {
+    [FILTERS.script]: SWITCHED_ON.script,
+    [FILTERS[answers]]: SWITCHED_ON.processor,
+    [FILTERS.whole]: SWITCHED_ON.whole,
+    [FILTERS.head]: SWITCHED_ON.script,
+  },
+}));
+
+/** Makes metadata of what the script of attempts says in headers: what is to be translated, and whose errors the client knows. */
+export function toldFilter(): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  const told = { [API_HEADER]: 'api', [ATTEMPT_HEADER]: ATTEMPT_KEY };
+  return {
+    name: 'envoy.filters.http.header_to_metadata',
+    typed_config: typedAny('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
+      request_rules: Object.entries(told).map(([header, key]) => ({
+        header,
+        on_header_present: { metadata_namespace: METADATA_NAMESPACE, key },
+        remove: true,
+      })),
+    }),
+  };
+}
