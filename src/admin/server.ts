@@ -1,8 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
+import { showsBearer } from '../lib/bearer.ts';
 import { GatewayError } from '../lib/errors.ts';
 
 export interface ReadinessCheck {
@@ -78,7 +78,7 @@ function createApp(view: AdminView): Hono {
     return c.text(`${[...text, ready ? 'ok' : 'not ready'].join('\n')}\n`, ready ? 200 : 503);
   });
   app.use(async (c, next) => {
-    if (view.token !== undefined && !isToken(c.req.header('authorization'), view.token())) {
+    if (view.token !== undefined && !showsBearer(c.req.header('authorization'), view.token())) {
       c.header('www-authenticate', 'Bearer');
       return c.json({ error: 'a bearer token is needed, as --admin-token-file of the server has it' }, 401);
     }
@@ -120,12 +120,6 @@ function createApp(view: AdminView): Hono {
   });
   app.notFound((c) => c.json({ error: `no ${c.req.method} ${c.req.path} here` }, 404));
   return app;
-}
-
-function isToken(header: string | undefined, token: string): boolean {
-  const [scheme = '', given = ''] = (header ?? '').split(/ +(.*)/s);
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return scheme.toLowerCase() === 'bearer' && timingSafeEqual(digest(given), digest(token));
 }
 
 function listen(server: Server, address: { host: string; port: number }): Promise<{ host: string; port: number }> {

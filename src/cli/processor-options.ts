@@ -1,9 +1,10 @@
 /** Options of who translates for `serve`, which is told of a processor; `run` brings its own (own-processor.ts). */
+
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ProcessorTarget } from '../envoy/index.ts';
 import { GatewayError } from '../lib/errors.ts';
 import type { HealthTls, HealthWatch } from '../lib/http2/watch-health.ts';
-import { parseAddress } from './server-options.ts';
+import { parseAddress } from './addresses.ts';
 import { readBytes } from './watched-files.ts';
 
 export interface ProcessorFlags {

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { GatewayError } from '../lib/errors.ts';
-import { type Address, formatAddress } from './addresses.ts';
-import { addPortOptions, checkPlaintext, checkTlsFlags, isLoopback, type PortFlags } from './tls-options.ts';
+import type { Address } from './addresses.ts';
+import { addAdminTokenOption, checkAdminPort } from './admin-port.ts';
+import { addPortOptions, checkPlaintext, checkTlsFlags, type PortFlags } from './tls-options.ts';
 
 /** Flags that say who may connect. */
 export interface SecurityFlags extends PortFlags {
@@ -10,12 +11,12 @@ export interface SecurityFlags extends PortFlags {
 }
 
 export function addSecurityOptions(command: Command): Command {
-  return addPortOptions(command, 'anyone who connects gets the credentials')
-    .option(
+  return addAdminTokenOption(
+    addPortOptions(command, 'anyone who connects gets the credentials').option(
       '--authorize <file>',
       'which certificate may ask for which Gateways, a YAML list of {san, gateways, nodeIds}',
-    )
-    .option('--admin-token-file <file>', 'the admin API beyond loopback asks for this bearer token');
+    ),
+  );
 }
 
 export interface ServerAddresses {
@@ -27,7 +28,7 @@ export interface ServerAddresses {
 /** Errors: GatewayError `usage` where flags do not go together, or an address beyond loopback is not protected. */
 export function checkSecurityFlags(flags: SecurityFlags & ServerAddresses): void {
   const usage = (message: string): GatewayError => new GatewayError('usage', message);
-  const { authorize, xdsAddress: xds, xdsRestAddress: rest, adminAddress: admin } = flags;
+  const { authorize, xdsAddress: xds, xdsRestAddress: rest } = flags;
   checkTlsFlags(flags);
   if (authorize !== undefined && flags.tlsClientCa === undefined) {
     throw usage('--authorize needs --tls-client-ca: without it clients show no certificate');
@@ -35,7 +36,5 @@ export function checkSecurityFlags(flags: SecurityFlags & ServerAddresses): void
   const what = 'what is served there holds credentials';
   checkPlaintext(flags, { flag: '--xds-address', address: xds, what });
   if (rest) checkPlaintext(flags, { flag: '--xds-rest-address', address: rest, what });
-  if (!isLoopback(admin.host) && flags.adminTokenFile === undefined) {
-    throw usage(`--admin-address ${formatAddress(admin)} is beyond loopback: add --admin-token-file`);
-  }
+  checkAdminPort(flags);
 }

@@ -6,7 +6,7 @@ import { DEFAULT_POLICY_OPTIONS } from '../policy/options.ts';
 import type { ObjectSet } from '../resources/index.ts';
 import type { ReadResult, Source } from '../sources/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-import type { Address } from './addresses.ts';
+import { parseAddress } from './addresses.ts';
 import { type CliIo, readStdin } from './io.ts';
 import { addSecurityOptions, type SecurityFlags, type ServerAddresses } from './security-options.ts';
 import type { ServerOptions } from './server.ts';
@@ -105,12 +105,4 @@ export function parseDuration(text: string): number {
   const ms = parseDurationMs(text);
   if (ms === undefined) throw new InvalidArgumentError('It must be a duration, such as 30s.');
   return ms;
-}
-
-/** Shape: `HOST:PORT`, or `:PORT` for loopback. */
-export function parseAddress(text: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (!match || port > 65_535) throw new InvalidArgumentError('It must be HOST:PORT or :PORT.');
-  return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }

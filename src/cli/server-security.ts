@@ -1,6 +1,6 @@
 import type { Logger } from '../telemetry/index.ts';
 import type { TlsSource, XdsServerOptions } from '../xds/index.ts';
-import { tokenOf } from './admin-token.ts';
+import { watchAdminToken } from './admin-port.ts';
 import { parseAuthorization, refusalOf } from './authorization.ts';
 import type { SecurityFlags } from './security-options.ts';
 import { type WatchedFiles, watchFiles } from './watched-files.ts';
@@ -19,7 +19,7 @@ export interface ServerSecurity {
 
 /** Reads what the flags name. Errors: GatewayError `invalid_input` naming the file. */
 export async function openSecurity(flags: SecurityFlags, logger: Logger): Promise<ServerSecurity> {
-  const { authorize, adminTokenFile } = flags;
+  const { authorize } = flags;
   const open: WatchedFiles<unknown>[] = [];
   const keep = <T>(files: WatchedFiles<T>): WatchedFiles<T> => {
     open.push(files);
@@ -40,10 +40,8 @@ export async function openSecurity(flags: SecurityFlags, logger: Logger): Promis
             logger,
           }),
         );
-  const token =
-    adminTokenFile === undefined
-      ? undefined
-      : keep(await watchFiles({ paths: [adminTokenFile], parse: ([text]) => tokenOf(text, adminTokenFile), logger }));
+  const token = await watchAdminToken(flags, logger);
+  if (token) keep(token);
   return {
     ...(tls && { tls }),
     ...(rules && {

@@ -31,6 +31,7 @@ export interface AnswerContext {
   readonly requestId: string;
   /** Seconds since 1970. */
   readonly nowSeconds: number;
+  /** Others may stand for its messages (stand-ins.ts): they are not to be told of. */
   readonly request: ConversationRequest;
 }
 

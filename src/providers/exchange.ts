@@ -21,9 +21,9 @@ export function encodeText(text: string): Uint8Array {
 }
 
 /** Errors: GatewayError `invalid_input` for what is nested deeper than can be written. */
-export function encodeJson(value: JsonObject): Uint8Array {
+export function encodeJson(value: JsonObject): Buffer {
   try {
-    return encoder.encode(exactText(JSON.stringify(value)));
+    return Buffer.from(exactText(JSON.stringify(value)));
   } catch (cause) {
     throw new GatewayError('invalid_input', 'the body is nested too deeply', { cause });
   }

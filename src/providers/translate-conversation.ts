@@ -15,25 +15,47 @@ import {
   refuseUnsupported,
   wholeResponse,
 } from './exchange.ts';
-import type { Attempt, TranslatedResponse, Translation } from './translation.ts';
+import { type Shortened, shorten } from './stand-ins.ts';
+import type { Attempt, TranslatedRequest, TranslatedResponse, Translation } from './translation.ts';
 
 type Headers = ReadonlyMap<string, string>;
 
 /** A translation by way of the common form: the client's dialect on one side, the provider's on the other. */
 export function translateConversation(attempt: Attempt, client: ClientDialect, provider: ProviderDialect): Translation {
   let context: AnswerContext | undefined;
+
+  /** Errors: undefined where the short body does not do. */
+  function ask(bytes: Uint8Array, short?: Shortened): TranslatedRequest | undefined {
+    const unsupported = collectUnsupported(client.fieldNames);
+    const request = client.readRequest(readBody(bytes), unsupported);
+    if (short?.isSaid(request) === false) return undefined;
+    const betas = attempt.betas ?? [];
+    const facts = { provider: attempt.provider, model: request.model, unsupported, betas };
+    const written = encodeJson(provider.writeRequest(request, facts));
+    const body = short === undefined ? written : short.restore(written);
+    if (body === undefined) return undefined;
+    const fields = unsupported.fields();
+    refuseUnsupported(attempt, fields);
+    const { requestId, nowSeconds } = attempt;
+    context = { model: request.model, requestId, nowSeconds, request };
+    return { body, unsupported: fields, stream: request.stream };
+  }
+
+  /** What is wrong with a request is told of the whole body: the places of messages are other ones in a short one. */
+  function askShort(bytes: Uint8Array): TranslatedRequest | undefined {
+    const short = shorten(bytes);
+    try {
+      return short && ask(short.body, short);
+    } catch {
+      return undefined;
+    }
+  }
+
   return {
     request(bytes) {
-      const unsupported = collectUnsupported(client.fieldNames);
-      const request = client.readRequest(readBody(bytes), unsupported);
-      const betas = attempt.betas ?? [];
-      const facts = { provider: attempt.provider, model: request.model, unsupported, betas };
-      const body = provider.writeRequest(request, facts);
-      const fields = unsupported.fields();
-      refuseUnsupported(attempt, fields);
-      const { requestId, nowSeconds } = attempt;
-      context = { model: request.model, requestId, nowSeconds, request };
-      return { body: encodeJson(body), unsupported: fields, stream: request.stream };
+      const asked = askShort(bytes) ?? ask(bytes);
+      if (asked === undefined) throw new InvariantError('a whole body that does not do');
+      return asked;
     },
     response(status, headers) {
       if (context === undefined) throw new InvariantError('an answer before its request');

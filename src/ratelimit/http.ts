@@ -1,6 +1,7 @@
 /** The HTTP side of the service: health, metrics, and requests in ProtoJSON as envoyproxy/ratelimit's `/json` takes them. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { decodeMessage, encodeMessage, SchemaError } from '../envoy/schema/index.ts';
+import { showsBearer } from '../lib/bearer.ts';
 import { GatewayError } from '../lib/errors.ts';
 import { listenHttp } from '../lib/listen.ts';
 import type { RateLimitService } from './service.ts';
@@ -11,18 +12,27 @@ const RESPONSE = 'envoy.service.ratelimit.v3.RateLimitResponse';
 const MAX_BODY_BYTES = 1024 * 1024;
 const HEALTH = new Set(['/healthz', '/readyz', '/healthcheck']);
 
-/** Listens. Errors: GatewayError `port_in_use`, `unavailable`. */
+/** Listens. Shape: `token` is the bearer token that all but health asks for. Errors: GatewayError `port_in_use`, `unavailable`. */
 export function startServiceHttp(
   service: RateLimitService,
   address: { host: string; port: number },
+  token?: () => string,
 ): Promise<{ port: number; close: () => Promise<void> }> {
   const server = createServer((request, response) => {
+    if (token && !isHealth(request) && !showsBearer(request.headers.authorization, token())) {
+      response.writeHead(401, { 'content-type': TEXT, 'www-authenticate': 'Bearer' }).end('a bearer token is needed\n');
+      return;
+    }
     answer(service, request).then(
       ({ status, type, body }) => void response.writeHead(status, { 'content-type': type }).end(body),
       (caught: unknown) => fail(response, caught),
     );
   });
   return listenHttp(server, address);
+}
+
+function isHealth({ url = '' }: IncomingMessage): boolean {
+  return HEALTH.has(url.split('?')[0] ?? '');
 }
 
 interface HttpAnswer {
@@ -38,7 +48,7 @@ async function answer(service: RateLimitService, request: IncomingMessage): Prom
   if (path === '/json' && request.method === 'POST') return answerJson(service, await readBody(request));
   if (path === '/api/budgets') return answerBudgets(service, new URLSearchParams(query).get('max') ?? '100');
   if (path === '/metrics') return { status: 200, type: 'text/plain; version=0.0.4', body: service.metrics() };
-  if (!HEALTH.has(path)) return { status: 404, type: TEXT, body: 'not found\n' };
+  if (!isHealth(request)) return { status: 404, type: TEXT, body: 'not found\n' };
   return service.isServing ? { status: 200, type: TEXT, body: 'OK' } : { status: 503, type: TEXT, body: 'draining' };
 }
 

@@ -59,6 +59,31 @@ describe('ratelimit: headgate ratelimit', function () {
     expect(await stopChild(second)).to.equal(0);
   });
 
+  it('asks for a token where it has one, but for its health', async () => {
+    const folder = tempDir('ratelimit');
+    const [file, tokenFile] = [join(folder, 'limits.yaml'), join(folder, 'token')];
+    writeFileSync(file, limitsOf(10));
+    writeFileSync(tokenFile, 'a-token-of-the-admin');
+    const [port = 0, admin = 0] = await freePorts(2);
+    const flags = ['--address', `:${port}`, '--admin-address', `:${admin}`, '--admin-token-file', tokenFile];
+    const args = ['--import', 'tsx', 'src/cli/main.ts', 'ratelimit', '--config', file, ...flags];
+    const child = spawnChild(process.execPath, args, { stdio: 'ignore' });
+    const statusOf = async (path: string, headers: Record<string, string> = {}, body?: string): Promise<number> => {
+      const method = body === undefined ? 'GET' : 'POST';
+      return (await fetch(`http://127.0.0.1:${admin}${path}`, { method, headers, ...(body && { body }) })).status;
+    };
+    await until(async () => (await statusOf('/healthz')) === 200, { what: 'the service' });
+    const known = { authorization: 'Bearer a-token-of-the-admin' };
+    const request = JSON.stringify({ domain: 'd', descriptors: [entries({ k: 'v' })] });
+    for (const path of ['/readyz', '/healthcheck']) expect(await statusOf(path)).to.equal(200);
+    for (const path of ['/metrics', '/api/budgets', '/nothing']) expect(await statusOf(path), path).to.equal(401);
+    expect(await statusOf('/metrics', { authorization: 'Bearer another-token-of-it' })).to.equal(401);
+    expect(await statusOf('/json', {}, request)).to.equal(401);
+    for (const path of ['/metrics', '/api/budgets']) expect(await statusOf(path, known), path).to.equal(200);
+    expect(await statusOf('/json', known, request)).to.equal(200);
+    expect(await stopChild(child)).to.equal(0);
+  });
+
   it('says what is wrong with its flags and files', () => {
     const run = (...args: string[]) => {
       try {

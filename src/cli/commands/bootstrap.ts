@@ -3,10 +3,9 @@ import { dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { ControlTls } from '../../envoy/control-tls.ts';
 import { GatewayError } from '../../lib/errors.ts';
-import type { Address } from '../addresses.ts';
+import { type Address, parseAddress } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { type OutputFormat, outputOption, writeDocuments } from '../output.ts';
-import { parseAddress } from '../server-options.ts';
 
 interface BootstrapFlags {
   readonly gateway: string;

@@ -1,17 +1,23 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
-import { type Address, formatAddress } from '../addresses.ts';
+import { type Address, formatAddress, parseAddress } from '../addresses.ts';
+import {
+  type AdminPortFlags,
+  addServiceAdminOptions,
+  checkAdminPort,
+  openServiceAdmin,
+  type ServiceAdmin,
+} from '../admin-port.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
-import { parseAddress, parseDuration } from '../server-options.ts';
+import { parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
 import { addPortOptions, checkPlaintext, checkTlsFlags, type PortFlags } from '../tls-options.ts';
 import { watchTls } from '../watched-tls.ts';
 
-interface ProcessorCommandFlags extends LogFlags, PortFlags {
+interface ProcessorCommandFlags extends LogFlags, PortFlags, AdminPortFlags {
   readonly address?: Address;
   readonly socket?: string;
-  readonly adminAddress?: Address;
   readonly maxBody: number;
   readonly maxExchanges: number;
   readonly preStopDelay: number;
@@ -22,7 +28,10 @@ const DEFAULT_ADDRESS: Address = { host: '127.0.0.1', port: 18003 };
 const MIB = 1024 * 1024;
 
 export function registerProcessor(program: Command, io: CliIo): void {
-  addPortOptions(program.command('processor'), 'who is on the way reads and changes what is asked and answered')
+  addServiceAdminOptions(
+    addPortOptions(program.command('processor'), 'who is on the way reads and changes what is asked and answered'),
+    '/healthz, /metrics',
+  )
     .description('Translate between the APIs of clients and providers, for Envoys (ext_proc)')
     .addOption(
       new Option('--address <address>', 'where Envoys connect (gRPC; default: 127.0.0.1:18003)').argParser(
@@ -30,7 +39,6 @@ export function registerProcessor(program: Command, io: CliIo): void {
       ),
     )
     .option('--socket <path>', 'a Unix socket, in the place of --address')
-    .addOption(new Option('--admin-address <address>', 'HTTP: /healthz, /metrics').argParser(parseAddress))
     .addOption(new Option('--max-body <mebibytes>', 'largest body').argParser(parseCount).default(64))
     .addOption(
       new Option('--max-exchanges <number>', 'attempts at once; more get 503').argParser(parseCount).default(4096),
@@ -85,11 +93,11 @@ async function runProcessor(flags: ProcessorCommandFlags, io: CliIo): Promise<vo
   });
   tls?.onChange(processor.replaceTls);
   const at = flags.socket === undefined ? (flags.address ?? DEFAULT_ADDRESS) : { path: flags.socket };
-  let http: { readonly port: number; close(): Promise<void> } | undefined;
+  let http: ServiceAdmin | undefined;
   let drain: readonly [drainMs: number, graceMs: number] = [0, 0];
   try {
     const bound = await processor.listen(at);
-    http = flags.adminAddress && (await startProcessorHttp(processor, flags.adminAddress));
+    http = await openServiceAdmin(flags, logger, (...at) => startProcessorHttp(processor, ...at));
     const address = 'path' in bound ? bound.path : formatAddress(bound);
     logger.info({ address, ...(http && { admin: http.port }) }, 'processor listening');
     processor.warmUp();
@@ -110,6 +118,7 @@ function checkFlags(flags: ProcessorCommandFlags): void {
   const usage = (message: string): GatewayError => new GatewayError('usage', message);
   if (address && socket !== undefined) throw usage('--address and --socket exclude each other');
   checkTlsFlags(flags);
+  checkAdminPort(flags);
   if (flags.tlsCert !== undefined && socket !== undefined) throw usage('a Unix socket has no TLS');
   const what = 'what is translated there are prompts and answers';
   if (address) checkPlaintext(flags, { flag: '--address', address, what });

@@ -2,21 +2,27 @@ import { setFlagsFromString } from 'node:v8';
 import { type Command, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import type { Address } from '../addresses.ts';
+import { type Address, parseAddress } from '../addresses.ts';
+import {
+  type AdminPortFlags,
+  addServiceAdminOptions,
+  checkAdminPort,
+  openServiceAdmin,
+  type ServiceAdmin,
+} from '../admin-port.ts';
 import type { BucketFlags } from '../bucket-store.ts';
 import type { CliIo } from '../io.ts';
 import type { LimitsFiles } from '../limits-files.ts';
 import type { LimitsFromXdsFlags } from '../limits-from-xds.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { addBucketOptions, checkBucketFlags, collect } from '../rate-limit-options.ts';
-import { addressOption, parseAddress, parseDuration } from '../server-options.ts';
+import { addressOption, parseDuration } from '../server-options.ts';
 import { untilTerminated } from '../signals.ts';
 import { addPortOptions, checkPlaintext, checkTlsFlags, type PortFlags } from '../tls-options.ts';
 import { watchTls } from '../watched-tls.ts';
 
-interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags>, PortFlags {
+interface RateLimitFlags extends BucketFlags, Partial<LimitsFromXdsFlags>, PortFlags, AdminPortFlags {
   readonly address: Address;
-  readonly adminAddress?: Address;
   readonly config?: readonly string[];
   readonly mergeDomains?: boolean;
   readonly keyPrefix: string;
@@ -39,10 +45,12 @@ Examples:
   headgate ratelimit --config limits.yaml --redis rediss://a:6379 --redis rediss://b:6379 --redis-mode cluster`;
 
 export function registerRateLimit(program: Command, io: CliIo): void {
-  addPortOptions(addBucketOptions(program.command('ratelimit')), 'anyone who connects uses up what others may use')
+  addServiceAdminOptions(
+    addPortOptions(addBucketOptions(program.command('ratelimit')), 'anyone who connects uses up what others may use'),
+    '/healthz, /metrics, /json',
+  )
     .description('Serve rate limits alone, to Envoys or in the place of envoyproxy/ratelimit')
     .addOption(addressOption('--address', 'where Envoys connect (gRPC)', '127.0.0.1:18002'))
-    .addOption(new Option('--admin-address <address>', 'HTTP: /healthz, /metrics, /json').argParser(parseAddress))
     .option('--config <file>', 'limits (repeatable; a directory: its YAML files)', collect)
     .addOption(
       new Option('--xds <address>', 'get the limits from a control plane, in the place of --config').argParser(
@@ -113,11 +121,11 @@ async function serveLimits(
     ...(tls && { tls: tls.current }),
   });
   tls?.onChange(service.replaceTls);
-  let http: { readonly port: number; close(): Promise<void> } | undefined;
+  let http: ServiceAdmin | undefined;
   let drainMs = 0;
   try {
     const address = await service.listen(flags.address);
-    http = flags.adminAddress && (await startServiceHttp(service, flags.adminAddress));
+    http = await openServiceAdmin(flags, logger, (...at) => startServiceHttp(service, ...at));
     limits.watch((next) => service.replaceConfig(next));
     logger.info(
       {
@@ -169,5 +177,6 @@ function checkFlags(flags: RateLimitFlags): void {
   if (xdsTlsCert !== undefined && xdsTlsCa === undefined) throw usage('--xds-tls-cert needs --xds-tls-ca');
   checkBucketFlags(flags);
   checkTlsFlags(flags);
+  checkAdminPort(flags);
   checkPlaintext(flags, { flag: '--address', address, what: 'who connects there uses up what others may use' });
 }

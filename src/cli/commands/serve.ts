@@ -1,19 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { RateLimitAddress } from '../../envoy/index.ts';
 import { GatewayError } from '../../lib/errors.ts';
-import type { Address } from '../addresses.ts';
+import { type Address, parseAddress } from '../addresses.ts';
 import type { CliIo } from '../io.ts';
 import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { addProcessorOptions, type ProcessorFlags, processorTarget, watchProcessor } from '../processor-options.ts';
 import { checkSecurityFlags } from '../security-options.ts';
-import {
-  addServerOptions,
-  openSource,
-  parseAddress,
-  parseDuration,
-  type ServerFlags,
-  serverOptions,
-} from '../server-options.ts';
+import { addServerOptions, openSource, parseDuration, type ServerFlags, serverOptions } from '../server-options.ts';
 import { reloadOnHangup, untilTerminated } from '../signals.ts';
 import { pathFrom, sourcePaths } from '../source-options.ts';
 

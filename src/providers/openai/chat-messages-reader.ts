@@ -54,7 +54,7 @@ export function readChatMessages(list: readonly JsonValue[], unsupported: Unsupp
         messages.push({ role, parts: readContent(message, at, readUserPart), ...nameOf(message, at) });
         return;
       case 'assistant':
-        messages.push({ role, parts: readAssistant(message, at, i, names, unsupported), ...nameOf(message, at) });
+        messages.push({ role, parts: readAssistant(message, at, names, unsupported), ...nameOf(message, at) });
         return;
       case 'tool':
         addResult(messages, readToolResult(message, at, names));
@@ -86,7 +86,6 @@ function nameOf(message: JsonObject, at: string): { name: string } | undefined {
 function readAssistant(
   message: JsonObject,
   at: string,
-  index: number,
   names: Map<string, string>,
   unsupported: Unsupported,
 ): AssistantPart[] {
@@ -108,7 +107,7 @@ function readAssistant(
   if (legacy !== undefined) {
     const path = `${at}.function_call`;
     const name = required(stringField(legacy, 'name', path), 'name', path);
-    const id = `call_${index}`;
+    const id = `function_call_${names.size}`;
     names.set(id, name);
     parts.push({ kind: 'tool_call', id, name, arguments: stringField(legacy, 'arguments', path) || '{}' });
   }

@@ -91,6 +91,30 @@ describe('headgate processor', function () {
     later.close();
   });
 
+  it('asks for a token where it has one, but for its health, and takes another one over', async () => {
+    const folder = tempDir('processor');
+    const file = join(folder, 'token');
+    const tokens = ['a-token-of-the-admin', 'another-token-of-it'] as const;
+    writeFileSync(file, `${tokens[0]}\n`);
+    const command = await start('--socket', join(folder, 'socket'), '--admin-token-file', file);
+    await command.says('processor listening');
+    const status = async (path: string, token?: string): Promise<number> =>
+      (
+        await fetch(
+          `${command.admin}${path}`,
+          token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } },
+        )
+      ).status;
+    for (const path of ['/healthz', '/readyz', '/livez']) expect(await status(path)).to.equal(200);
+    expect(await status('/metrics')).to.equal(401);
+    expect(await status('/metrics', tokens[1])).to.equal(401);
+    expect(await status('/metrics', tokens[0])).to.equal(200);
+    expect(await status('/nothing')).to.equal(401);
+    writeFileSync(file, tokens[1]);
+    await until(async () => (await status('/metrics', tokens[1])) === 200, { what: 'the new token' });
+    expect(await status('/metrics', tokens[0])).to.equal(401);
+  });
+
   describe('ends with the code of', () => {
     const wrongUsage: Readonly<Record<string, readonly string[]>> = {
       'an address that is none': ['--address', 'x'],

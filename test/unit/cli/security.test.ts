@@ -42,6 +42,8 @@ describe('cli: what is served beyond loopback', () => {
     [['processor', '--address', '0.0.0.0:18003'], /--address 0\.0\.0\.0:18003 .*prompts.*add --tls-cert/],
     [['ratelimit', '--config', 'x', '--address', '[::]:8081'], /--address \[::\]:8081 .*--insecure-plaintext/],
     [['ratelimit', '--config', 'x', '--tls-client-ca', 'ca.pem'], /--tls-client-ca needs/],
+    [['processor', '--admin-address', '0.0.0.0:9'], /--admin-address 0\.0\.0\.0:9 .*add --admin-token-file/],
+    [['ratelimit', '--config', 'x', '--admin-address', '[::]:9'], /--admin-address \[::\]:9 .*add --admin-token-file/],
   ];
   for (const [args, message] of services) {
     it(`headgate ${args.join(' ')} is wrong usage`, async () => {
