@@ -8,6 +8,8 @@ import type { CliIo } from './io.ts';
 
 export interface LocalEnvoysOptions {
   readonly binary: EnvoyBinary;
+  /** Where each has a folder. */
+  readonly directory: string;
   readonly xds: Address;
   /** Admin address of the first gateway's Envoy; the others take free ports. */
   readonly adminAddress: Address;
@@ -41,6 +43,7 @@ export function createLocalEnvoys(options: LocalEnvoysOptions): LocalEnvoys {
     }
     const envoy = createEnvoyProcess({
       binary: options.binary.path,
+      baseDir: options.directory,
       bootstrap: {
         ...emitBootstrap({
           gateway: gateway.key,

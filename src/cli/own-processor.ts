@@ -1,6 +1,4 @@
 /** The processor of `run`: in a thread, on a socket that only this user's processes reach. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ProcessorTarget } from '../envoy/index.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -14,22 +12,14 @@ export interface OwnProcessor {
   close(drainMs: number): Promise<void>;
 }
 
-/** Errors: GatewayError `unavailable`. */
-export async function startOwnProcessor(logger: Logger): Promise<OwnProcessor> {
-  const directory = await mkdtemp(join(tmpdir(), 'headgate-'));
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+/** Shape: `directory` is the one of the run. Errors: GatewayError `unavailable`. */
+export async function startOwnProcessor(directory: string, logger: Logger): Promise<OwnProcessor> {
   const data: ProcessorData = { path: join(directory, 'processor.sock') };
   const own = logger.child({ component: 'processor' });
-  const thread = await startThread<ProcessorOffer>('own-processor-thread', data, own).catch(async (caught: unknown) => {
-    await remove();
-    throw caught;
-  });
+  const thread = await startThread<ProcessorOffer>('own-processor-thread', data, own);
   return {
     target: { address: { kind: 'unix', path: thread.address.path } },
     metrics: thread.metrics,
-    async close(drainMs) {
-      await thread.close(drainMs);
-      await remove();
-    },
+    close: thread.close,
   };
 }

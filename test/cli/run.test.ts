@@ -1,5 +1,5 @@
 /** `headgate run` and `serve` as processes: what they start, what they survive, and that nothing is left of them. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -142,9 +142,10 @@ describe('headgate run', function () {
     }
   });
 
-  it('starts an Envoy again that died, and lets none outlive it when it is killed', async () => {
+  it('starts an Envoy again that died, and lets neither it nor files outlive a run that is killed', async () => {
     const port = await freePort();
-    const command = await start(['run', folder(port).path]);
+    const env = { TMPDIR: tempDir('tmp') };
+    const command = await start(['run', folder(port).path], env);
     await command.says(`serves http://127.0.0.1:${port}`);
     const [first = -1] = command.envoys();
     process.kill(first, 'SIGKILL');
@@ -154,6 +155,13 @@ describe('headgate run', function () {
     expect(second).to.not.equal(first);
     command.child.kill('SIGKILL');
     await until(() => !isAlive(second), { what: 'Envoy to end' });
+    const [left = ''] = readdirSync(env.TMPDIR);
+    expect(readdirSync(join(env.TMPDIR, left))).to.include('processor.sock');
+    const next = await start(['run', folder(port).path], env);
+    await next.says(`serves http://127.0.0.1:${port}`);
+    await until(() => !readdirSync(env.TMPDIR).includes(left), { what: 'the files of the one that was killed to go' });
+    expect(await next.stop()).to.equal(0);
+    expect(readdirSync(env.TMPDIR)).to.deep.equal([]);
   });
 
   it('lets requests in flight finish, streams too', async () => {

@@ -11,6 +11,7 @@ import { createCliLogger, type LogFlags } from '../log-options.ts';
 import { startOwnLimits } from '../own-limits.ts';
 import { startOwnProcessor } from '../own-processor.ts';
 import { addBucketOptions, checkBucketFlags } from '../rate-limit-options.ts';
+import { openRunFolder, type RunFolder } from '../run-folder.ts';
 import { checkSecurityFlags } from '../security-options.ts';
 import type { RunningServer } from '../server.ts';
 import {
@@ -77,11 +78,15 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
   // Looking for Envoy may mean to fetch it, which takes longest: it begins first.
   const binary = flags.envoy ? findBinary(flags, logger, io, abort.signal) : undefined;
   binary?.catch(() => undefined);
+  const folder = await openRunFolder();
   const closers: (() => Promise<void>)[] = [];
   let reconcile: (() => void) | undefined;
   try {
     // Threads take a while to start, and so do the modules of this one.
-    const starting = [startOwnProcessor(logger), startOwnLimits(flags, flags.ratelimitAddress, logger)] as const;
+    const starting = [
+      startOwnProcessor(folder.path, logger),
+      startOwnLimits(flags, flags.ratelimitAddress, logger),
+    ] as const;
     const started = Promise.all(starting);
     started.catch(() => undefined);
     // Attempts that are under way are translated to their end.
@@ -109,7 +114,7 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
     reloadOnHangup(source, logger);
     const failed = new Promise<never>((_resolve, reject) => {
       const { signal } = abort;
-      const keep = keepInStep({ server, source, demo, flags, logger, io, signal, binary, closers, reject });
+      const keep = keepInStep({ server, folder, source, demo, flags, logger, io, signal, binary, closers, reject });
       reconcile = keep;
       keep();
     });
@@ -117,7 +122,7 @@ async function run(sources: readonly string[], flags: RunFlags, io: CliIo): Prom
     logger.info({ signal }, 'draining');
   } finally {
     abort.abort();
-    await closeAll(closers, logger);
+    await closeAll([...closers, folder.remove], logger);
   }
 }
 
@@ -138,6 +143,7 @@ async function closeAll(closers: readonly (() => Promise<void>)[], logger: Logge
 }
 
 interface Running {
+  readonly folder: RunFolder;
   readonly server: RunningServer;
   readonly source: Source;
   readonly demo: { reconcile(set: NonNullable<Source['lastGood']>): Promise<void> };
@@ -186,6 +192,7 @@ async function startEnvoys(running: Running) {
   ]);
   const envoys = createLocalEnvoys({
     binary,
+    directory: running.folder.path,
     xds: server.localXds,
     adminAddress: flags.envoyAdminAddress,
     drainTimeoutMs: flags.drainTimeout,
