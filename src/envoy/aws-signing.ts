@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import type { AwsSigningIr, BackendIr, SecretValues } from '../ir/index.ts';
 import { InvariantError } from '../lib/errors.ts';
+import { OWN_KEYS_MARK } from './names.ts';
 import type { EnvoyResource, ResourceReference } from './resource.ts';
 import {
   type Any,
@@ -7,24 +9,56 @@ import {
   type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
   typedAny,
 } from './schema/index.ts';
+import { headerIs, MATCHED, skippedWhere } from './skip-filter.ts';
 
+type HttpFilter = ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter;
+
+/** Signs with the keys of a request: an asset of this room, read once. */
+const OWN_KEYS_SCRIPT = readFileSync(new URL('./lua/sign.lua', import.meta.url), 'utf8');
 const FILTER = 'envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning';
 
 /**
  * Signs an attempt as it leaves. The filter takes no SDS, but may itself be delivered: keys come as a resource of their
  * own (ECDS), so that new ones change nothing else. Without keys of its own it asks what its environment gives.
  */
-export function signingFilter(signing: AwsSigningIr): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  if (signing.secret === undefined) {
-    return { name: 'envoy.filters.http.aws_request_signing', typed_config: signingConfig(signing) };
-  }
+export function signingFilter(signing: AwsSigningIr): HttpFilter {
+  if (signing.secret === undefined) return unlessOwnKeys(signing, configuredFilter(signing));
   return {
     name: signingName(signing, signing.secret.name),
     config_discovery: {
       config_source: { ads: {}, resource_api_version: 'V3' },
-      type_urls: [`type.googleapis.com/${FILTER}`],
+      type_urls: [`type.googleapis.com/${signing.override === undefined ? FILTER : MATCHED}`],
     },
   };
+}
+
+/** The filters of a backend; where its requests may have keys of their own, a script signs with these. */
+export function signingFilters(signing: AwsSigningIr): HttpFilter[] {
+  const { service, region, override } = signing;
+  if (override === undefined) return [signingFilter(signing)];
+  const ownKeys: HttpFilter = {
+    name: 'headgate/sign',
+    typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
+      default_source_code: { inline_string: OWN_KEYS_SCRIPT },
+      filter_context: { service, region },
+      shared_vm_id: 'headgate-sign',
+      clear_route_cache: false,
+    }),
+  };
+  // Behind the other: what it leaves in the header is no mark any more.
+  return [...(override.fallbackToConfigured ? [signingFilter(signing)] : []), ownKeys];
+}
+
+function configuredFilter(
+  signing: AwsSigningIr,
+  credentialProvider?: ExtensionsCommonAwsV3AwsCredentialProvider,
+): HttpFilter {
+  return { name: 'envoy.filters.http.aws_request_signing', typed_config: signingConfig(signing, credentialProvider) };
+}
+
+function unlessOwnKeys({ override }: AwsSigningIr, filter: HttpFilter): HttpFilter {
+  if (override === undefined) return filter;
+  return skippedWhere(headerIs('authorization', OWN_KEYS_MARK), 'headgate/configured-keys', filter);
 }
 
 export function signingReferences({ provider, signing }: BackendIr): ResourceReference[] {
@@ -45,15 +79,16 @@ export function emitSigning(backends: readonly BackendIr[], secrets: SecretValue
       secret_access_key: secretAccessKey,
       ...(sessionToken !== undefined && { session_token: sessionToken }),
     };
-    const message = { name, typed_config: signingConfig(signing, { inline_credential }) };
+    const { typed_config } = unlessOwnKeys(signing, configuredFilter(signing, { inline_credential }));
+    const message = { name, ...(typed_config && { typed_config }) };
     found.set(name, { type: 'extension', name, message, requires: [] });
   }
   return [...found.values()];
 }
 
-/** Backends of one policy may be in different regions. */
-function signingName({ region, service }: AwsSigningIr, secret: string): string {
-  return `${secret}/${service}/${region}`;
+/** Backends of one policy may be in different regions, and two policies may have one Secret. */
+function signingName({ region, service, override }: AwsSigningIr, secret: string): string {
+  return `${secret}/${service}/${region}${override === undefined ? '' : '/unless-own'}`;
 }
 
 function signingConfig(

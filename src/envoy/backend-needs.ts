@@ -10,6 +10,8 @@ export function backendNeeds(backend: BackendIr, capabilities: Capabilities): En
     // Counted by a filter of its own, which is told so by its context.
     ...(older && backend.quotas?.length ? (['lua_filter_context'] as const) : []),
     ...(backend.signing ? (['aws_request_signing'] as const) : []),
+    // The script that signs with them is a filter of the cluster.
+    ...(older && backend.signing?.override ? (['lua_filter_context'] as const) : []),
     ...(backend.forwardProxy === undefined ? [] : (['forward_proxy'] as const)),
   ];
 }

@@ -1,6 +1,7 @@
 import type { BackendIr, CredentialIr, SecretRef } from '../ir/index.ts';
 import { KEY_MARK, NEXT_KEY_HEADER } from './names.ts';
-import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from './schema/index.ts';
+import type { ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter } from './schema/index.ts';
+import { headerIs, skippedWhere } from './skip-filter.ts';
 
 /**
  * Several keys for one backend. They are secrets, which the script cannot read: it chooses one and puts its mark into the
@@ -39,39 +40,7 @@ export function failingStatuses(backend: BackendIr): string {
 export function onlyForKey(
   header: string,
   n: number,
-  { name = '', typed_config }: ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  filter: ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  return {
-    name: `headgate/key/${n}`,
-    typed_config: typedAny('envoy.extensions.common.matching.v3.ExtensionWithMatcher', {
-      xds_matcher: {
-        matcher_list: {
-          matchers: [
-            {
-              predicate: {
-                not_matcher: {
-                  single_predicate: {
-                    input: {
-                      name: 'header',
-                      typed_config: typedAny('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', {
-                        header_name: header,
-                      }),
-                    },
-                    value_match: { exact: `${KEY_MARK}${n}` },
-                  },
-                },
-              },
-              on_match: {
-                action: {
-                  name: 'skip',
-                  typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
-                },
-              },
-            },
-          ],
-        },
-      },
-      extension_config: { name, ...(typed_config && { typed_config }) },
-    }),
-  };
+  return skippedWhere({ not_matcher: headerIs(header, `${KEY_MARK}${n}`) }, `headgate/key/${n}`, filter);
 }

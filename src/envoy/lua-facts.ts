@@ -170,13 +170,16 @@ export interface BackendFacts {
   readonly forward?: readonly string[];
   /** Several keys: the script says by a mark in the header which of them is to be put there. */
   readonly pool?: { readonly header: string; readonly size: number };
-  readonly credential?: {
-    readonly header: string;
-    readonly prefix: string;
-    readonly request_header?: string;
-    readonly metadata_namespace?: string;
-    readonly metadata_key?: string;
-    /** Without a credential in the request the configured one serves. */
-    readonly fallback: boolean;
-  };
+  readonly credential?: { readonly header: string; readonly prefix: string } & OverrideFacts;
+  /** Keys of AWS that a request may bring; `request_header` is what three names begin with. */
+  readonly own_keys?: OverrideFacts;
+}
+
+/** Where a request has a credential of its own. */
+export interface OverrideFacts {
+  readonly request_header?: string;
+  readonly metadata_namespace?: string;
+  readonly metadata_key?: string;
+  /** Without a credential in the request the configured one serves. */
+  readonly fallback: boolean;
 }

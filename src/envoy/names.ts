@@ -41,6 +41,8 @@ export const NEVER_RETRIED_HEADER = 'x-envoy-ratelimited';
 export const NO_PROCESSOR_HEADER = 'x-headgate-no-processor';
 /** What the script puts where a key of a pool goes, before its number. */
 export const KEY_MARK = 'headgate-key-';
+/** What the script puts where a signature goes, of an attempt that is signed with keys of the request. */
+export const OWN_KEYS_MARK = 'headgate-own-keys';
 /** Tell the client who served, and who was tried before. */
 export const BACKEND_HEADER = 'x-headgate-backend';
 /** What the backend header says until the script has read it: attempts and response flags. */

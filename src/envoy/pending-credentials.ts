@@ -47,8 +47,15 @@ export function withoutPending(gateway: GatewayIr, secrets: SecretValues): Gatew
 }
 
 /** A backend that takes the credentials of requests serves those meanwhile. */
-function ofRequestsAlone({ credential, ...backend }: BackendIr): BackendIr | undefined {
-  if (credential?.override === undefined) return undefined;
-  const { secret: _, override, ...rest } = credential;
-  return { ...backend, credential: { ...rest, override: { ...override, fallbackToConfigured: false } } };
+function ofRequestsAlone(backend: BackendIr): BackendIr | undefined {
+  const { credential, signing, ...rest } = backend;
+  if (credential?.override) {
+    const { secret: _, override, ...place } = credential;
+    return { ...rest, credential: { ...place, override: { ...override, fallbackToConfigured: false } } };
+  }
+  if (signing?.override) {
+    const { secret: _, override, ...place } = signing;
+    return { ...rest, signing: { ...place, override: { ...override, fallbackToConfigured: false } } };
+  }
+  return undefined;
 }

@@ -1,11 +1,11 @@
-import type { BackendIr, CredentialOverrideIr, InferenceBackendIr, InferenceRuleIr } from '../ir/index.ts';
+import type { BackendIr, InferenceBackendIr, InferenceRuleIr } from '../ir/index.ts';
 import { sortedBy } from '../lib/compare.ts';
 import { changedHeaders } from './changed-headers.ts';
 import { clusterName, mirrorClusterName } from './cluster-name.ts';
 import { costFacts } from './cost-facts.ts';
 import type { GroupMember, RefFacts, RouteFacts } from './lua-facts.ts';
 import { CLIENT_CREDENTIAL_HEADERS } from './names.ts';
-
+import { overrideHeaders, overrideOf } from './override-headers.ts';
 import type { Serving } from './serving.ts';
 
 /** What the script is told of a rule, for the backends that serve one class of endpoints. */
@@ -20,12 +20,11 @@ export function routeFacts(
   const groups = priorities.map((priority) =>
     members.filter(({ ref }) => ref.priority === priority).map(({ member }) => member),
   );
-  const overrideHeaders = new Set(
+  const credentialHeaders = new Set(
     refs.flatMap((ref): readonly string[] => {
       const backend = backends.get(ref.backend);
       if (backend?.forwardClientCredentials) return CLIENT_CREDENTIAL_HEADERS;
-      const header = backend?.credential?.override?.requestHeader;
-      return header === undefined ? [] : [header];
+      return backend === undefined ? [] : overrideHeaders(backend);
     }),
   );
   const restore = refs.length > 1 ? changedHeaders(serving, backends) : [];
@@ -40,7 +39,7 @@ export function routeFacts(
       attempts_per_backend: rule.retry.attemptsPerBackend,
       ...(rule.retry.clientRefusalEnds && { client_refusal_ends: true }),
     }),
-    ...(overrideHeaders.size > 0 && { override_headers: [...overrideHeaders].sort() }),
+    ...(credentialHeaders.size > 0 && { override_headers: [...credentialHeaders].sort() }),
     ...(restore.length > 0 && { restore }),
     ...(rule.mirror && { mirrors: true }),
     refs: Object.fromEntries([
@@ -51,18 +50,20 @@ export function routeFacts(
 }
 
 function groupMember(rule: InferenceRuleIr, ref: InferenceBackendIr, backend: BackendIr | undefined): GroupMember {
-  const override = backend?.credential?.override;
   return {
     cluster: clusterName(rule, ref),
     weight: ref.weight,
     backend: backend?.displayName ?? ref.backend,
-    ...(override && !override.fallbackToConfigured && needs(override)),
+    ...(backend && needs(backend)),
   };
 }
 
-function needs({ requestHeader, dynamicMetadata }: CredentialOverrideIr): Partial<GroupMember> {
+function needs(backend: BackendIr): Partial<GroupMember> {
+  const { dynamicMetadata, fallbackToConfigured } = overrideOf(backend) ?? { fallbackToConfigured: true };
+  if (fallbackToConfigured) return {};
+  const [header] = overrideHeaders(backend);
   return {
-    ...(requestHeader !== undefined && { needs: requestHeader }),
+    ...(header !== undefined && { needs: header }),
     ...(dynamicMetadata && { needs_metadata: { namespace: dynamicMetadata.namespace, key: dynamicMetadata.key } }),
   };
 }

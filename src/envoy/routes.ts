@@ -26,6 +26,7 @@ import { emitMatchTree } from './match-tree.ts';
 import { emitModelList, modelListBytes } from './model-list.ts';
 import { API_HEADER, CLIENT_CREDENTIAL_HEADERS, NOTE_HEADER, PATH_HEADER } from './names.ts';
 import type { CompileOptions } from './options.ts';
+import { overrideHeaders } from './override-headers.ts';
 import type { EnvoyResource } from './resource.ts';
 import type {
   ConfigRouteV3RouteConfiguration,
@@ -68,7 +69,7 @@ export function emitRoutes(
  * stays for them.
  */
 function removedHeaders({ backends }: GatewayIr): string[] {
-  const named = backends.flatMap((backend) => backend.credential?.override?.requestHeader ?? []);
+  const named = backends.flatMap(overrideHeaders);
   const common: readonly string[] = [...CLIENT_CREDENTIAL_HEADERS, 'cookie', 'proxy-authorization'];
   return [...new Set([...REMOVED_EVERYWHERE, ...named.filter((name) => !common.includes(name))])].sort();
 }

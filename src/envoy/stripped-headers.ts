@@ -1,5 +1,6 @@
 import type { BackendIr } from '../ir/index.ts';
 import { CLIENT_CREDENTIAL_HEADERS, GATEWAY_CREDENTIAL_HEADERS, INTERNAL_HEADERS, NOTE_HEADER } from './names.ts';
+import { overrideHeaders } from './override-headers.ts';
 
 /**
  * Headers that carry a credential of the client or of some provider. Header changes of one attempt are still there on
@@ -38,8 +39,9 @@ const CLIENT_ADDRESS_HEADERS = [
  * Headers that no attempt at this backend sends on: internal ones, the client's credentials and address, and the
  * credentials of providers.
  */
-export function strippedHeaders({ credential }: BackendIr): string[] {
-  const extra = [credential?.header, credential?.override?.requestHeader].filter((name) => name !== undefined);
+export function strippedHeaders(backend: BackendIr): string[] {
+  const { credential } = backend;
+  const extra = [...(credential ? [credential.header] : []), ...overrideHeaders(backend)];
   return [
     ...new Set([
       ...INTERNAL_HEADERS,

@@ -4,6 +4,7 @@ import {
   type ApiFamily,
   type BackendIr,
   type CredentialIr,
+  type CredentialOverrideIr,
   type EndpointIr,
   type ProviderIr,
   type SecretRef,
@@ -11,10 +12,10 @@ import {
 import type { TranslatedPath } from '../providers/facts.ts';
 import { bedrockRegion, nativePath, providerFacts, translatedPath } from '../providers/index.ts';
 import { translatedFamilies } from './api-classes.ts';
-import { signingFilter, signingReferences } from './aws-signing.ts';
+import { signingFilters, signingReferences } from './aws-signing.ts';
 import { keysOf, onlyForKey, poolSize } from './key-pool.ts';
 import { luaFilter } from './lua.ts';
-import type { BackendFacts } from './lua-facts.ts';
+import type { BackendFacts, OverrideFacts } from './lua-facts.ts';
 import { CLIENT_CREDENTIAL_HEADERS, TRANSLATED_LUA_FILTER } from './names.ts';
 import { mirrorFilters, streamType, translateFilters } from './processor.ts';
 import type { ResourceReference } from './resource.ts';
@@ -46,7 +47,7 @@ export function upstreamFilters(
     ...credentialFilters(backend, isPlain),
     ...(isMirror ? mirrorFilters(provider, families) : translateFilters(provider, families)),
     // Behind the translation: the signature covers the body as it leaves.
-    ...(backend.signing ? [signingFilter(backend.signing)] : []),
+    ...(backend.signing ? signingFilters(backend.signing) : []),
     CODEC_FILTER,
   ];
 }
@@ -75,7 +76,7 @@ export function upstreamFilterReferences(backend: BackendIr): ResourceReference[
   return signingReferences(backend);
 }
 
-export function mayUseConfigured(credential: CredentialIr): boolean {
+export function mayUseConfigured(credential: Pick<CredentialIr, 'override'>): boolean {
   return credential.override?.fallbackToConfigured ?? true;
 }
 
@@ -139,17 +140,17 @@ export function backendFacts(
     ...(backend.forwardClientCredentials && { forward: CLIENT_CREDENTIAL_HEADERS }),
     ...(credential &&
       override && {
-        credential: {
-          header: credential.header,
-          prefix: credential.prefix,
-          ...(override.requestHeader !== undefined && { request_header: override.requestHeader }),
-          ...(override.dynamicMetadata && {
-            metadata_namespace: override.dynamicMetadata.namespace,
-            metadata_key: override.dynamicMetadata.key,
-          }),
-          fallback: override.fallbackToConfigured,
-        },
+        credential: { header: credential.header, prefix: credential.prefix, ...overrideFacts(override) },
       }),
+    ...(backend.signing?.override && { own_keys: overrideFacts(backend.signing.override) }),
+  };
+}
+
+function overrideFacts({ requestHeader, dynamicMetadata, fallbackToConfigured }: CredentialOverrideIr): OverrideFacts {
+  return {
+    ...(requestHeader !== undefined && { request_header: requestHeader }),
+    ...(dynamicMetadata && { metadata_namespace: dynamicMetadata.namespace, metadata_key: dynamicMetadata.key }),
+    fallback: fallbackToConfigured,
   };
 }
 

@@ -200,4 +200,6 @@ export interface AwsSigningIr {
   readonly region: string;
   /** Of kind `aws`. Absent: what the environment of the Envoy gives (AWS's default chain). */
   readonly secret?: SecretRef;
+  /** Keys that come with the request. `requestHeader` is what the names of three headers begin with. */
+  readonly override?: CredentialOverrideIr;
 }

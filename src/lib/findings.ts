@@ -54,7 +54,7 @@ export const FINDING_CODES = {
   HG0312: 'the endpoints of a backend are not known',
   HG0401: 'a credential is missing',
   HG0402: 'a credential is not usable',
-  HG0403: 'a kind of credential is not available yet',
+  // HG0403 is not given again: all kinds of credentials are available.
   HG0404: 'an annotation about credentials has no effect',
   HG0405: 'a token cannot be fetched',
   HG0501: 'a cost expression is not valid',

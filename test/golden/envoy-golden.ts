@@ -138,6 +138,7 @@ export async function renderGolden(name: string): Promise<Map<string, string>> {
 
 /** The script is long and has tests of its own. */
 const SCRIPT = readFileSync('src/envoy/lua/gateway.lua', 'utf8');
+const OWN_KEYS_SCRIPT = readFileSync('src/envoy/lua/sign.lua', 'utf8');
 
 function shownResources(resources: readonly EnvoyResource[], type: ResourceType): unknown[] {
   if (type === 'secret') return masked(resources, 'secret', 'dynamic_active_secrets', 'secret');
@@ -148,6 +149,7 @@ function shownResources(resources: readonly EnvoyResource[], type: ResourceType)
 
 function legible(key: string, value: unknown): unknown {
   if (value === SCRIPT) return '<gateway.lua>';
+  if (value === OWN_KEYS_SCRIPT) return '<sign.lua>';
   if (typeof value === 'string' && value.startsWith(SCRIPT)) return olderScriptName(value);
   // Facts travel as text.
   return key === 'facts' && typeof value === 'string' ? JSON.parse(value) : value;

@@ -1,5 +1,14 @@
 /** Parts of routes and backends in words. */
-import type { BackendIr, CredentialIr, EndpointIr, ForwardIr, HeaderEditIr, RetryIr } from '../../ir/index.ts';
+import type {
+  AwsSigningIr,
+  BackendIr,
+  CredentialIr,
+  CredentialOverrideIr,
+  EndpointIr,
+  ForwardIr,
+  HeaderEditIr,
+  RetryIr,
+} from '../../ir/index.ts';
 import { protoDuration } from '../../lib/units.ts';
 import type { BackendExplanation } from './explanation.ts';
 
@@ -7,7 +16,7 @@ import type { BackendExplanation } from './explanation.ts';
 export function describeBackend(
   backend: BackendIr,
 ): Pick<BackendExplanation, 'backend' | 'schema' | 'endpoints' | 'tls' | 'credential'> {
-  const { tls, credential } = backend;
+  const { tls, credential, signing } = backend;
   const ca =
     tls && (typeof tls.ca === 'object' ? tls.ca.name : tls.ca === 'none' ? 'not verified' : 'system authorities');
   return {
@@ -16,6 +25,7 @@ export function describeBackend(
     endpoints: backend.endpoints.map(describeEndpoint),
     ...(tls && { tls: `${tls.sni} (${ca})` }),
     ...(credential && { credential: describeCredential(credential) }),
+    ...(signing && { credential: describeSigning(signing) }),
   };
 }
 
@@ -32,13 +42,22 @@ function describeEndpoint(endpoint: EndpointIr): string {
   }
 }
 
-function describeCredential({ header, prefix, secret, override }: CredentialIr): string {
-  const own = [
-    ...(override?.requestHeader === undefined ? [] : [`request header ${override.requestHeader}`]),
-    ...(override?.dynamicMetadata
-      ? [`metadata ${override.dynamicMetadata.namespace} ${override.dynamicMetadata.key}`]
-      : []),
+function describeOverride(override: CredentialOverrideIr | undefined, isPrefix = false): string[] {
+  const { requestHeader: header, dynamicMetadata: metadata } = override ?? {};
+  return [
+    ...(header === undefined ? [] : [`request header${isPrefix ? 's' : ''} ${header}${isPrefix ? '*' : ''}`]),
+    ...(metadata ? [`metadata ${metadata.namespace} ${metadata.key}`] : []),
   ];
+}
+
+function describeSigning({ service, region, secret, override }: AwsSigningIr): string {
+  const configured = secret?.name ?? 'what the environment of Envoy gives';
+  const keys = [...describeOverride(override, true), ...((override?.fallbackToConfigured ?? true) ? [configured] : [])];
+  return `AWS signature for ${service} in ${region}: <${keys.join(', else ')}>`;
+}
+
+function describeCredential({ header, prefix, secret, override }: CredentialIr): string {
+  const own = describeOverride(override);
   const configured = secret && (override?.fallbackToConfigured ?? true) ? [secret.name] : [];
   return `${header}: ${prefix}<${[...own, ...configured].join(', else ')}>`;
 }

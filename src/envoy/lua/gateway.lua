@@ -1411,6 +1411,41 @@ local function override_credential(headers, metadata, credential)
   return true
 end
 
+local function is_key(value)
+  return type(value) == 'string' and value ~= '' and not find(value, '[%c ]')
+end
+
+-- The AWS keys that came with the request, a line each: nil where there are none, false where they are not whole.
+local function given_keys(metadata, own)
+  local id, secret, token
+  if own.request_header then
+    local given = metadata:get(CREDENTIALS_NS) or {}
+    id, secret = given[own.request_header .. 'access-key-id'], given[own.request_header .. 'secret-access-key']
+    token = given[own.request_header .. 'session-token']
+  else
+    local values = metadata:get(own.metadata_namespace)
+    local keys = values and values[own.metadata_key]
+    if keys == nil then return nil end
+    if type(keys) ~= 'table' then return false end
+    id, secret, token = keys.accessKeyId, keys.secretAccessKey, keys.sessionToken
+    if token == '' then token = nil end
+  end
+  if id == nil and secret == nil and token == nil then return nil end
+  if not is_key(id) or not is_key(secret) or token ~= nil and not is_key(token) then return false end
+  return id .. '\n' .. secret .. '\n' .. (token or '')
+end
+
+-- Has the attempt signed with the keys of the request (sign.lua); where it has none, the configured ones sign. False where it
+-- needs some, or has half of them.
+local function override_keys(headers, metadata, own)
+  local keys = given_keys(metadata, own)
+  if keys == nil then return own.fallback end
+  if not keys then return false end
+  metadata:set(CREDENTIALS_NS, 'keys', keys)
+  headers:replace('authorization', 'headgate-own-keys')
+  return true
+end
+
 -- A body whose top level is rewritten: `set` and `removed` by key. All else stays to the letter, blanks between members
 -- that stay side by side included.
 local function rewrite_members(s, set, removed)
@@ -1557,7 +1592,8 @@ local function backend_request(handle, backend)
       if value then headers:replace(backend.forward[i], value) end
     end
   end
-  if backend.credential and not override_credential(headers, metadata, backend.credential) then
+  if backend.credential and not override_credential(headers, metadata, backend.credential)
+    or backend.own_keys and not override_keys(headers, metadata, backend.own_keys) then
     metadata:set(NS, 'tried', all_tried .. '=no-credential')
     return refuse(handle, notes.api or 'openai', '401', 'missing_credential', 'missing upstream credential')
   end
@@ -1651,7 +1687,8 @@ local function backend_response(handle, backend)
   -- The processor has answered in the backend's place.
   if headers:get('x-headgate-refused') then metadata:set(NS, 'refused', tried .. '=' .. status) end
   local is_refusal = status == '401' or status == '403'
-  if is_refusal and (backend.forward or backend.credential and given_credential(metadata, backend.credential)) then
+  if is_refusal and (backend.forward or backend.credential and given_credential(metadata, backend.credential)
+    or backend.own_keys and given_keys(metadata, backend.own_keys)) then
     local note = read_note(metadata:get(NS).request)
     local route = known[note.route] or facts_of(handle:metadata())
     if route.client_refusal_ends then headers:replace('x-envoy-ratelimited', '1') end

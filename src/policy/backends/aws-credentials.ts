@@ -1,8 +1,9 @@
-import type { AwsTokenSource, SecretRef } from '../../ir/index.ts';
+import type { AwsTokenSource, CredentialOverrideIr, SecretRef } from '../../ir/index.ts';
 import { parseAwsProfiles, readAwsProfile } from '../../providers/index.ts';
 import type { BackendSecurityPolicy, LoadedObject } from '../../resources/index.ts';
 import type { Context } from '../context.ts';
 import { keyOf } from '../objects.ts';
+import { readOverride } from './credential-override.ts';
 import { readCredentialSecret } from './credential-secrets.ts';
 import { readOidcClient } from './oidc-client.ts';
 
@@ -13,12 +14,15 @@ export interface AwsCredential {
   readonly region: string;
   /** Absent: what the environment of the Envoy gives. */
   readonly secret?: SecretRef;
+  readonly override?: CredentialOverrideIr;
 }
 
 type Policy = LoadedObject<BackendSecurityPolicy>;
 type AwsFields = NonNullable<BackendSecurityPolicy['spec']['awsCredentials']>;
 
 const PATH = ['spec', 'awsCredentials'] as const;
+/** Where a request has keys of its own, unless the policy says it: what three headers begin with, and a key of metadata. */
+const OVERRIDE = { header: 'x-aigw-aws-', key: 'x-aigw-aws-credentials' } as const;
 /** A profile of the AWS files that the operator gave the control plane. */
 const PROFILE_ANNOTATION = 'headgate.dev/aws-profile';
 
@@ -26,16 +30,7 @@ const PROFILE_ANNOTATION = 'headgate.dev/aws-profile';
 export function readAwsCredential(policy: Policy, context: Context): AwsCredential | { readonly kind: 'unusable' } {
   const { awsCredentials, credentialOverride } = policy.object.spec;
   if (!awsCredentials) return { kind: 'unusable' };
-  if (credentialOverride) {
-    context.report.error(
-      'HG0403',
-      policy,
-      ['spec', 'credentialOverride'],
-      'AWS keys of a request are not available yet',
-    );
-    return { kind: 'unusable' };
-  }
-  const { region, credentialsFile, oidcExchangeToken } = awsCredentials;
+  const { region } = awsCredentials;
   if (!/^[a-z0-9-]+$/.test(region)) {
     context.report.error(
       'HG0402',
@@ -45,11 +40,25 @@ export function readAwsCredential(policy: Policy, context: Context): AwsCredenti
     );
     return { kind: 'unusable' };
   }
+  const override = credentialOverride && readOverride(policy, credentialOverride, OVERRIDE, context);
+  if (override === 'invalid') return { kind: 'unusable' };
+  const own = { kind: 'signing', region, ...(override && { override }) } as const;
+  if (override && !override.fallbackToConfigured) return own;
+  const secret = readConfigured(policy, awsCredentials, context);
+  if (secret === undefined) return { kind: 'unusable' };
+  return secret === 'environment' ? own : { ...own, secret };
+}
+
+/** `environment`: what that of the Envoy gives. Errors: undefined, with a finding. */
+function readConfigured(
+  policy: Policy,
+  { region, credentialsFile, oidcExchangeToken }: AwsFields,
+  context: Context,
+): SecretRef | 'environment' | undefined {
   const profile = policy.object.metadata.annotations?.[PROFILE_ANNOTATION];
   if (!credentialsFile && !oidcExchangeToken) {
-    if (profile === undefined) return { kind: 'signing', region };
-    const secret = context.secrets.putToken(tokenName(policy), { kind: 'aws-profile', region, profile });
-    return { kind: 'signing', region, secret };
+    if (profile === undefined) return 'environment';
+    return context.secrets.putToken(tokenName(policy), { kind: 'aws-profile', region, profile });
   }
   if (profile !== undefined) {
     const path = ['metadata', 'annotations', PROFILE_ANNOTATION];
@@ -58,10 +67,9 @@ export function readAwsCredential(policy: Policy, context: Context): AwsCredenti
   if (credentialsFile && oidcExchangeToken) {
     context.report.warning('HG0111', policy, [...PATH, 'oidcExchangeToken'], 'has no effect beside credentialsFile');
   }
-  const secret = credentialsFile
+  return credentialsFile
     ? readFile(policy, credentialsFile, region, context)
     : oidcExchangeToken && readExchange(policy, oidcExchangeToken, region, context);
-  return secret ? { kind: 'signing', region, secret } : { kind: 'unusable' };
 }
 
 function readFile(

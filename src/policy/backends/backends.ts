@@ -121,7 +121,7 @@ function readAiBackend(
 function readSigning(
   loaded: LoadedObject,
   { endpoints, tls }: TargetAddress,
-  { region, secret }: AwsCredential,
+  { region, secret, override }: AwsCredential,
   { report }: Context,
 ): AwsSigningIr | 'unusable' {
   const hosts = new Set(endpoints.map(({ hostname }) => hostname));
@@ -143,6 +143,7 @@ function readSigning(
     service: 'bedrock',
     region: (host === undefined ? undefined : bedrockRegion(host)) ?? region,
     ...(secret && { secret }),
+    ...(override && { override }),
   };
 }
 

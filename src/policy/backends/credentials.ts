@@ -1,4 +1,4 @@
-import type { CredentialIr, CredentialOverrideIr, ProviderIr, SecretRef } from '../../ir/index.ts';
+import type { CredentialIr, ProviderIr, SecretRef } from '../../ir/index.ts';
 import {
   aiServiceBackendKind,
   type BackendSecurityPolicy,
@@ -11,6 +11,7 @@ import { isKind, keyOf } from '../objects.ts';
 import { fieldsOf, itemsOf, textOf } from '../routes/salvage.ts';
 import { readKeys } from './api-keys.ts';
 import { type AwsCredential, readAwsCredential } from './aws-credentials.ts';
+import { readOverride } from './credential-override.ts';
 import { readAzureCredential, readGcpCredential } from './token-credentials.ts';
 
 /** Where requests are made, as far as the credential says it. */
@@ -86,7 +87,9 @@ function readCredential(policy: LoadedObject, context: Context): Credential {
   const { type, credentialOverride } = policy.object.spec;
   if (type === 'AWSCredentials') return readAwsCredential(policy, context);
   const headerType = HEADER_TYPES[type];
-  const override = credentialOverride && readOverride(policy, credentialOverride, headerType, context);
+  const override =
+    credentialOverride &&
+    readOverride(policy, credentialOverride, { header: headerType.override, key: headerType.override }, context);
   if (override === 'invalid') return { kind: 'unusable' };
   const { header, prefix } = headerType;
   const place = readPlace(policy);
@@ -123,26 +126,4 @@ function readSecrets(
 function readPlace({ object }: LoadedObject<BackendSecurityPolicy>): CredentialPlace {
   const { gcpCredentials } = object.spec;
   return gcpCredentials ? { project: gcpCredentials.projectName, region: gcpCredentials.region } : {};
-}
-
-type OverrideFields = NonNullable<BackendSecurityPolicy['spec']['credentialOverride']>;
-
-function readOverride(
-  policy: LoadedObject,
-  { fromRequestHeaders, fromDynamicMetadata }: OverrideFields,
-  { override }: { readonly override: string },
-  { report }: Context,
-): CredentialOverrideIr | 'invalid' | undefined {
-  if (fromDynamicMetadata) {
-    const { namespace, key, fallbackToConfigured } = fromDynamicMetadata;
-    return { dynamicMetadata: { namespace, key: key || override }, fallbackToConfigured };
-  }
-  if (!fromRequestHeaders) return undefined;
-  const header = fromRequestHeaders.header || override;
-  if (!/^[A-Za-z0-9!#$%&'*+\-.^_`|~]+$/.test(header)) {
-    const path = ['spec', 'credentialOverride', 'fromRequestHeaders', 'header'];
-    report.error('HG0402', policy, path, `${JSON.stringify(header)} is not the name of a header`);
-    return 'invalid';
-  }
-  return { requestHeader: header.toLowerCase(), fallbackToConfigured: fromRequestHeaders.fallbackToConfigured };
 }

@@ -17,7 +17,7 @@ const REFUSED_STATUS_CODES = [401, 403] as const;
 /** `5xx` holds for silence too: a connection that fails, a stream that ends early, an attempt that takes too long. */
 const RETRIED_EVENTS = ['5xx', 'reset', 'connect-failure', 'refused-stream'] as const;
 
-type Credentials = Pick<BackendIr, 'credential' | 'forwardClientCredentials'>;
+type Credentials = Pick<BackendIr, 'credential' | 'signing' | 'forwardClientCredentials'>;
 
 /**
  * Failover without any policy: every backend of a rule is tried once, and a rule with a single backend is not retried,
@@ -40,8 +40,8 @@ export function retryOfInference(policy: EffectivePolicy | undefined, backends: 
   return ends ? { ...read, clientRefusalEnds: true } : read;
 }
 
-function takesClientCredential({ forwardClientCredentials, credential }: Credentials): boolean {
-  return forwardClientCredentials === true || credential?.override !== undefined;
+function takesClientCredential({ forwardClientCredentials, credential, signing }: Credentials): boolean {
+  return forwardClientCredentials === true || (credential ?? signing)?.override !== undefined;
 }
 
 /** Retries of a plain service: none unless a policy says so. */

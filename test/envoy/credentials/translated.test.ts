@@ -14,6 +14,12 @@ const MODELS: Readonly<Record<string, string>> = {
   azure: 'gpt-4o',
 };
 
+const OWN_AWS = {
+  accessKeyId: 'ASIAOWNEXAMPLE',
+  secretAccessKey: 'own-aws/secret+',
+  sessionToken: 'own-aws/token+=',
+} as const;
+
 describe('credentials: of translated attempts', function () {
   this.timeout(120_000);
   let clouds: Clouds;
@@ -32,6 +38,7 @@ describe('credentials: of translated attempts', function () {
       'claude-gcp': await startVertex({ name: 'claude-gcp', ...vertex }),
       anthropic: await startAnthropic({ name: 'anthropic', keys: ['ant-1', 'ant-2', 'own-ant'] }),
       azure: clouds.fakes['azure-federated'] as Fake,
+      'own-aws': await startBedrock({ name: 'own-aws', credentials: [OWN_AWS], region: 'eu-central-1' }),
     };
     const port = (name: string): number => fakes[name]?.port as number;
     const of = (name: string): BackendFacts => clouds.backends[name] as BackendFacts;
@@ -59,12 +66,22 @@ describe('credentials: of translated attempts', function () {
             credentialOverride: { fromRequestHeaders: { fallbackToConfigured: false } },
           },
           azure: of('azure-federated'),
+          'own-aws': {
+            policy: { ...of('aws-web').policy, credentialOverride: { fromRequestHeaders: {} } },
+            schema: { name: 'AWSBedrock' },
+            endpoints: [{ ip: { address: '127.0.0.1', port: port('own-aws') }, hostname: HOSTS.vpc }],
+          },
         },
         models: Object.fromEntries([
           ...names.map((name) => [name, { refs: [ref(name, 0)] }] as const),
           ...names.flatMap((a) =>
             names.filter((b) => b !== a).map((b) => [`${a}.then.${b}`, { refs: [ref(a, 0), ref(b, 1)] }] as const),
           ),
+          ['own-aws', { refs: [{ name: 'own-aws', modelNameOverride: MODELS.bedrock }] }],
+          [
+            'anthropic.then.own-aws',
+            { refs: [ref('anthropic', 0), { name: 'own-aws', priority: 1, modelNameOverride: MODELS.bedrock }] },
+          ],
           ['own', { refs: [{ name: 'own', modelNameOverride: MODELS.anthropic }] }],
           [
             'own.then.bedrock',
@@ -142,6 +159,23 @@ describe('credentials: of translated attempts', function () {
     expect((await ask('own.then.bedrock', header)).status).to.equal(200);
     expect(tried(await ask('own.then.bedrock', { 'x-aigw-anthropic-api-key': '' }))).to.eql(['own', 'bedrock']);
     expect(JSON.stringify(fake('bedrock').requests.map(({ rawHeaders }) => rawHeaders))).not.to.include('own-ant');
+  });
+
+  it('come with the request as AWS keys, which sign the translated body, of streams too', async () => {
+    const keys = {
+      'x-aigw-aws-access-key-id': OWN_AWS.accessKeyId,
+      'x-aigw-aws-secret-access-key': OWN_AWS.secretAccessKey,
+      'x-aigw-aws-session-token': OWN_AWS.sessionToken,
+    };
+    expect((await ask('own-aws', keys)).text).to.include('"object":"chat.completion"');
+    expect(fake('own-aws').last.path).to.match(/-v1%3A0\/converse$/);
+    const streamed = await postJson(rig.port, CHAT, { ...bodyOf('own-aws'), stream: true }, keys);
+    expect(streamed.text).to.include('data: [DONE]');
+    fake('anthropic').fault = () => ({ status: 503 });
+    expect((await ask('anthropic.then.own-aws', keys)).headers['x-fake']).to.equal('own-aws');
+    expect(JSON.stringify(fake('anthropic').requests.map(({ rawHeaders }) => rawHeaders))).not.to.match(
+      /own-aws|ASIAOWN/,
+    );
   });
 
   it('change under load without a failed request, and every signature covers the translated body', async () => {

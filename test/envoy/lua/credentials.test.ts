@@ -6,9 +6,20 @@ import { startGateway, type TestGateway } from './gateway.ts';
 const BODY = (model: string): object => ({ model, messages: [{ role: 'user', content: 'hi' }] });
 const HEADER = 'x-aigw-api-key';
 
+/** A `google.protobuf.Value` of a struct of texts, in base64. */
+function protobufValue(fields: Readonly<Record<string, string>>): string {
+  const part = (field: number, bytes: Buffer): Buffer =>
+    Buffer.concat([Buffer.from([field * 8 + 2, bytes.length]), bytes]);
+  const entries = Object.entries(fields).map(([key, value]) =>
+    part(1, Buffer.concat([part(1, Buffer.from(key)), part(2, part(3, Buffer.from(value)))])),
+  );
+  return part(5, Buffer.concat(entries)).toString('base64');
+}
+
 describe('script: credentials of the request', () => {
   let fake: Fake;
   let other: Fake;
+  let open: Fake;
   let gateway: TestGateway;
   const ask = (model: string, headers: Record<string, string> = {}): Promise<ClientResponse> =>
     request({ port: gateway.port, path: '/v1/chat/completions', body: BODY(model), headers });
@@ -16,6 +27,8 @@ describe('script: credentials of the request', () => {
   before(async () => {
     fake = await startOpenAi({ name: 'a', keys: ['configured', 'given'] });
     other = await startOpenAi({ name: 'b', keys: ['sk-b'] });
+    open = await startOpenAi({ name: 'open', isOpen: true });
+    const ownKeys = { metadata_namespace: 'auth', metadata_key: 'aws' };
     const bearer = { header: 'authorization', prefix: 'Bearer ' };
     const byHeader = (fallback: boolean) => ({ credential: { ...bearer, request_header: HEADER, fallback } });
     const byMetadata = (fallback: boolean) => ({
@@ -30,6 +43,8 @@ describe('script: credentials of the request', () => {
         { cluster: 'header-only', port: fake.port, facts: byHeader(false) },
         { cluster: 'metadata', port: fake.port, credential: own, facts: byMetadata(true) },
         { cluster: 'metadata-only', port: fake.port, facts: byMetadata(false) },
+        { cluster: 'aws', port: open.port, facts: { own_keys: { ...ownKeys, fallback: true } } },
+        { cluster: 'aws-only', port: open.port, facts: { own_keys: { ...ownKeys, fallback: false } } },
         { cluster: 'b', port: other.port, credential: { ...bearer, secret: 'sk-b' } },
       ],
       routes: [
@@ -37,6 +52,8 @@ describe('script: credentials of the request', () => {
         { model: 'header-only', cluster: 'header-only', facts: listed },
         { model: 'unlisted', cluster: 'header-only' },
         { model: 'metadata', cluster: 'metadata' },
+        { model: 'aws', cluster: 'aws' },
+        { model: 'aws-only', cluster: 'aws-only' },
         { model: 'metadata-only', cluster: 'metadata-only' },
         { model: 'failover', groups: [{ header: 1 }, { b: 1 }, { 'header-only': 1 }], facts: listed },
         {
@@ -77,18 +94,26 @@ describe('script: credentials of the request', () => {
                 ...{ header: 'x-token', remove: true },
                 on_header_present: { metadata_namespace: 'auth', key: 'key', type: 'STRING' },
               },
+              {
+                ...{ header: 'x-keys', remove: true },
+                on_header_present: {
+                  ...{ metadata_namespace: 'auth', key: 'aws' },
+                  ...{ type: 'PROTOBUF_VALUE', encode: 'BASE64' },
+                },
+              },
             ],
           },
         },
       ],
     });
   });
-  beforeEach(() => Promise.all([fake.reset(), other.reset()]));
+  beforeEach(() => Promise.all([fake.reset(), other.reset(), open.reset()]));
   afterEach(() => expect([...fake.foreignCredentials, ...other.foreignCredentials]).to.eql([]));
   after(async () => {
     await gateway?.envoy.stop();
     await fake?.close();
     await other?.close();
+    await open?.close();
   });
 
   it('takes a header, with and without the prefix, and removes it', async () => {
@@ -123,6 +148,23 @@ describe('script: credentials of the request', () => {
       expect((await ask(model, { 'x-token': 'given' })).status).to.equal(200);
       expect(fake.last.headers.authorization).to.equal('Bearer given');
     }
+  });
+
+  it('takes AWS keys of metadata where they are whole, and marks the attempt for who signs', async () => {
+    const keys = { accessKeyId: 'AKIA', secretAccessKey: 'secret' };
+    for (const model of ['aws', 'aws-only']) {
+      for (const given of [keys, { ...keys, sessionToken: 'token' }, { ...keys, sessionToken: '' }]) {
+        expect((await ask(model, { 'x-keys': protobufValue(given) })).status).to.equal(200);
+        expect(open.last.headers.authorization).to.equal('headgate-own-keys');
+      }
+      const halves = [{ accessKeyId: 'AKIA' }, { ...keys, accessKeyId: 'two\nlines' }, { sessionToken: 'token' }];
+      for (const given of halves) {
+        expect((await ask(model, { 'x-keys': protobufValue(given) })).status).to.equal(401);
+      }
+    }
+    expect((await ask('aws')).status).to.equal(200);
+    expect(open.last.headers).not.to.have.property('authorization');
+    expect((await ask('aws-only')).status).to.equal(401);
   });
 
   it('gives the credential to no other provider', async () => {
