@@ -1,18 +1,25 @@
 /** Who the control plane is where it runs on Azure. Source: Azure, managed identities; AKS, workload identity. */
 import { readFile } from 'node:fs/promises';
 import { GatewayError } from '../lib/errors.ts';
+import { arcToken } from './azure-arc.ts';
 import type { FetchContext } from './fetch-context.ts';
 import { requestJson } from './request.ts';
 import { bearerToken, type Token } from './token.ts';
 
 const METADATA = 'http://169.254.169.254';
 
-/** A token for the machine (IMDS), or for the app (App Service, Container Apps). Errors: GatewayError. */
+/** A token for the app (App Service, Container Apps), or the machine (Azure Arc, IMDS). Errors: GatewayError. */
 export async function managedToken(
   { clientId }: { readonly clientId?: string },
   resource: string,
   context: FetchContext,
 ): Promise<Token> {
+  const { IDENTITY_ENDPOINT: endpoint, IDENTITY_HEADER: key, IMDS_ENDPOINT: arc } = context.env;
+  if (endpoint && !URL.canParse(endpoint)) throw invalid('has an IDENTITY_ENDPOINT that is no address');
+  if (endpoint && arc && !key) {
+    if (clientId === undefined) return arcToken(endpoint, resource, context);
+    throw invalid('is that of Azure Arc, where no identity is user-assigned');
+  }
   const { place, version, headers } = identityEndpoint(context);
   const url = new URL(place);
   url.searchParams.set('api-version', version);
@@ -29,10 +36,7 @@ interface IdentityEndpoint {
 
 function identityEndpoint({ env }: FetchContext): IdentityEndpoint {
   const { IDENTITY_ENDPOINT: place, IDENTITY_HEADER: key, AZURE_POD_IDENTITY_AUTHORITY_HOST: host } = env;
-  if (place && key) {
-    if (!URL.canParse(place)) throw invalid('has an IDENTITY_ENDPOINT that is no address');
-    return { place, version: '2019-08-01', headers: { 'x-identity-header': key } };
-  }
+  if (place && key) return { place, version: '2019-08-01', headers: { 'x-identity-header': key } };
   const base = (host || METADATA).replace(/\/$/, '');
   return { place: `${base}/metadata/identity/oauth2/token`, version: '2018-02-01', headers: { metadata: 'true' } };
 }

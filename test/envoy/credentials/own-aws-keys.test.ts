@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { AWS_CREDENTIALS, type AwsCredentials, type Fake, startOpenAi } from '../../fakes/index.ts';
+import { until } from '../../support/index.ts';
 import { type Services, startServices } from '../../unit/credentials/rig.ts';
 import { CHAT, expectAllServed, type Rig, startRig } from '../failover/rig.ts';
 import { type BackendFacts, object } from '../support/objects.ts';
@@ -17,6 +18,12 @@ function headersOf(keys: AwsCredentials, prefix = PREFIX): Record<string, string
     [`${prefix}secret-access-key`]: keys.secretAccessKey,
     ...(keys.sessionToken !== undefined && { [`${prefix}session-token`]: keys.sessionToken }),
   };
+}
+
+function secretOf({ accessKeyId, secretAccessKey }: AwsCredentials): Readonly<Record<string, unknown>> {
+  const keys = `aws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+  const lost = 'role_arn = arn:aws:iam::123456789012:role/lost\nsource_profile = default\n';
+  return object('v1', 'Secret', 'aws', { stringData: { credentials: `[default]\n${keys}[lost]\n${lost}` } });
 }
 
 describe('credentials: AWS keys of a request', function () {
@@ -62,15 +69,7 @@ describe('credentials: AWS keys of a request', function () {
           two: { refs: ['only', 'other'] },
           pending: { refs: ['pending'] },
         },
-        extra: [
-          object('v1', 'Secret', 'aws', {
-            stringData: {
-              credentials:
-                `[default]\naws_access_key_id = ${AWS_CREDENTIALS.accessKeyId}\naws_secret_access_key = ${AWS_CREDENTIALS.secretAccessKey}\n` +
-                '[lost]\nrole_arn = arn:aws:iam::123456789012:role/lost\nsource_profile = default\n',
-            },
-          }),
-        ],
+        extra: [secretOf(AWS_CREDENTIALS)],
       }),
       {
         more: fakes,
@@ -176,6 +175,27 @@ describe('credentials: AWS keys of a request', function () {
   it('serve while there are none that are configured', async () => {
     expect((await rig.ask('pending', { headers: NONE })).status).to.equal(401);
     expect((await rig.ask('pending', { headers: headersOf(OWN) })).status).to.equal(200);
+  });
+
+  it('go on while the configured ones change, and so do requests without keys', async () => {
+    const facts = (keys: AwsCredentials) => rig.apply((before) => ({ ...before, extra: [secretOf(keys)] }));
+    const next = { accessKeyId: ENVOY_KEYS.accessKeyId, secretAccessKey: ENVOY_KEYS.secretAccessKey };
+    const [own, configured] = await Promise.all([
+      rig.load('file', { concurrency: 32, total: 600, headers: headersOf(OWN) }),
+      rig.load('file', { concurrency: 32, total: 600, headers: NONE }),
+      facts(next),
+    ]);
+    expectAllServed(own, 600);
+    expectAllServed(configured, 600);
+    await until(
+      async () => {
+        expect((await rig.ask('file', { headers: NONE })).status).to.equal(200);
+        return signer('native') === next.accessKeyId;
+      },
+      { what: 'the new keys' },
+    );
+    expect((await rig.ask('file', { headers: headersOf(SESSION) })).status).to.equal(200);
+    expect(signer('native')).to.equal(SESSION.accessKeyId);
   });
 
   it('are shown nowhere', async () => {

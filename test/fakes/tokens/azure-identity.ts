@@ -1,6 +1,7 @@
 /**
- * Strict fakes, on one port, of what gives tokens of managed identities: the metadata service of machines, and the
- * endpoint of apps. Source: Azure, "How to use managed identities to acquire an access token"; App Service, the same.
+ * Strict fakes, on one port, of what gives tokens of managed identities: the metadata service of machines, the endpoint of
+ * apps, and the agent of Azure Arc. Source: Azure, "How to use managed identities to acquire an access token"; App
+ * Service, the same; Azure Arc, "Authenticate against Azure resources".
  */
 import { type Answer, jsonAnswer } from '../answer.ts';
 import { type Fake, type FakeOptions, startFake } from '../fake.ts';
@@ -10,16 +11,20 @@ import { Issued, oauthRefusal } from './issued.ts';
 export interface AzureIdentity {
   readonly fake: Fake;
   readonly issued: Issued;
+  /** The file that the agent of Azure Arc asks for, and what has to be in it. */
+  readonly arc: { path: string; key: string };
 }
 
 /** An identity that is assigned beside that of the system. */
 export const ASSIGNED = '99999999-aaaa-bbbb-cccc-dddddddddddd';
+export const ARC_PATH = '/arc/identity/oauth2/token';
 export const APP = { path: '/msi/token', key: 'app~identity~header' } as const;
 
 const RESOURCE = 'https://cognitiveservices.azure.com';
 
 export async function startAzureIdentity(options: FakeOptions = {}): Promise<AzureIdentity> {
   const issued = new Issued('eyJ0.managed');
+  const arc = { path: '/var/opt/azcmagent/tokens/1.key', key: 'arc-key' };
   const fake = await startFake(
     {
       kind: 'azure-identity',
@@ -27,12 +32,13 @@ export async function startAzureIdentity(options: FakeOptions = {}): Promise<Azu
       errorBody: (_, message) => ({ error: 'server_error', error_description: message }),
       answer: (request): Answer => {
         if (request.pathname === '/metadata/identity/oauth2/token') return machine(request, issued);
+        if (request.pathname === ARC_PATH) return agent(request, arc, issued);
         return request.pathname === APP.path ? app(request, issued) : jsonAnswer(404, { error: 'not_found' });
       },
     },
     options,
   );
-  return { fake, issued };
+  return { fake, issued, arc };
 }
 
 function machine(request: RecordedRequest, issued: Issued): Answer {
@@ -45,6 +51,20 @@ function machine(request: RecordedRequest, issued: Issued): Answer {
   // The numbers are texts.
   const times = { expires_in: `${seconds}`, ext_expires_in: `${seconds}`, expires_on: `${ends}`, not_before: '0' };
   return jsonAnswer(200, { ...times, ...token(issued, client) });
+}
+
+function agent(request: RecordedRequest, { path, key }: AzureIdentity['arc'], issued: Issued): Answer {
+  if (request.headers.metadata !== 'true') throw oauthRefusal(400, 'invalid_request', 'metadata');
+  const client = identity(request, '2019-11-01');
+  if (client !== undefined) throw oauthRefusal(400, 'invalid_request', 'Identity not found');
+  if (request.headers.authorization !== `Basic ${key}`) {
+    const asks = jsonAnswer(401, {
+      error: 'unauthorized_client',
+      error_description: 'Missing Basic Authorization header',
+    });
+    return { ...asks, headers: { ...asks.headers, 'www-authenticate': `Basic realm=${path}` } };
+  }
+  return jsonAnswer(200, { expires_in: `${issued.settings.lifetimeS}`, ...token(issued) });
 }
 
 function app(request: RecordedRequest, issued: Issued): Answer {

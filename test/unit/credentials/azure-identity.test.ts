@@ -1,10 +1,15 @@
 /** Who the control plane is on Azure: machines, apps and workloads. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { arcToken } from '../../../src/credentials/azure-arc.ts';
 import type { FetchContext } from '../../../src/credentials/fetch-context.ts';
 import { fetchToken } from '../../../src/credentials/fetch-token.ts';
+import type { Token } from '../../../src/credentials/token.ts';
 import type { TokenSource } from '../../../src/ir/index.ts';
 import type { GatewayError } from '../../../src/lib/errors.ts';
-import { APP, ASSIGNED } from '../../fakes/tokens/index.ts';
+import { APP, ARC_PATH, ASSIGNED } from '../../fakes/tokens/index.ts';
+import { tempDir } from '../../support/index.ts';
 import { contextOf, type Services, sourcesOf, startServices, textOf } from './rig.ts';
 
 describe('credentials: identities of Azure', () => {
@@ -64,6 +69,39 @@ describe('credentials: identities of Azure', () => {
     const env = { AZURE_AUTHORITY_HOST: 'https://login.microsoftonline.us/' };
     expect(await refusal(SYSTEM, env)).to.match(/answered 400 invalid_resource$/);
     expect(services.azure.fake.last.path).to.include(encodeURIComponent('https://cognitiveservices.azure.us'));
+  });
+
+  it('of Azure Arc are given to who can read a file of its agent, and no other file is read', async () => {
+    const folder = tempDir('arc');
+    const { arc, issued, fake } = services.azure;
+    const context = contextOf(services.env);
+    const asked = (): Promise<Token> =>
+      arcToken(`${fake.url}${ARC_PATH}`, 'https://cognitiveservices.azure.com', context, folder);
+    const says = async (): Promise<string> =>
+      ((await asked().catch((caught: GatewayError) => caught)) as Error).message;
+    arc.path = join(folder, '1.key');
+    expect(await says()).to.equal('the key file of Azure Arc cannot be read: only its group himds may');
+    writeFileSync(arc.path, `${arc.key}\n`);
+    expect(textOf(await asked())).to.equal(issued.tokens.at(-1));
+    writeFileSync(arc.path, 'x'.repeat(5000));
+    expect(await says()).to.equal('the key file of Azure Arc is none');
+    const { length } = fake.requests;
+    for (const path of ['/etc/passwd', join(folder, '1.txt'), join(folder, 'deep', '1.key'), `${folder}/../1.key`]) {
+      arc.path = path;
+      expect(await says(), path).to.match(/asks for a file of somebody else$/);
+    }
+    expect(fake.requests.slice(length).filter(({ headers }) => headers.authorization)).to.eql([]);
+    fake.fault = () => ({ status: 200, body: '{"access_token":"t"}' });
+    expect(await says()).to.match(/does not ask as the agent of Azure Arc does$/);
+  });
+
+  it('of Azure Arc are where its agent says, and none of them is user-assigned', async () => {
+    const env = { IDENTITY_ENDPOINT: `${services.azure.fake.url}${ARC_PATH}`, IMDS_ENDPOINT: 'http://localhost:40342' };
+    services.azure.arc.path = '/etc/passwd';
+    expect(await refusal(SYSTEM, env)).to.match(/\/arc\/identity\/oauth2\/token asks for a file of somebody else$/);
+    expect(await refusal({ kind: 'azure-managed', clientId: ASSIGNED }, env)).to.equal(
+      'the environment of the control plane is that of Azure Arc, where no identity is user-assigned',
+    );
   });
 
   it('of a workload are shown to Entra ID by the token of a file, as it is then', async () => {
