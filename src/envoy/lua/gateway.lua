@@ -16,7 +16,7 @@ jit.off(true, true)
 local ffi = require('ffi')
 local find, sub, gsub, byte, lower, match, gmatch = string.find, string.sub, string.gsub, string.byte, string.lower, string.match, string.gmatch
 local concat, floor, random = table.concat, math.floor, math.random
-local band, bor, bxor, bnot = bit.band, bit.bor, bit.bxor, bit.bnot
+local band, bor, bxor, bnot, rshift, tobit = bit.band, bit.bor, bit.bxor, bit.bnot, bit.rshift, bit.tobit
 local cast, bytes_t, eight_bytes_t = ffi.cast, ffi.typeof('const uint8_t*'), ffi.typeof('const uint64_t*')
 
 local NS = 'headgate'
@@ -44,51 +44,64 @@ local function is_hex(c)
 end
 
 local QUOTES, BACKSLASHES, BLANKS = 0x2222222222222222ULL, 0x5c5c5c5c5c5c5c5cULL, 0x2020202020202020ULL
-local ONES, HIGH_BITS = 0x0101010101010101ULL, 0x8080808080808080ULL
+local ONES, HIGH_BITS, PLACES = 0x0101010101010101ULL, 0x8080808080808080ULL, 0x0001020304050607ULL
 
--- Passes over plain text by eight bytes: position of the eight in which a quote, a backslash or a control character
--- stands, or where less than eight are left. A byte of `y` is zero where (y - 1) and not y have the high bit.
+-- Marks the first of eight bytes that is a quote, a backslash or a control character by its highest bit. A byte of `y` is zero
+-- where (y - 1) and not y have that bit; above the first one that may err.
+local function marked(buf, p)
+  local x = cast(eight_bytes_t, buf + p)[0]
+  local quote, backslash = bxor(x, QUOTES), bxor(x, BACKSLASHES)
+  local found = bor(band(x - BLANKS, bnot(x)), band(quote - ONES, bnot(quote)), band(backslash - ONES, bnot(backslash)))
+  return band(found, HIGH_BITS)
+end
+
+-- Number of the first byte that is marked: the lowest bit, moved to bit 0 of its byte, multiplies that byte's number into the
+-- highest one.
+local function first_marked(found)
+  return tobit(rshift(rshift(band(found, -found), 7) * PLACES, 56))
+end
+
+-- Passes over plain text by eight bytes: position of the eight in which something else stands, or where less than eight are left.
 local function skip_plain(buf, p, n)
-  while p + 8 <= n do
-    local x = cast(eight_bytes_t, buf + p)[0]
-    local quote, backslash = bxor(x, QUOTES), bxor(x, BACKSLASHES)
-    local found = bor(band(x - BLANKS, bnot(x)), band(quote - ONES, bnot(quote)), band(backslash - ONES, bnot(backslash)))
-    if band(found, HIGH_BITS) ~= 0 then break end
-    p = p + 8
-  end
+  while p + 8 <= n and marked(buf, p) == 0 do p = p + 8 end
   return p
 end
 
--- How many plain bytes make it likely that many more follow.
-local LONG_RUN = 64
+-- Position behind the plain text at p; where the end of all is near, maybe in the middle of it.
+local function skip_text(buf, p, n)
+  if p + 8 > n then return p end
+  local found = marked(buf, p)
+  if found ~= 0 then return p + first_marked(found) end
+  if p + 32 > n then return p + 8 end
+  found = marked(buf, p + 8)
+  if found ~= 0 then return p + 8 + first_marked(found) end
+  found = marked(buf, p + 16)
+  if found ~= 0 then return p + 16 + first_marked(found) end
+  found = marked(buf, p + 24)
+  if found ~= 0 then return p + 24 + first_marked(found) end
+  return skip_plain(buf, p + 32, n)
+end
 
--- Position behind the string that opens at p (0-based), or -1.
-local function skip_string(buf, p, n)
-  p = p + 1
-  local run = p
-  while p < n do
-    local c = buf[p]
-    if c == 34 then return p + 1 end
-    if c == 92 then
-      c = p + 1 < n and buf[p + 1] or 0
-      if c == 117 then
-        if p + 5 >= n then return -1 end
-        if not (is_hex(buf[p + 2]) and is_hex(buf[p + 3]) and is_hex(buf[p + 4]) and is_hex(buf[p + 5])) then return -1 end
-        p = p + 6
-      elseif c == 34 or c == 92 or c == 47 or c == 98 or c == 102 or c == 110 or c == 114 or c == 116 then
-        p = p + 2
-      else
-        return -1
-      end
-      run = p
-    elseif c < 32 then
-      return -1
-    else
-      p = p + 1
-      if p - run == LONG_RUN then p = skip_plain(buf, p, n) end
-    end
+-- Position behind the escape that begins at p (0-based), or -1.
+local function skip_escape(buf, p, n)
+  local c = p + 1 < n and buf[p + 1] or 0
+  if c == 117 then
+    if p + 5 >= n then return -1 end
+    if is_hex(buf[p + 2]) and is_hex(buf[p + 3]) and is_hex(buf[p + 4]) and is_hex(buf[p + 5]) then return p + 6 end
+  elseif c == 34 or c == 92 or c == 47 or c == 98 or c == 102 or c == 110 or c == 114 or c == 116 then
+    return p + 2
   end
   return -1
+end
+
+-- Position behind an escape, the text that follows it, and so on; or -1.
+local function skip_escapes(buf, p, n)
+  while p < n and buf[p] == 92 do
+    p = skip_escape(buf, p, n)
+    if p < 0 then return p end
+    if p < n and buf[p] ~= 92 then p = skip_text(buf, p, n) end
+  end
+  return p
 end
 
 local function skip_digits(buf, p, n)
@@ -117,83 +130,148 @@ end
 
 local LITERALS = { [116] = 'true', [102] = 'false', [110] = 'null' }
 
--- States: what may come next.
-local VALUE, FIRST_KEY, KEY, COLON, AFTER, FIRST_ITEM = 0, 1, 2, 3, 4, 5
+-- States: what may come next. In a string: a value, or a key.
+local VALUE, FIRST_KEY, KEY, COLON, AFTER, FIRST_ITEM, IN_VALUE, IN_KEY = 0, 1, 2, 3, 4, 5, 6, 7
+
+-- What stands between two strings that are values of one depth, such as `,"content":"` or `},{"role":"`, mostly stands there
+-- again and again. It means the same each time where depth and brackets around are the same and the top level is not met, so
+-- it is compared with the time before and not read. [0]: within one object or array; [1]: from one to the next one beside it.
+local LEAST_BETWEEN, MOST_BETWEEN = 8, 32
+local between_at, between_size, between_depth = ffi.new('int32_t[2]'), ffi.new('int32_t[2]'), ffi.new('int32_t[2]')
+local between_inner, between_outer = ffi.new('uint8_t[2]'), ffi.new('uint8_t[2]')
+
+local function same_eight(buf, p, q)
+  return cast(eight_bytes_t, buf + p)[0] == cast(eight_bytes_t, buf + q)[0]
+end
+
+-- How many bytes at p are what stood between two strings before; 0 where it is something else.
+local function skip_between(buf, p, n, kind, depth)
+  local size, q = between_size[kind], between_at[kind]
+  if p + size > n or depth ~= between_depth[kind] or stack[depth] ~= between_inner[kind] or stack[depth - 1] ~= between_outer[kind] then
+    return 0
+  end
+  if not same_eight(buf, p, q) or not same_eight(buf, p + size - 8, q + size - 8) then return 0 end
+  if size > 16 and not same_eight(buf, p + 8, q + 8) or size > 24 and not same_eight(buf, p + 16, q + 16) then return 0 end
+  return size
+end
 
 -- One strict pass over a JSON object. Returns a list of {key, key start, value start, value end} of its top level
 -- (1-based, inclusive) and the position of the closing brace, or nil and what is wrong. With `from` the object opens
 -- there and other text may follow it.
+-- It is one loop with only long ones in it, since LuaJIT compiles loops of few turns badly, and beginning a turn costs more than
+-- a turn: it takes a string up to its end, an escape or the 32nd byte, or one character or token of what stands around.
 local function scan_object(s, from)
   local n = #s
   local buf = cast(bytes_t, s)
   local p, state, depth = from and from - 1 or 0, VALUE, 0
   local members, key, key_start, value_start = {}, nil, 0, 0
+  -- Where the last string that is a value ended, with its depth and bracket, and the least depth since.
+  local closed, closed_depth, closed_inner, least_depth = 0, 0, 0, 0
+  between_depth[0], between_depth[1] = 0, 0
   while p < n do
     local c = buf[p]
-    if c == 32 or c == 10 or c == 13 or c == 9 then
-      p = p + 1
-    elseif state == AFTER then
-      if c == 44 then
-        state = stack[depth] == 123 and KEY or VALUE
+    if state >= IN_VALUE then
+      if c == 34 then
         p = p + 1
-      elseif (c == 125 and stack[depth] == 123) or (c == 93 and stack[depth] == 91) then
-        depth = depth - 1
-        p = p + 1
-        if depth == 0 then
-          for q = p, from and 0 or n - 1 do
-            local rest = buf[q]
-            if rest ~= 32 and rest ~= 10 and rest ~= 13 and rest ~= 9 then return nil, 'text follows the JSON object' end
-          end
-          return members, p
-        end
-        if depth == 1 then members[#members + 1] = { key, key_start, value_start, p } end
-      else
-        return nil, 'expected a comma or a closing bracket'
-      end
-    elseif state == COLON then
-      if c ~= 58 then return nil, 'expected a colon' end
-      state = VALUE
-      p = p + 1
-    elseif (state == KEY or state == FIRST_KEY) and c == 34 then
-      local e = skip_string(buf, p, n)
-      if e < 0 then return nil, 'a string is not valid' end
-      if depth == 1 then key, key_start = sub(s, p + 2, e - 1), p + 1 end
-      state = COLON
-      p = e
-    elseif (state == FIRST_KEY and c == 125) or (state == FIRST_ITEM and c == 93) then
-      state = AFTER -- the closing bracket is read again as the end of an empty container
-    elseif state == VALUE or state == FIRST_ITEM then
-      if depth == 0 and c ~= 123 then return nil, 'expected a JSON object' end
-      if depth == 1 then value_start = p + 1 end
-      if c == 123 or c == 91 then
-        depth = depth + 1
-        if depth > MAX_DEPTH then return nil, 'nested too deeply' end
-        stack[depth] = c
-        state = c == 123 and FIRST_KEY or FIRST_ITEM
-        p = p + 1
-      else
-        local e
-        if c == 34 then
-          e = skip_string(buf, p, n)
-        elseif c == 45 or (c >= 48 and c <= 57) then
-          e = skip_number(buf, p, n)
+        if state == IN_KEY then
+          if depth == 1 then key = sub(s, key_start + 1, p - 1) end
+          state = COLON
+        elseif depth == 1 then
+          members[#members + 1] = { key, key_start, value_start, p }
+          state = AFTER
         else
-          local word = LITERALS[c]
-          e = word and sub(s, p + 1, p + #word) == word and p + #word or -1
+          local size = skip_between(buf, p, n, 0, depth)
+          if size == 0 then size = skip_between(buf, p, n, 1, depth) end
+          if size == 0 then
+            state, closed, closed_depth, closed_inner, least_depth = AFTER, p, depth, stack[depth], depth
+          else
+            p = skip_text(buf, p + size, n)
+          end
         end
-        if e < 0 then return nil, 'a value is not valid' end
-        if depth == 1 then members[#members + 1] = { key, key_start, value_start, e } end
-        state = AFTER
-        p = e
+      elseif c == 92 then
+        p = skip_escapes(buf, p, n)
+        if p < 0 then return nil, 'a string is not valid' end
+      elseif c < 32 then
+        return nil, 'a string is not valid'
+      else
+        p = skip_text(buf, p + 1, n)
       end
     else
-      return nil, 'a key is not a string'
+      if c == 32 or c == 10 or c == 13 or c == 9 then
+        p = p + 1
+      elseif state == AFTER then
+        if c == 44 then
+          state = stack[depth] == 123 and KEY or VALUE
+          p = p + 1
+        elseif (c == 125 and stack[depth] == 123) or (c == 93 and stack[depth] == 91) then
+          depth = depth - 1
+          if depth < least_depth then least_depth = depth end
+          p = p + 1
+          if depth == 0 then
+            for q = p, from and 0 or n - 1 do
+              local rest = buf[q]
+              if rest ~= 32 and rest ~= 10 and rest ~= 13 and rest ~= 9 then return nil, 'text follows the JSON object' end
+            end
+            return members, p
+          end
+          if depth == 1 then members[#members + 1] = { key, key_start, value_start, p } end
+        else
+          return nil, 'expected a comma or a closing bracket'
+        end
+      elseif state == COLON then
+        if c ~= 58 then return nil, 'expected a colon' end
+        state = VALUE
+        p = p + 1
+      elseif (state == KEY or state == FIRST_KEY) and c == 34 then
+        if depth == 1 then key_start = p + 1 end
+        p = skip_text(buf, p + 1, n)
+        state = IN_KEY
+        if p + 1 < n and depth > 1 and buf[p] == 34 and buf[p + 1] == 58 then
+          p, state = p + 2, VALUE
+        end
+      elseif (state == FIRST_KEY and c == 125) or (state == FIRST_ITEM and c == 93) then
+        state = AFTER -- the closing bracket is read again as the end of an empty container
+      elseif state == VALUE or state == FIRST_ITEM then
+        if depth == 0 and c ~= 123 then return nil, 'expected a JSON object' end
+        if depth == 1 then value_start = p + 1 end
+        if c == 34 then
+          p = p + 1
+          state = IN_VALUE
+          local size, kind = p - closed, depth - least_depth
+          if depth == closed_depth and stack[depth] == closed_inner and least_depth > 1 and kind < 2
+            and size >= LEAST_BETWEEN and size <= MOST_BETWEEN then
+            between_at[kind], between_size[kind], between_depth[kind] = closed, size, depth
+            between_inner[kind], between_outer[kind] = closed_inner, stack[depth - 1]
+          end
+          p = skip_text(buf, p, n)
+        elseif c == 123 or c == 91 then
+          depth = depth + 1
+          if depth > MAX_DEPTH then return nil, 'nested too deeply' end
+          stack[depth] = c
+          state = c == 123 and FIRST_KEY or FIRST_ITEM
+          p = p + 1
+        else
+          local e
+          if c == 45 or (c >= 48 and c <= 57) then
+            e = skip_number(buf, p, n)
+          else
+            local word = LITERALS[c]
+            e = word and sub(s, p + 1, p + #word) == word and p + #word or -1
+          end
+          if e < 0 then return nil, 'a value is not valid' end
+          if depth == 1 then members[#members + 1] = { key, key_start, value_start, e } end
+          state = AFTER
+          p = e
+        end
+      else
+        return nil, 'a key is not a string'
+      end
     end
   end
-  return nil, n == 0 and 'the body is empty' or 'the JSON text ends too early'
+  return nil, n == 0 and 'the body is empty' or state >= IN_VALUE and 'a string is not valid' or 'the JSON text ends too early'
 end
 
-local SCANNER = { is_hex, skip_plain, skip_string, skip_digits, skip_number, scan_object }
+local SCANNER = { is_hex, marked, first_marked, skip_plain, skip_text, skip_escape, skip_escapes, skip_digits, skip_number, same_eight, skip_between, scan_object }
 local scans = 0
 
 -- LuaJIT gives up for good on a loop that it failed to compile a few times, as may happen with odd bodies, and the scanner
@@ -259,7 +337,8 @@ local function decode(s, p)
     end
     return value, p + 1
   elseif c == 34 then
-    local e = skip_string(cast(bytes_t, s), p - 1, #s)
+    local e = find(s, '["\\]', p + 1)
+    while byte(s, e) == 92 do e = find(s, '["\\]', e + 2) end
     return unescape(sub(s, p + 1, e - 1)), e + 1
   end
   local word = match(s, '^[^,%]}]+', p)

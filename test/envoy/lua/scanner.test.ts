@@ -172,8 +172,34 @@ const broken = fc.tuple(valid, fc.nat(), fc.nat(3), fc.constantFrom(...TOKENS)).
   const p = at % (text.length + 1);
   return text.slice(0, p) + token + text.slice(p + cut);
 });
+/** Strings of every length up to some words of the scanner, with what stands between them alike again and again. */
+const word = fc
+  .tuple(fc.nat(70), fc.constantFrom('', '', '', '"', '\\', '\n', 'é'))
+  .map(([size, more]) => 'w'.repeat(size) + more);
+const message = fc.oneof(
+  { arbitrary: fc.tuple(word, word).map(([role, content]) => ({ role, content })), weight: 6 },
+  fc.tuple(word, word).map(([type, text]) => ({ role: type, content: [{ type: 'text', text }] })),
+  fc.array(word, { maxLength: 4 }),
+  fc.tuple(word, fc.nat()).map(([name, count]) => ({ content: name, list: [[count]], more: {}, name })),
+);
+const alike = fc
+  .tuple(fc.array(message, { maxLength: 12 }), fc.constantFrom(undefined, 2))
+  .map(([messages, indent]) => JSON.stringify({ model: 'm', messages, last: [messages, { messages }] }, null, indent));
+const alikeBroken = fc
+  .tuple(alike, fc.array(fc.tuple(fc.nat(), fc.constantFrom(...'[]{},:"')), { minLength: 1, maxLength: 3 }))
+  .map(([text, swaps]) => swaps.reduce(swapBracket, text));
+
+/** Puts another of JSON's own characters in place of one. */
+function swapBracket(text: string, [at, other]: readonly [number, string]): string {
+  const places = [...text.matchAll(/[[\]{},:"]/g)].map(({ index }) => index);
+  const p = places[at % places.length] ?? 0;
+  return text.slice(0, p) + other + text.slice(p + 1);
+}
+
 // Lone surrogates cannot travel as UTF-8.
-const anyText = fc.oneof(valid, broken, soup, tokens).map((text) => Buffer.from(text).toString('utf8'));
+const anyText = fc
+  .oneof(valid, broken, soup, tokens, alike, alikeBroken)
+  .map((text) => Buffer.from(text).toString('utf8'));
 
 describe('script: JSON scanner', () => {
   let gateway: TestGateway;
@@ -217,6 +243,28 @@ describe('script: JSON scanner', () => {
       { numRuns: 150 },
     );
   }).timeout(60_000);
+
+  it('takes what stands between strings for what it was before only where it means the same', async () => {
+    const texts = [
+      // Closed by a bracket of the other kind, and opened by one.
+      '{"a":[["w"],{"key":"v"},{"key":"v"],{"key":"v"}]}',
+      '{"a":[["w"],{"key":"v"],{"key":"v"}]}',
+      '{"a":[{"k":"w"},["long item","v"},["long item","v"]]}',
+      '{"a":{"b":{"d":"w"},"longkey":{"d":"v"},"longkey":{"d":"v"}},"z":[{"d":"w"},"longkey":{"d":"v"}]}',
+      // Cut within it, and different in its first, middle and last bytes.
+      '{"a":[{"k":"v","content":"v","content":"v","conten',
+      '{"a":[{"k":"v","content":"v","content":"v";"content":"v"}]}',
+      '{"a":[{"k":"v","content":"v","content":"v","content";"v"}]}',
+      '{"a":[{"k":"v","some longer name here":"v","some longer name here":"v","some longe" name here":"v"}]}',
+      // The same on the top level, where values are found.
+      '{"a":"v","content":"v","b":{"a":"v","content":"v"},"c":"v","d":"v"}',
+      '{"a":{"k":"v"},"other":{"k":"v"},"other":{"k":"v"}}',
+    ];
+    expect((await verdicts(texts)).map((line) => line.split(' ')[0])).to.eql(
+      texts.map((text) => expected(text).verdict),
+    );
+    expect(texts.map((text) => expected(text).verdict)).to.include.members(['ok', 'bad', 'twice']);
+  });
 
   it('reads a stream alike wherever it is cut', async () => {
     const first = '{"model":"m","message":{"usage":{"input_tokens":3}}}';
