@@ -2,7 +2,8 @@
 import { randomFillSync } from 'node:crypto';
 import type { EndpointName } from '../ir/index.ts';
 import { GatewayError } from '../lib/errors.ts';
-import type { Answers, Receiver } from '../lib/http2/streams.ts';
+import { MAX_COPIED } from '../lib/http2/output.ts';
+import type { DuplexAnswers, Receiver } from '../lib/http2/streams.ts';
 import {
   CONTENT_TYPE_KEY,
   PATH_KEY,
@@ -21,6 +22,7 @@ import type { Statistics } from './statistics.ts';
 import {
   decodeProcessingRequest,
   encodeBodyAnswer,
+  encodeBodyHead,
   encodeImmediateAnswer,
   encodeStreamedAnswer,
   type ProcessingRequest,
@@ -72,7 +74,7 @@ interface Underway {
 }
 
 /** Begins an exchange. What it throws ends the call, and Envoy answers 503. */
-export function openExchange(answers: Answers, options: ExchangeOptions): Receiver {
+export function openExchange(answers: Pick<DuplexAnswers, 'send' | 'end'>, options: ExchangeOptions): Receiver {
   const { statistics } = options;
   let underway: Underway | undefined;
   let isOpen = true;
@@ -136,7 +138,9 @@ export function openExchange(answers: Answers, options: ExchangeOptions): Receiv
 
   function send(phase: 'request_body' | 'response_body', body: Uint8Array, values: readonly Said[]): void {
     const metadata = values.length > 0 && { metadata: { namespace: TRANSLATED_NAMESPACE, values } };
-    answers.send(encodeBodyAnswer({ phase, body, ...metadata }));
+    const answer = { phase, body, ...metadata };
+    if (body.length <= MAX_COPIED) answers.send(encodeBodyAnswer(answer));
+    else answers.send(encodeBodyHead(answer, body.length), Buffer.from(body.buffer, body.byteOffset, body.length));
   }
 
   /** Answers in place of the provider, or has the further filter do so, whose answer Envoy may retry. */

@@ -34,6 +34,8 @@ export interface ImmediateAnswer {
 }
 
 const FIELD = { requestHeaders: 2, requestBody: 4, responseBody: 5, attributes: 9 } as const;
+/** Fields of a ProcessingResponse. */
+const RESPONSE = { request_body: 3, response_body: 4 } as const;
 const EMPTY = Buffer.alloc(0);
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
@@ -165,30 +167,40 @@ function readValue(entry: Reader, attributes: Map<string, string>): void {
 }
 
 /** Shape: a ProcessingResponse. */
-export function encodeBodyAnswer({ phase, body, metadata }: BodyAnswer): Buffer {
+export function encodeBodyAnswer(answer: BodyAnswer): Buffer {
+  const { phase, body, metadata } = answer;
+  if (body && body.length > 0) {
+    const { target, at } = beginBodyAnswer(answer, body.length, body.length);
+    target.set(body, at);
+    return target;
+  }
+  // An empty body has to be said in another way than by leaving it out: BodyMutation.clear_body.
+  const response = body ? field(1, field(3, Buffer.from([2 * 8, 1]))) : EMPTY;
+  return Buffer.concat([field(RESPONSE[phase], response), metadata ? field(8, encodeMetadata(metadata)) : EMPTY]);
+}
+
+/** The same but for the body, which is the end of it. */
+export function encodeBodyHead(answer: BodyAnswer, bodySize: number): Buffer {
+  return beginBodyAnswer(answer, bodySize, 0).target;
+}
+
+/** Shape: `at` is where the body goes, for which there is `room`. */
+function beginBodyAnswer(
+  { phase, metadata }: BodyAnswer,
+  bodySize: number,
+  room: number,
+): { readonly target: Buffer; readonly at: number } {
   const dynamic = metadata ? field(8, encodeMetadata(metadata)) : EMPTY;
-  if (!body) return Buffer.concat([field(phase === 'request_body' ? 3 : 4, EMPTY), dynamic]);
-  // Inside out: BodyMutation in CommonResponse in BodyResponse, each a length in front of the next. The body is copied once.
-  // An empty body has to be said in another way than by leaving it out.
-  const isEmpty = body.length === 0;
-  const mutation = isEmpty ? 2 : 1 + varintSize(body.length) + body.length;
+  // Inside out: BodyMutation in CommonResponse in BodyResponse, each a length in front of the next.
+  const mutation = 1 + varintSize(bodySize) + bodySize;
   const common = 1 + varintSize(mutation) + mutation;
   const response = 1 + varintSize(common) + common;
-  const target = Buffer.allocUnsafe(1 + varintSize(response) + response + dynamic.length);
-  let at = head(target, 0, phase === 'request_body' ? 3 : 4, response);
+  const target = Buffer.allocUnsafe(dynamic.length + 1 + varintSize(response) + response - bodySize + room);
+  target.set(dynamic);
+  let at = head(target, dynamic.length, RESPONSE[phase], response);
   at = head(target, at, 1, common);
   at = head(target, at, 3, mutation);
-  if (isEmpty) {
-    target[at] = 2 * 8;
-    target[at + 1] = 1;
-    at += 2;
-  } else {
-    at = head(target, at, 1, body.length);
-    target.set(body, at);
-    at += body.length;
-  }
-  target.set(dynamic, at);
-  return target;
+  return { target, at: head(target, at, 1, bodySize) };
 }
 
 /** Shape: a ProcessingRequest as Envoy sends it. */

@@ -615,17 +615,33 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
   }
 
   function onChunk(chunk: Buffer): void {
-    let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    if (!hasPreface) {
-      const size = Math.min(bytes.length, PREFACE.length);
-      if (!bytes.subarray(0, size).equals(PREFACE.subarray(0, size))) {
-        throw new ConnectionError(ERROR.protocol, 'not HTTP/2');
-      }
-      hasPreface = size === PREFACE.length;
-      if (hasPreface) bytes = bytes.subarray(size);
+    let bytes = hasPreface ? chunk : withoutPreface(chunk);
+    // A frame that was cut off is put together by itself: most of a chunk are whole ones, which stay where they are.
+    while (rest.length > 0 && bytes.length > 0 && !isClosed) {
+      const size = rest.length < FRAME_HEAD ? FRAME_HEAD : FRAME_HEAD + rest.readUIntBE(0, 3);
+      const part = bytes.subarray(0, size - rest.length);
+      bytes = bytes.subarray(part.length);
+      rest = readFrames(Buffer.concat([rest, part]));
     }
+    if (bytes.length > 0) rest = readFrames(bytes);
+  }
+
+  /** What of it is behind the preface, as far as that is there. */
+  function withoutPreface(chunk: Buffer): Buffer {
+    const bytes = Buffer.concat([rest, chunk]);
+    const size = Math.min(bytes.length, PREFACE.length);
+    if (!bytes.subarray(0, size).equals(PREFACE.subarray(0, size))) {
+      throw new ConnectionError(ERROR.protocol, 'not HTTP/2');
+    }
+    hasPreface = size === PREFACE.length;
+    rest = hasPreface ? EMPTY : bytes;
+    return hasPreface ? bytes.subarray(size) : EMPTY;
+  }
+
+  /** Gives what is behind the last whole frame. */
+  function readFrames(bytes: Buffer): Buffer {
     let at = 0;
-    while (hasPreface && !isClosed && bytes.length - at >= FRAME_HEAD) {
+    while (!isClosed && bytes.length - at >= FRAME_HEAD) {
       const size = bytes.readUIntBE(at, 3);
       if (size > MAX_FRAME) throw new ConnectionError(ERROR.frameSize, 'a frame is too large');
       const next = at + FRAME_HEAD + size;
@@ -634,7 +650,7 @@ export function serveConnection(socket: Socket, options: ConnectionOptions): Con
       onFrame(bytes[at + 3] ?? 0, bytes[at + 4] ?? 0, id, bytes.subarray(at + FRAME_HEAD, next));
       at = next;
     }
-    rest = at === bytes.length ? EMPTY : bytes.subarray(at);
+    return at === bytes.length ? EMPTY : bytes.subarray(at);
   }
 
   socket.setNoDelay(true);
