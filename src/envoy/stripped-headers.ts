@@ -22,8 +22,13 @@ const CREDENTIAL_HEADERS = [
   'x-goog-iap-jwt-assertion',
   'x-ms-token-aad-access-token',
   'x-ms-token-aad-id-token',
+  'x-ms-token-aad-refresh-token',
+  'x-serverless-authorization',
   'cf-access-jwt-assertion',
+  'cf-access-client-secret',
   'x-forwarded-access-token',
+  'x-auth-request-access-token',
+  'x-pomerium-jwt-assertion',
 ] as const;
 
 /** Headers that say who the client is: no business of a provider. */

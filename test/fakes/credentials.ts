@@ -11,7 +11,8 @@ export interface ForeignCredential {
 
 const NAMES = new Set([
   ...['authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'cookie'],
-  ...['cf-access-jwt-assertion', 'x-forwarded-access-token', 'ocp-apim-subscription-key'],
+  ...['cf-access-jwt-assertion', 'cf-access-client-secret', 'x-pomerium-jwt-assertion', 'x-serverless-authorization'],
+  ...['x-forwarded-access-token', 'x-auth-request-access-token', 'ocp-apim-subscription-key'],
 ]);
 const PREFIXES = ['x-aigw-', 'x-amz-', 'x-amzn-oidc-', 'x-goog-', 'x-ms-token-'];
 const QUERY = ['key', 'api_key', 'api-key', 'access_token', 'subscription-key'];
