@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { AwsSigningIr, BackendIr, SecretValues } from '../ir/index.ts';
 import { InvariantError } from '../lib/errors.ts';
+import type { Capabilities } from './capabilities.ts';
 import { OWN_KEYS_MARK } from './names.ts';
 import type { EnvoyResource, ResourceReference } from './resource.ts';
 import {
-  type Any,
   type ExtensionsCommonAwsV3AwsCredentialProvider,
   type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
   typedAny,
@@ -17,12 +17,23 @@ type HttpFilter = ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter;
 const OWN_KEYS_SCRIPT = readFileSync(new URL('./lua/sign.lua', import.meta.url), 'utf8');
 const FILTER = 'envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigning';
 
+/** Host and x-amz-* always are signed. All else may be changed on the way, and what is added later is not there yet. */
+const SIGNED = { match_included_headers: [{ exact: 'content-type' }] };
+
+/** The same in terms of what is not signed: all that begins neither with `content-t`, `ho` nor `x-amz-`. */
+const UNSIGNED = {
+  match_excluded_headers: [
+    { safe_regex: { regex: '([^chx]|c[^o]|co[^n]|con[^t]|h[^o]|x[^-]|x-[^a]|x-a[^m]|x-am[^z]|x-amz[^-]).*' } },
+    { safe_regex: { regex: 'content-[^t].*' } },
+  ],
+};
+
 /**
  * Signs an attempt as it leaves. The filter takes no SDS, but may itself be delivered: keys come as a resource of their
  * own (ECDS), so that new ones change nothing else. Without keys of its own it asks what its environment gives.
  */
-export function signingFilter(signing: AwsSigningIr): HttpFilter {
-  if (signing.secret === undefined) return unlessOwnKeys(signing, configuredFilter(signing));
+export function signingFilter(signing: AwsSigningIr, capabilities: Capabilities): HttpFilter {
+  if (signing.secret === undefined) return unlessOwnKeys(signing, configuredFilter(signing, capabilities));
   return {
     name: signingName(signing, signing.secret.name),
     config_discovery: {
@@ -33,9 +44,9 @@ export function signingFilter(signing: AwsSigningIr): HttpFilter {
 }
 
 /** The filters of a backend; where its requests may have keys of their own, a script signs with these. */
-export function signingFilters(signing: AwsSigningIr): HttpFilter[] {
+export function signingFilters(signing: AwsSigningIr, capabilities: Capabilities): HttpFilter[] {
   const { service, region, override } = signing;
-  if (override === undefined) return [signingFilter(signing)];
+  if (override === undefined) return [signingFilter(signing, capabilities)];
   const ownKeys: HttpFilter = {
     name: 'headgate/sign',
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
@@ -46,14 +57,23 @@ export function signingFilters(signing: AwsSigningIr): HttpFilter[] {
     }),
   };
   // Behind the other: what it leaves in the header is no mark any more.
-  return [...(override.fallbackToConfigured ? [signingFilter(signing)] : []), ownKeys];
+  return [...(override.fallbackToConfigured ? [signingFilter(signing, capabilities)] : []), ownKeys];
 }
 
 function configuredFilter(
-  signing: AwsSigningIr,
+  { service, region }: AwsSigningIr,
+  { features }: Capabilities,
   credentialProvider?: ExtensionsCommonAwsV3AwsCredentialProvider,
 ): HttpFilter {
-  return { name: 'envoy.filters.http.aws_request_signing', typed_config: signingConfig(signing, credentialProvider) };
+  return {
+    name: 'envoy.filters.http.aws_request_signing',
+    typed_config: typedAny(FILTER, {
+      service_name: service,
+      region,
+      ...(features.has('signed_headers') ? SIGNED : UNSIGNED),
+      ...(credentialProvider && { credential_provider: credentialProvider }),
+    }),
+  };
 }
 
 function unlessOwnKeys({ override }: AwsSigningIr, filter: HttpFilter): HttpFilter {
@@ -66,7 +86,11 @@ export function signingReferences({ provider, signing }: BackendIr): ResourceRef
 }
 
 /** The filters that sign for these backends with keys of their own, each once. */
-export function emitSigning(backends: readonly BackendIr[], secrets: SecretValues): EnvoyResource[] {
+export function emitSigning(
+  backends: readonly BackendIr[],
+  secrets: SecretValues,
+  capabilities: Capabilities,
+): EnvoyResource[] {
   const found = new Map<string, EnvoyResource>();
   for (const { provider, signing } of backends) {
     if (provider === undefined || signing?.secret === undefined) continue;
@@ -79,7 +103,7 @@ export function emitSigning(backends: readonly BackendIr[], secrets: SecretValue
       secret_access_key: secretAccessKey,
       ...(sessionToken !== undefined && { session_token: sessionToken }),
     };
-    const { typed_config } = unlessOwnKeys(signing, configuredFilter(signing, { inline_credential }));
+    const { typed_config } = unlessOwnKeys(signing, configuredFilter(signing, capabilities, { inline_credential }));
     const message = { name, ...(typed_config && { typed_config }) };
     found.set(name, { type: 'extension', name, message, requires: [] });
   }
@@ -89,17 +113,4 @@ export function emitSigning(backends: readonly BackendIr[], secrets: SecretValue
 /** Backends of one policy may be in different regions, and two policies may have one Secret. */
 function signingName({ region, service, override }: AwsSigningIr, secret: string): string {
   return `${secret}/${service}/${region}${override === undefined ? '' : '/unless-own'}`;
-}
-
-function signingConfig(
-  { service, region }: AwsSigningIr,
-  credentialProvider?: ExtensionsCommonAwsV3AwsCredentialProvider,
-): Any {
-  return typedAny(FILTER, {
-    service_name: service,
-    region,
-    // Host and x-amz-* always are signed. All else may be changed on the way, and what is added later is not there yet.
-    match_included_headers: [{ exact: 'content-type' }],
-    ...(credentialProvider && { credential_provider: credentialProvider }),
-  });
 }

@@ -42,9 +42,15 @@ const FEATURES = {
   },
   /** Every supported version has it, but an Envoy may be built without. */
   aws_request_signing: {
-    since: '1.37.0',
+    since: '1.36.0',
     extension: 'envoy.filters.http.aws_request_signing',
     what: 'the aws_request_signing filter',
+  },
+  /** Else it is told which ones are not. */
+  signed_headers: {
+    since: '1.37.0',
+    extension: 'envoy.filters.http.aws_request_signing',
+    what: 'the aws_request_signing filter with a list of signed headers',
   },
   /** Names that are resolved in the order in which they are asked for (clusters.ts). */
   ordered_dns: {

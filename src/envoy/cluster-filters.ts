@@ -13,7 +13,7 @@ export function clusterFilters(
   capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   if (isOlder(capabilities)) return olderUpstreamFilters(backend, capabilities);
-  return upstreamFilters(backend, provider, kind);
+  return upstreamFilters(backend, provider, kind, capabilities);
 }
 
 export function clusterFilterReferences(backend: BackendIr, capabilities: Capabilities): ResourceReference[] {

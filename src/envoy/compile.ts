@@ -88,7 +88,7 @@ export function compileGateway(
   const translates = usable.some((backend) => needsProcessor(backend, capabilities, options));
   if (older && capabilities.features.has('internal_listener') && (translates || needsAttempts(rules)))
     resources.push(...attemptResources(gateway, capabilities, translates));
-  resources.push(...emitSigning(usable, secrets));
+  resources.push(...emitSigning(usable, secrets, capabilities));
   if (options.processor && translates) resources.push(...processorCluster(options.processor));
   if (options.rateLimit && asksService(gateway)) resources.push(...rateLimitCluster(options.rateLimit));
   if (!older && usable.some(({ name }) => failOver.has(name)))

@@ -13,6 +13,7 @@ import type { TranslatedPath } from '../providers/facts.ts';
 import { bedrockRegion, nativePath, providerFacts, translatedPath } from '../providers/index.ts';
 import { translatedFamilies } from './api-classes.ts';
 import { signingFilters, signingReferences } from './aws-signing.ts';
+import type { Capabilities } from './capabilities.ts';
 import { keysOf, onlyForKey, poolSize } from './key-pool.ts';
 import { luaFilter } from './lua.ts';
 import type { BackendFacts, OverrideFacts } from './lua-facts.ts';
@@ -37,6 +38,7 @@ export function upstreamFilters(
   backend: BackendIr,
   provider: ProviderIr,
   { isPlain, translates, isMirror }: ClusterKind,
+  capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const families = translates ? translatedFamilies(provider) : [];
   const script = isMirror
@@ -47,7 +49,7 @@ export function upstreamFilters(
     ...credentialFilters(backend, isPlain),
     ...(isMirror ? mirrorFilters(provider, families) : translateFilters(provider, families)),
     // Behind the translation: the signature covers the body as it leaves.
-    ...(backend.signing ? signingFilters(backend.signing) : []),
+    ...(backend.signing ? signingFilters(backend.signing, capabilities) : []),
     CODEC_FILTER,
   ];
 }

@@ -17,7 +17,7 @@ export function olderUpstreamFilters(
       ? // Where a request may bring a credential, the script has left nothing else in the header.
         [credentialFilter({ ...credential, ...secret }, secret.secret, credential.override === undefined)]
       : []),
-    ...(signing ? [signingFilter(signing)] : []),
+    ...(signing ? [signingFilter(signing, capabilities)] : []),
     CODEC_FILTER,
   ];
 }
