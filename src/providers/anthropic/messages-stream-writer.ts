@@ -1,3 +1,4 @@
+import { jsonText } from '../../lib/json-text.ts';
 import { sseEvent } from '../../lib/sse.ts';
 import type { AnswerEvent, JsonObject, PartDelta, PartStart, ProviderError, Usage } from '../conversation.ts';
 import type { AnswerContext, StreamWriter } from '../dialect.ts';
@@ -84,10 +85,10 @@ export function createMessagesStreamWriter(context: AnswerContext): StreamWriter
     switch (change.kind) {
       case 'text':
         if (change.text === '') return '';
-        if (open.kind === 'reasoning') return delta(`"thinking_delta","thinking":${JSON.stringify(change.text)}`);
-        return beginText(open) + delta(`"text_delta","text":${JSON.stringify(change.text)}`);
+        if (open.kind === 'reasoning') return delta(`"thinking_delta","thinking":${jsonText(change.text)}`);
+        return beginText(open) + delta(`"text_delta","text":${jsonText(change.text)}`);
       case 'arguments':
-        return delta(`"input_json_delta","partial_json":${JSON.stringify(change.text)}`);
+        return delta(`"input_json_delta","partial_json":${jsonText(change.text)}`);
       case 'signature':
         // Those of texts are Gemini's, and have no room here.
         return open.kind === 'reasoning'

@@ -1,20 +1,26 @@
-import { createSseReader } from '../../lib/sse.ts';
+import { createSseReader, type SseEvent } from '../../lib/sse.ts';
 import type { AnswerEvent, JsonObject, PartDelta, PartStart, ProviderError } from '../conversation.ts';
 import type { StreamReader } from '../dialect.ts';
 import { numberOf, objectOf, parseJsonObject, textOf } from '../json.ts';
+import { createTextReader } from '../text-events.ts';
 import { finishOf, readStreamError, readUsage } from './messages-answer.ts';
 
 /** Reads the SSE stream of the Messages API. */
 export function createMessagesStreamReader(): StreamReader {
   const sse = createSseReader();
-  const events = createMessagesEvents();
-  const read = (found: readonly { readonly data: string }[]) => found.flatMap(({ data }) => events.read(data));
-  return { push: (bytes) => read(sse.push(bytes)), end: () => [...read(sse.end()), ...events.end()] };
+  const messages = createMessagesEvents();
+  const read = (found: readonly SseEvent[]): AnswerEvent[] => {
+    const events: AnswerEvent[] = [];
+    for (const { data } of found) messages.read(data, events);
+    return events;
+  };
+  return { push: (bytes) => read(sse.push(bytes)), end: () => [...read(sse.end()), ...messages.end()] };
 }
 
 /** What is behind the framing, which is not the same everywhere: JSON texts in, events out. */
 export interface MessagesEvents {
-  readonly read: (json: string) => AnswerEvent[];
+  /** Puts what an event says behind `events`. */
+  readonly read: (json: string, events: AnswerEvent[]) => void;
   /** The framing told of a failure, or is one. */
   readonly fail: (error: ProviderError) => AnswerEvent[];
   readonly end: () => AnswerEvent[];
@@ -38,15 +44,18 @@ interface StreamState {
   isOver: boolean;
 }
 
+const NOT_JSON = { status: 502, message: 'The provider sent an event that is not JSON' };
+
 /** Reads what the events of a stream say. */
 export function createMessagesEvents(): MessagesEvents {
   const state: StreamState = { nextPart: 0, open: new Map(), usage: {}, isFinished: false, isOver: false };
+  const read = createTextReader((json, events) => {
+    const event = parseJsonObject(json);
+    events.push(...(event === undefined ? fail(NOT_JSON, state) : readEvent(event, state)));
+  });
   return {
-    read: (json) => {
-      if (state.isOver) return [];
-      const event = parseJsonObject(json);
-      if (event !== undefined) return readEvent(event, state);
-      return fail({ status: 502, message: 'The provider sent an event that is not JSON' }, state);
+    read(json, events) {
+      if (!state.isOver) read(json, events, '');
     },
     fail: (error) => (state.isOver ? [] : fail(error, state)),
     end: () => {

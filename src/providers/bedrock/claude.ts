@@ -10,7 +10,7 @@ import { writeMessagesRequest } from '../anthropic/messages-request.ts';
 import { createMessagesEvents } from '../anthropic/messages-stream.ts';
 import { type CloudPassage, passMessages } from '../anthropic/pass-messages.ts';
 import { errorEvent, passStream } from '../anthropic/pass-stream.ts';
-import type { JsonObject } from '../conversation.ts';
+import type { AnswerEvent, JsonObject } from '../conversation.ts';
 import type { ProviderDialect, StreamReader, WholeConversion } from '../dialect.ts';
 import { encodeText } from '../exchange.ts';
 import { numberOf, objectOf, parseJsonObject, textOf } from '../json.ts';
@@ -45,12 +45,12 @@ function createStreamReader(): StreamReader {
   return {
     push(bytes) {
       if (hasFailed) return [];
-      const found: ReturnType<typeof events.read> = [];
+      const found: AnswerEvent[] = [];
       try {
         messages.push(bytes, (message) => {
           const failure = readStreamFailure(message);
           if (failure !== undefined) found.push(...events.fail(failure));
-          else found.push(...events.read(chunkText(message) ?? ''));
+          else events.read(chunkText(message) ?? '', found);
         });
       } catch (caught) {
         hasFailed = true;

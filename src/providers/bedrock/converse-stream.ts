@@ -1,6 +1,7 @@
 import type { AnswerEvent, JsonObject, PartDelta, PartStart, ProviderError } from '../conversation.ts';
 import type { StreamReader } from '../dialect.ts';
 import { isJsonObject, numberOf, objectOf, parseJsonObject, textOf } from '../json.ts';
+import { createTextReader } from '../text-events.ts';
 import { finishOf, readStopSequence, readUsage } from './converse-answer.ts';
 import { createEventStreamReader, type EventStreamMessage } from './event-stream.ts';
 import { brokenStream, readStreamFailure } from './stream-errors.ts';
@@ -33,12 +34,21 @@ export function createConverseStreamReader(headers: ReadonlyMap<string, string>)
     isFinished: false,
     isOver: false,
   };
+  const read = createTextReader((json, events, type) => void events.push(...readEvent(type, json, state)));
+
+  function readMessage(message: EventStreamMessage, events: AnswerEvent[]): void {
+    if (state.isOver) return;
+    const failure = readStreamFailure(message);
+    if (failure === undefined) read(message.payload.toString(), events, message.headers.get(':event-type') ?? '');
+    else events.push(...fail(failure, state));
+  }
+
   return {
     push(bytes) {
       const events: AnswerEvent[] = [];
       if (state.isOver) return events;
       try {
-        messages.push(bytes, (message) => events.push(...readMessage(message, state)));
+        messages.push(bytes, (message) => readMessage(message, events));
       } catch (caught) {
         events.push(...fail(brokenStream(caught), state));
       }
@@ -51,14 +61,11 @@ export function createConverseStreamReader(headers: ReadonlyMap<string, string>)
   };
 }
 
-function readMessage(message: EventStreamMessage, state: StreamState): AnswerEvent[] {
-  if (state.isOver) return [];
-  const failure = readStreamFailure(message);
-  if (failure !== undefined) return fail(failure, state);
-  const event = parseJsonObject(message.payload.toString('utf8'));
+function readEvent(type: string, json: string, state: StreamState): AnswerEvent[] {
+  const event = parseJsonObject(json);
   if (event === undefined) return fail({ status: 502, message: 'The provider sent an event that is not JSON' }, state);
   const index = numberOf(event.contentBlockIndex) ?? 0;
-  switch (message.headers.get(':event-type')) {
+  switch (type) {
     case 'messageStart':
       return [{ kind: 'start', ...(state.id === undefined ? {} : { id: state.id }) }];
     case 'contentBlockStart':

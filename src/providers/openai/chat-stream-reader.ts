@@ -3,6 +3,7 @@ import { createSseReader, type SseEvent } from '../../lib/sse.ts';
 import type { AnswerEvent, JsonObject, JsonValue, PartStart, ProviderError } from '../conversation.ts';
 import type { StreamReader } from '../dialect.ts';
 import { isJsonObject, listOf, numberOf, objectOf, parseJsonObject, textOf } from '../json.ts';
+import { createTextReader } from '../text-events.ts';
 import { readFinish, reasoningText, thinkingText, thoughts } from './chat-answer-reader.ts';
 import { thoughtSignature } from './chat-parts.ts';
 import { readChatUsage } from './chat-usage.ts';
@@ -23,6 +24,7 @@ interface Progress {
 /** A stream of chat completion chunks. Errors: GatewayError `provider_failed` for an event that is too large. */
 export function createChatStreamReader(): StreamReader {
   const sse = createSseReader();
+  const readNext = createTextReader(readEvent);
   const candidates = new Map<number, Progress>();
   let hasStarted = false;
   let isOver = false;
@@ -33,8 +35,13 @@ export function createChatStreamReader(): StreamReader {
     events.push({ kind: 'error', error });
   }
 
-  function readEvent({ event, data }: SseEvent, events: AnswerEvent[]): void {
-    if (isBroken || isOver) return;
+  function read(found: readonly SseEvent[]): AnswerEvent[] {
+    const events: AnswerEvent[] = [];
+    for (const { event, data } of found) if (!isBroken && !isOver) readNext(data, events, event);
+    return events;
+  }
+
+  function readEvent(data: string, events: AnswerEvent[], event: string): void {
     if (data === '[DONE]') {
       isOver = true;
       return;
@@ -81,14 +88,9 @@ export function createChatStreamReader(): StreamReader {
   }
 
   return {
-    push(bytes) {
-      const events: AnswerEvent[] = [];
-      for (const event of sse.push(bytes)) readEvent(event, events);
-      return events;
-    },
+    push: (bytes) => read(sse.push(bytes)),
     end() {
-      const events: AnswerEvent[] = [];
-      for (const event of sse.end()) readEvent(event, events);
+      const events = read(sse.end());
       finishAll(events);
       return events;
     },

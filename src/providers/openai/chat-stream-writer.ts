@@ -1,3 +1,4 @@
+import { jsonText } from '../../lib/json-text.ts';
 import { sseEvent } from '../../lib/sse.ts';
 import type { AnswerEvent, JsonObject, JsonValue, PartDelta, PartStart, Usage } from '../conversation.ts';
 import type { AnswerContext, StreamWriter } from '../dialect.ts';
@@ -7,6 +8,9 @@ import { writeOpenAiError } from './errors.ts';
 
 /** What of a candidate is open. */
 interface Open {
+  readonly index: number;
+  /** What its chunks begin with, known with the first of them. */
+  begin: string;
   hasRole: boolean;
   kind: PartStart['kind'];
   /** Calls of tools begun. */
@@ -43,22 +47,23 @@ export function createChatStreamWriter(context: AnswerContext): StreamWriter {
   function open(candidate: number): Open {
     let one = candidates.get(candidate);
     if (one === undefined) {
-      one = { hasRole: false, kind: 'text', calls: 0, thought: [] };
+      one = { index: candidate, begin: '', hasRole: false, kind: 'text', calls: 0, thought: [] };
       candidates.set(candidate, one);
     }
     return one;
   }
 
   /** Shape: `delta` is the inside of an object. */
-  function chunk(candidate: number, delta: string, rest = ''): string {
-    const one = open(candidate);
+  function chunk(one: Open, delta: string, rest = ''): string {
+    // Joined, it is one text, which is cheaper to put into others.
+    if (one.begin === '') one.begin = [chunkHead(), `{"index":${one.index},"delta":{`].join('');
     const role = one.hasRole ? '' : `"role":"assistant"${delta === '' ? '' : ','}`;
     one.hasRole = true;
-    return `${chunkHead()}{"index":${candidate},"delta":{${role}${delta}}${rest},"finish_reason":null}]}\n\n`;
+    return `${one.begin}${role}${delta}}${rest},"finish_reason":null}]}\n\n`;
   }
 
-  function object(candidate: number, delta: JsonObject): string {
-    return chunk(candidate, JSON.stringify(delta).slice(1, -1));
+  function object(one: Open, delta: JsonObject): string {
+    return chunk(one, JSON.stringify(delta).slice(1, -1));
   }
 
   function writeStart(candidate: number, start: PartStart): string {
@@ -66,21 +71,21 @@ export function createChatStreamWriter(context: AnswerContext): StreamWriter {
     one.kind = start.kind;
     switch (start.kind) {
       case 'text':
-        return one.hasRole ? '' : object(candidate, { content: '' });
+        return one.hasRole ? '' : object(one, { content: '' });
       case 'reasoning':
         one.thought = [];
         return '';
       case 'refusal':
         return '';
       case 'redacted_reasoning':
-        return object(candidate, { thinking_blocks: [{ type: 'redacted_thinking', data: start.data }] });
+        return object(one, { thinking_blocks: [{ type: 'redacted_thinking', data: start.data }] });
       case 'tool_call': {
         const index = one.calls;
         one.calls += 1;
         const id = start.id || callId(context, candidate, index);
         const called = { name: start.name, arguments: '' };
         const call = { index, id, type: 'function', function: called, ...googleContent(start.signature) };
-        return object(candidate, { tool_calls: [call] });
+        return object(one, { tool_calls: [call] });
       }
     }
   }
@@ -91,27 +96,24 @@ export function createChatStreamWriter(context: AnswerContext): StreamWriter {
       case 'text':
         if (one.kind === 'reasoning') {
           one.thought.push(delta.text);
-          return delta.text === '' ? '' : chunk(candidate, `"reasoning_content":${JSON.stringify(delta.text)}`);
+          return delta.text === '' ? '' : chunk(one, `"reasoning_content":${jsonText(delta.text)}`);
         }
-        return writeText(candidate, one.kind === 'refusal' ? 'refusal' : 'content', delta.text, delta.logprobs);
+        return writeText(one, one.kind === 'refusal' ? 'refusal' : 'content', delta.text, delta.logprobs);
       case 'arguments':
         return delta.text === ''
           ? ''
-          : chunk(
-              candidate,
-              `"tool_calls":[{"index":${one.calls - 1},"function":{"arguments":${JSON.stringify(delta.text)}}}]`,
-            );
+          : chunk(one, `"tool_calls":[{"index":${one.calls - 1},"function":{"arguments":${jsonText(delta.text)}}}]`);
       case 'signature':
-        if (one.kind !== 'reasoning') return object(candidate, googleContent(delta.signature));
-        return object(candidate, { thinking_blocks: [thinkingBlock(one.thought.join(''), delta.signature)] });
+        if (one.kind !== 'reasoning') return object(one, googleContent(delta.signature));
+        return object(one, { thinking_blocks: [thinkingBlock(one.thought.join(''), delta.signature)] });
       case 'citation':
-        return object(candidate, { citations: [delta.citation] });
+        return object(one, { citations: [delta.citation] });
     }
   }
 
-  function writeText(candidate: number, key: string, text: string, logprobs: readonly JsonValue[] | undefined): string {
+  function writeText(one: Open, key: string, text: string, logprobs: readonly JsonValue[] | undefined): string {
     const rest = logprobs === undefined ? '' : `,"logprobs":${JSON.stringify({ content: logprobs, refusal: null })}`;
-    return text === '' && rest === '' ? '' : chunk(candidate, `"${key}":${JSON.stringify(text)}`, rest);
+    return text === '' && rest === '' ? '' : chunk(one, `"${key}":${jsonText(text)}`, rest);
   }
 
   function writeFinish(event: AnswerEvent & { kind: 'finish' }): string {

@@ -1,3 +1,4 @@
+import { jsonText } from '../../lib/json-text.ts';
 import type { AssistantPart, ConversationAnswer, JsonObject, JsonValue, Usage } from '../conversation.ts';
 import type { AnswerContext, ClientDialect, StreamWriter } from '../dialect.ts';
 import { isJsonObject, listOf, numberOf, textOf } from '../json.ts';
@@ -101,7 +102,7 @@ function createCompletionStreamWriter(context: AnswerContext): StreamWriter {
     const told = logprobs === undefined ? 'null' : JSON.stringify(writeLogprobs(logprobs, offset));
     const reason = finish === null ? 'null' : `"${finish}"`;
     return event(
-      `"choices":[{"text":${JSON.stringify(text)},"index":${index},"logprobs":${told},"finish_reason":${reason}}]`,
+      `"choices":[{"text":${jsonText(text)},"index":${index},"logprobs":${told},"finish_reason":${reason}}]`,
     );
   }
 

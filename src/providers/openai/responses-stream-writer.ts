@@ -1,4 +1,5 @@
 /** The stream of the Responses API. In one piece, since one counter numbers all events and one state tells what is open. */
+import { jsonText } from '../../lib/json-text.ts';
 import type {
   AnswerEvent,
   JsonObject,
@@ -81,7 +82,7 @@ export function createResponsesStreamWriter(context: AnswerContext): StreamWrite
   function pieceEvent(type: string, { place: at }: Said, delta: string, rest: string): string {
     const head = `event: ${type}\ndata: {"type":"${type}","sequence_number":${sequence}`;
     sequence += 1;
-    return `${head},${at},"delta":${JSON.stringify(delta)}${rest}}\n\n`;
+    return `${head},${at},"delta":${jsonText(delta)}${rest}}\n\n`;
   }
 
   function response(how: Ending): JsonObject {

@@ -1,7 +1,8 @@
-import { createSseReader } from '../../lib/sse.ts';
+import { createSseReader, type SseEvent } from '../../lib/sse.ts';
 import type { AnswerEvent, JsonObject, JsonValue, PartDelta, PartStart, ProviderError } from '../conversation.ts';
 import type { StreamReader } from '../dialect.ts';
 import { isJsonObject, listOf, objectOf, parseJsonObject, textOf } from '../json.ts';
+import { createTextReader } from '../text-events.ts';
 import { indexOf } from './answer.ts';
 import { callId, candidateExtra, finishOf, logprobsOf, secondsOf, textForPart, usageOf } from './answer-parts.ts';
 import { googleErrorOf } from './google-error.ts';
@@ -41,18 +42,25 @@ export function createGeminiStreamReader(): StreamReader {
     calls: 0,
     failed: false,
   };
-  const taken = () => {
+  const readNext = createTextReader((json) => readEvent(json, state));
+
+  function read(found: readonly SseEvent[]): void {
+    for (const { data, event } of found) if (!state.failed) readNext(data, state.events, event);
+  }
+
+  function taken(): AnswerEvent[] {
     const { events } = state;
     state.events = [];
     return events;
-  };
+  }
+
   return {
     push(bytes) {
-      for (const { data } of sse.push(bytes)) readEvent(data, state);
+      read(sse.push(bytes));
       return taken();
     },
     end() {
-      for (const { data } of sse.end()) readEvent(data, state);
+      read(sse.end());
       if (state.failed) return taken();
       for (const [index, one] of state.candidates) closePart(index, one, state);
       const whole = state.candidates.size > 0 && [...state.candidates.values()].every(({ finished }) => finished);
@@ -68,7 +76,6 @@ function fail(error: ProviderError, state: StreamState): void {
 }
 
 function readEvent(data: string, state: StreamState): void {
-  if (state.failed) return;
   const answer = parseJsonObject(data);
   const error = googleErrorOf(answer ?? parseList(data));
   if (error !== undefined) fail(error, state);
