@@ -3,7 +3,7 @@ import { canonicalJson } from '../lib/hash.ts';
 import { protoDuration } from '../lib/units.ts';
 import { PROVIDER_KEY } from '../providers/attempt-facts.ts';
 import { translatedFamilies } from './api-classes.ts';
-import type { Capabilities } from './capabilities.ts';
+import { type Capabilities, isOlder } from './capabilities.ts';
 import { clusterFilterReferences } from './cluster-filters.ts';
 import { loadAssignment, usesEds } from './endpoints.ts';
 import { METADATA_NAMESPACE } from './names.ts';
@@ -54,7 +54,9 @@ export function emitCluster(
     connect_timeout: protoDuration(backend.connection.connectTimeoutMs),
     lb_policy: LB_POLICIES[backend.connection.loadBalancer],
     metadata: {
-      filter_metadata: { [METADATA_NAMESPACE]: providerMetadata(backend, doesTranslate(capabilities, options)) },
+      filter_metadata: {
+        [METADATA_NAMESPACE]: providerMetadata(backend, isOlder(capabilities) && doesTranslate(capabilities, options)),
+      },
     },
     ...connectionSettings(backend.connection, failsOver),
     ...sockets(backend, withSentinel, options),
@@ -107,17 +109,15 @@ const ORDERED_DNS: ConfigCoreV3TypedExtensionConfig = {
   }),
 };
 
-/** Who this cluster is: read by the processor, by logs and by people. */
-function providerMetadata(backend: BackendIr, translates: boolean): { [key: string]: JsonValue } {
+/** Who this cluster is: read by logs and by people, and where `isTold` by the processor. */
+function providerMetadata(backend: BackendIr, isTold: boolean): { [key: string]: JsonValue } {
   const { provider } = backend;
   // Facts about models are the processor's, which gets them in the provider's own JSON.
   const { modelFacts: _, ...place } = provider ?? {};
   return {
     backend: backend.displayName,
     ...place,
-    ...(provider &&
-      translates &&
-      translatedFamilies(provider).length > 0 && { [PROVIDER_KEY]: canonicalJson(provider) }),
+    ...(provider && isTold && translatedFamilies(provider).length > 0 && { [PROVIDER_KEY]: canonicalJson(provider) }),
   };
 }
 

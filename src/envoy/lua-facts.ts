@@ -162,6 +162,8 @@ export interface BackendFacts {
   /** Endpoints that are translated: where they go, and of what type streams are (`accept` tells the filters which one it is). */
   readonly translated?: Readonly<Record<string, { readonly path: string; readonly stream?: string }>>;
   readonly stream_type?: string;
+  /** `ProviderIr` as JSON text, for the processor; absent where nothing is translated, and before Envoy 1.40. */
+  readonly provider?: string;
   /** Headers that translated requests have. */
   readonly translated_headers?: Readonly<Record<string, string>>;
   /** `:authority` of the provider; absent: as the client sent it. */

@@ -5,10 +5,8 @@ import {
   ANSWER_KEY,
   ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
-  BETA_ATTRIBUTE,
   CONNECTED_ATTRIBUTE,
   PATH_KEY,
-  PROVIDER_ATTRIBUTE,
   READ_HEADERS,
   REFUSAL_ATTRIBUTE,
   REFUSAL_KEY,
@@ -50,21 +48,27 @@ const MESSAGE_TIMEOUT_MS = 60_000;
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 const UNARY_TYPE = 'application/json';
 
+/** `mayGoOn`: a rule may have another backend beside this one. */
 export function translateFilters(
   provider: ProviderIr,
   families: readonly ApiFamily[],
+  mayGoOn: boolean,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const { choosesPath } = providerFacts(provider.schema);
+  const asking = (answers: 'BUFFERED' | 'STREAMED'): ExtensionsFiltersHttpExtProcV3ExternalProcessor => ({
+    ...bothBodies(answers),
+    ...(mayGoOn && { request_attributes: [ATTEMPT_ATTRIBUTE, CONNECTED_ATTRIBUTE] }),
+  });
   return families.flatMap((family) => {
     const isMixed = servesSome(provider, family);
     const whole = wholeFilter(filterName(family, 'whole'));
     const head = headFilter(filterName(family, 'head'), choosesPath === true);
     return [
-      processingFilter(filterName(family, 'unary'), 'BUFFERED', streamType(provider), isMixed),
-      processingFilter(filterName(family, 'stream'), 'STREAMED', UNARY_TYPE, isMixed),
+      processingFilter(filterName(family, 'unary'), asking('BUFFERED'), streamType(provider), isMixed),
+      processingFilter(filterName(family, 'stream'), asking('STREAMED'), UNARY_TYPE, isMixed),
       { ...(isMixed ? matched(whole.name, unlessTranslated(), whole) : whole), disabled: true },
       { ...(isMixed ? matched(head.name, unlessTranslated(), head) : head), disabled: true },
-      refusalFilter(filterName(family, 'refusal')),
+      ...(mayGoOn ? [refusalFilter(filterName(family, 'refusal'))] : []),
     ];
   });
 }
@@ -140,13 +144,13 @@ export function streamType({ schema }: ProviderIr): string {
 /** The script says by `accept` whether a stream is asked for; a filter is passed over where the other one is meant. */
 function processingFilter(
   name: string,
-  answers: 'BUFFERED' | 'STREAMED',
+  asking: ExtensionsFiltersHttpExtProcV3ExternalProcessor,
   skippedType: string,
   isMixed: boolean,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return askingFilter(
     name,
-    bothBodies(answers),
+    asking,
     isMixed ? unlessTranslated(unlessAccepted(skippedType)) : unlessAccepted(skippedType),
   );
 }
@@ -188,7 +192,7 @@ const NO_BODIES = {
 
 const REQUESTS_ALONE = {
   processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED' },
-  request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE, BETA_ATTRIBUTE, CONNECTED_ATTRIBUTE],
+  request_attributes: [ATTEMPT_ATTRIBUTE],
   metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },
 } as const;
 

@@ -9,6 +9,7 @@ import {
   type ProviderIr,
   type SecretRef,
 } from '../ir/index.ts';
+import { canonicalJson } from '../lib/hash.ts';
 import type { TranslatedPath } from '../providers/facts.ts';
 import { bedrockRegion, nativePath, providerFacts, translatedPath } from '../providers/index.ts';
 import { translatedFamilies } from './api-classes.ts';
@@ -42,12 +43,12 @@ export function upstreamFilters(
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   const families = translates ? translatedFamilies(provider) : [];
   const script = isMirror
-    ? [luaFilter({ ...backendFacts(backend, provider, families), mirror: true })]
+    ? [luaFilter({ ...clusterFacts(backend, provider, families), mirror: true })]
     : scriptFilters(backend, provider, isPlain, families);
   return [
     ...script,
     ...credentialFilters(backend, isPlain),
-    ...(isMirror ? mirrorFilters(provider, families) : translateFilters(provider, families)),
+    ...(isMirror ? mirrorFilters(provider, families) : translateFilters(provider, families, !isPlain)),
     // Behind the translation: the signature covers the body as it leaves.
     ...(backend.signing ? signingFilters(backend.signing, capabilities) : []),
     CODEC_FILTER,
@@ -61,7 +62,7 @@ function scriptFilters(
   isPlain: boolean,
   families: readonly ApiFamily[],
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
-  const script = luaFilter(backendFacts(backend, provider, families));
+  const script = luaFilter(clusterFacts(backend, provider, families));
   if (!isPlain) return [script];
   return families.length === 0 ? [] : [{ ...script, name: TRANSLATED_LUA_FILTER, disabled: true }];
 }
@@ -114,6 +115,12 @@ export function credentialFilter(
       },
     }),
   };
+}
+
+/** With what the script tells the processor of the provider. */
+function clusterFacts(backend: BackendIr, provider: ProviderIr, families: readonly ApiFamily[]): BackendFacts {
+  const facts = backendFacts(backend, provider, families);
+  return families.length > 0 ? { ...facts, provider: canonicalJson(provider) } : facts;
 }
 
 export function backendFacts(

@@ -5,7 +5,6 @@ import {
   ANSWER_ATTRIBUTE,
   ANSWER_SEPARATOR,
   ATTEMPT_ATTRIBUTE,
-  BETA_ATTRIBUTE,
   CONNECTED_ATTRIBUTE,
   PROVIDER_ATTRIBUTE,
   READ_HEADERS,
@@ -13,6 +12,7 @@ import {
 } from '../providers/attempt-facts.ts';
 import type { Attempt } from '../providers/translation.ts';
 
+const BETAS = 'betas=';
 const ENDPOINTS: ReadonlySet<string> = new Set(API_ENDPOINTS.map(({ name }) => name));
 
 /** Providers by their text: a processor serves few, each many times. */
@@ -29,8 +29,10 @@ export interface AskedAttempt extends Pick<Attempt, 'endpoint' | 'provider' | 'u
 
 /** What Envoy tells of an attempt. Errors: GatewayError `unavailable` where it tells something else. */
 export function readAttempt(attributes: ReadonlyMap<string, string>): AskedAttempt {
-  const [endpoint = '', ...words] = attributes.get(ATTEMPT_ATTRIBUTE)?.split(' ') ?? [];
-  const provider = attributes.get(PROVIDER_ATTRIBUTE);
+  const text = attributes.get(ATTEMPT_ATTRIBUTE) ?? '';
+  const at = text.indexOf('{');
+  const [endpoint = '', ...words] = (at < 0 ? text : text.slice(0, at)).split(' ');
+  const provider = at < 0 ? attributes.get(PROVIDER_ATTRIBUTE) : text.slice(at);
   if (!isEndpoint(endpoint) || provider === undefined) {
     throw new GatewayError('unavailable', 'The gateway does not say what is to be translated.');
   }
@@ -41,7 +43,7 @@ export function readAttempt(attributes: ReadonlyMap<string, string>): AskedAttem
     mayGoOn: words.includes('else'),
     isConnected: attributes.has(CONNECTED_ATTRIBUTE),
     isCopy: words.includes('copy'),
-    betas: (attributes.get(BETA_ATTRIBUTE) ?? '').split(',').flatMap((beta) => beta.trim() || []),
+    betas: (words.find((word) => word.startsWith(BETAS)) ?? '').slice(BETAS.length).split(',').filter(Boolean),
   };
 }
 

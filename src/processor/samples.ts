@@ -1,13 +1,7 @@
 /** Exchanges as Envoy sends them, by which a processor is warmed up. Shape: plain ones, since most are. */
 import type { EndpointName, ProviderSchema } from '../ir/index.ts';
 import { sseEvent } from '../lib/sse.ts';
-import {
-  ANSWER_ATTRIBUTE,
-  ANSWER_SEPARATOR,
-  ATTEMPT_ATTRIBUTE,
-  PROVIDER_ATTRIBUTE,
-  READ_HEADERS,
-} from '../providers/attempt-facts.ts';
+import { ANSWER_ATTRIBUTE, ANSWER_SEPARATOR, ATTEMPT_ATTRIBUTE, READ_HEADERS } from '../providers/attempt-facts.ts';
 import { encodeProcessingRequest } from './wire.ts';
 
 /** Messages of one exchange, in their order. */
@@ -101,10 +95,7 @@ function request(endpoint: EndpointName, schema: ProviderSchema, body: object): 
     phase: 'request_body',
     body: Buffer.from(JSON.stringify(body)),
     endOfStream: true,
-    attributes: new Map([
-      [PROVIDER_ATTRIBUTE, JSON.stringify({ schema })],
-      [ATTEMPT_ATTRIBUTE, isStream ? `${endpoint} stream` : endpoint],
-    ]),
+    attributes: new Map([[ATTEMPT_ATTRIBUTE, `${endpoint}${isStream ? ' stream' : ''} ${JSON.stringify({ schema })}`]]),
   });
 }
 

@@ -20,12 +20,13 @@ export const UNSUPPORTED_KEY = 'unsupported';
  */
 export const REFUSAL_KEY = 'refusal';
 
-/** Key of a cluster's metadata: its `ProviderIr` as JSON text. */
+/** Key of a cluster's metadata on Envoys before 1.40: its `ProviderIr` as JSON text. */
 export const PROVIDER_KEY = 'provider';
 /**
- * Key of the dynamic metadata of an attempt: name of the endpoint, then ` stream` where one is asked for, then ` refuse` where
- * what cannot be carried is to be refused, then ` else` where another backend may follow, or ` copy` of a request that is mirrored.
- * Empty for an attempt that is not translated.
+ * Key of the dynamic metadata of an attempt: name of the endpoint, then ` stream` where one is asked for, ` refuse` where what
+ * cannot be carried is to be refused, ` betas=` with the betas of Anthropic's that the client asks for, separated by commas,
+ * ` else` where another backend may follow, or ` copy` of a request that is mirrored, and from Envoy 1.40 on a blank and the
+ * `ProviderIr` as JSON text. Empty for an attempt that is not translated.
  */
 export const ATTEMPT_KEY = 'attempt';
 
@@ -37,9 +38,6 @@ export const REFUSAL_ATTRIBUTE = `metadata.filter_metadata['${TRANSLATED_NAMESPA
 export const CONNECTED_ATTRIBUTE = 'upstream.local_address';
 /** Marks the answer to such a request, for which it is to be retried. */
 export const REFUSED_HEADER = 'x-headgate-refused';
-
-/** The client's header that asks for betas of Anthropic's, separated by commas. */
-export const BETA_ATTRIBUTE = `request.headers['anthropic-beta']`;
 
 /** Headers of answers that translations read. */
 export const READ_HEADERS: readonly string[] = [

@@ -1602,8 +1602,11 @@ local function announce_translation(headers, metadata, backend, note, ref, route
   headers:replace('accept', streams and backend.stream_type or 'application/json')
   headers:replace('content-type', 'application/json')
   for name, value in pairs(backend.translated_headers or NO_CHANGES) do headers:replace(name, value) end
-  metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '')
-    .. (route.refuse_unsupported and ' refuse' or '') .. (backend.mirror and ' copy' or route.groups and ' else' or ''))
+  local betas = headers:get('anthropic-beta')
+  -- One text, since each attribute of a request to the processor costs as much as all else that is done here.
+  metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '') .. (route.refuse_unsupported and ' refuse' or '')
+    .. (betas and ' betas=' .. gsub(betas, '[^%w%-_.,]', '') or '') .. (backend.mirror and ' copy' or route.groups and ' else' or '')
+    .. (backend.provider and ' ' .. backend.provider or ''))
   return streams and target.stream or target.path
 end
 
@@ -1715,7 +1718,7 @@ local function translated_response(handle, metadata, notes, status)
     headers:replace('x-headgate-unsupported', translated.unsupported)
   end
   local is_good = byte(status) == 50
-  if is_good and status ~= '204' and find(notes.attempt, ' stream', 1, true) then
+  if is_good and status ~= '204' and find(notes.attempt, '^%S+ stream') then
     headers:remove('content-length')
     headers:replace('content-type', 'text/event-stream')
     return status

@@ -1,4 +1,4 @@
-import { ATTEMPT_KEY } from '../../providers/attempt-facts.ts';
+import { ATTEMPT_ATTRIBUTE, ATTEMPT_KEY, PROVIDER_ATTRIBUTE } from '../../providers/attempt-facts.ts';
 import { API_HEADER, METADATA_NAMESPACE } from '../names.ts';
 import { bothBodies, externalProcessor, headScript, SWITCHED_ON, wholeFilter } from '../processor.ts';
 import {
@@ -30,8 +30,8 @@ const FILTERS = {
 export function translatingFilters(): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   return [
     { ...olderScript('translated'), name: FILTERS.script },
-    { name: FILTERS.unary, typed_config: externalProcessor(bothBodies('BUFFERED')) },
-    { name: FILTERS.stream, typed_config: externalProcessor(bothBodies('STREAMED')) },
+    { name: FILTERS.unary, typed_config: asking('BUFFERED') },
+    { name: FILTERS.stream, typed_config: asking('STREAMED') },
     wholeFilter(FILTERS.whole),
     {
       name: FILTERS.head,
@@ -41,6 +41,14 @@ export function translatingFilters(): ExtensionsFiltersNetworkHttpConnectionMana
       }),
     },
   ].map((filter) => ({ ...filter, disabled: true }));
+}
+
+/** The attempt is told by a header, so the provider comes from the metadata of its cluster. */
+function asking(answers: 'BUFFERED' | 'STREAMED'): Any {
+  return externalProcessor({
+    ...bothBodies(answers),
+    request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE],
+  });
 }
 
 /** What an attempt is known by, and what its route switches on. */
