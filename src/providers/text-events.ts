@@ -75,7 +75,7 @@ export function createTextReader(readInFull: EventReader): EventReader {
 /** Errors: undefined for an event that differs in more than its text, or has none. */
 function textIn(frame: Frame, json: string): string | undefined {
   const { before } = frame;
-  if (!json.startsWith(before)) return undefined;
+  if (!hasAt(json, 0, before)) return undefined;
   let end = before.length;
   let isPlain = true;
   for (let code = json.charCodeAt(end); code !== QUOTE; code = json.charCodeAt(end)) {
@@ -108,7 +108,7 @@ function frameOf(json: string, text: string, name: string): Frame | undefined {
 
 /** Whether what follows the text is as it was, but for padding. */
 function endsAs({ after, isPadded, closing }: Frame, json: string, from: number): boolean {
-  if (!json.startsWith(after, from)) return false;
+  if (!hasAt(json, from, after)) return false;
   let at = from + after.length;
   if (isPadded) {
     if (json.charCodeAt(at) !== QUOTE) return false;
@@ -126,6 +126,11 @@ function endsAs({ after, isPadded, closing }: Frame, json: string, from: number)
     else if (code !== SPACE) return false;
   }
   return closed === closing.length;
+}
+
+/** What `startsWith` tells, which compares one character at a time. */
+function hasAt(json: string, at: number, part: string): boolean {
+  return json.slice(at, at + part.length) === part;
 }
 
 /** Errors: undefined for what is no JSON. */
