@@ -106,11 +106,20 @@ function writeAtOnce(body: Uint8Array, headers: Headers, provider: ProviderDiale
 function streamResponse(status: number, reader: StreamReader, writer: StreamWriter): TranslatedResponse {
   let isOver = false;
 
+  /** What it says, at the end of the stream where there are no bytes. */
+  function read(bytes?: Uint8Array): readonly AnswerEvent[] {
+    try {
+      return bytes === undefined ? reader.end() : reader.push(bytes);
+    } catch (caught) {
+      return [{ kind: 'error', error: failureOf(caught) }];
+    }
+  }
+
   /** Nothing goes out behind an error. */
-  function write(read: () => AnswerEvent[]): string {
+  function translate(bytes?: Uint8Array): string {
     if (isOver) return '';
     let text = '';
-    for (const event of readEvents(read)) {
+    for (const event of read(bytes)) {
       text += writer.write(event);
       isOver = event.kind === 'error';
       if (isOver) break;
@@ -122,15 +131,7 @@ function streamResponse(status: number, reader: StreamReader, writer: StreamWrit
     contentType: 'text/event-stream',
     kind: 'stream',
     status: () => status,
-    push: (bytes) => encodeText(write(() => reader.push(bytes))),
-    end: () => encodeText(write(() => reader.end()) + writer.end()),
+    push: (bytes) => encodeText(translate(bytes)),
+    end: () => encodeText(translate() + writer.end()),
   };
-}
-
-function readEvents(read: () => AnswerEvent[]): AnswerEvent[] {
-  try {
-    return read();
-  } catch (caught) {
-    return [{ kind: 'error', error: failureOf(caught) }];
-  }
 }

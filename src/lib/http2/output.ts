@@ -11,7 +11,7 @@ export interface Output {
   readonly blockedSince: number | undefined;
 }
 
-/** Up to here a copy costs less than another part. */
+/** Up to here a copy costs less than another part: of parts, on the average. */
 export const MAX_COPIED = 4096;
 
 /** Unsent bytes at which nothing more is read: who does not read its answers gets no more of them. */
@@ -21,7 +21,6 @@ const MAX_UNSENT = 4 * 1024 * 1024;
 export function createOutput(socket: Socket, onMoved: () => void): Output {
   let parts: Buffer[] = [];
   let size = 0;
-  let hasLarge = false;
   let isFlushPlanned = false;
   let underWay = 0;
   let blockedSince: number | undefined;
@@ -38,11 +37,10 @@ export function createOutput(socket: Socket, onMoved: () => void): Output {
     if (first === undefined || socket.destroyed || socket.writableEnded) return;
     underWay += 1;
     if (parts.length === 1) socket.write(first, moved);
-    else if (!hasLarge) socket.write(Buffer.concat(parts, size), moved);
+    else if (size <= MAX_COPIED * parts.length) socket.write(Buffer.concat(parts, size), moved);
     else writeParts(socket, parts, moved);
     parts = [];
     size = 0;
-    hasLarge = false;
     if (socket.writableLength > MAX_UNSENT && !socket.isPaused()) {
       socket.pause();
       socket.once('drain', () => socket.resume());
@@ -53,7 +51,6 @@ export function createOutput(socket: Socket, onMoved: () => void): Output {
     write(bytes) {
       parts.push(bytes);
       size += bytes.length;
-      hasLarge ||= bytes.length > MAX_COPIED;
       if (isFlushPlanned) return;
       isFlushPlanned = true;
       blockedSince ??= performance.now();
