@@ -86,7 +86,7 @@ export function compileGateway(
   for (const secret of gateway.secrets) if (secret.kind !== 'aws') resources.push(emitSecret(secret, secrets));
   if (older) resources.push(...prefixedSecrets(usable, secrets, capabilities));
   const translates = usable.some((backend) => needsProcessor(backend, capabilities, options));
-  if (older && capabilities.features.has('internal_listener') && (translates || needsAttempts(rules)))
+  if (older && capabilities.features.has('internal_listener') && (translates || needsAttempts(rules, byName)))
     resources.push(...attemptResources(gateway, capabilities, translates));
   resources.push(...emitSigning(usable, secrets, capabilities));
   if (options.processor && translates) resources.push(...processorCluster(options.processor));

@@ -91,7 +91,13 @@ function lackingFeatures(
   const refs = members.map(({ ref }) => ref);
   const needed = new Set<EnvoyFeature>(
     isOlder(capabilities)
-      ? olderNeeds(rule, members)
+      ? olderNeeds(
+          rule,
+          members.flatMap(({ ref, mode }) => {
+            const backend = backends.get(ref.backend);
+            return backend ? [{ backend, mode }] : [];
+          }),
+        )
       : refs.length > 1
         ? ['lua_filter_context', 'priority_group']
         : ['lua_filter_context'],

@@ -13,7 +13,7 @@ export function keysOf({ secret, furtherKeys = [] }: CredentialIr): SecretRef[] 
 }
 
 /** How many keys the script has to choose from; undefined where there is no choice. */
-export function poolSize({ credential }: BackendIr): number | undefined {
+export function poolSize({ credential }: Pick<BackendIr, 'credential'>): number | undefined {
   if (!credential?.furtherKeys?.length || !(credential.override?.fallbackToConfigured ?? true)) return undefined;
   return keysOf(credential).length;
 }

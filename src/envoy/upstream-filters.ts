@@ -47,7 +47,7 @@ export function upstreamFilters(
     : scriptFilters(backend, provider, isPlain, families);
   return [
     ...script,
-    ...credentialFilters(backend, isPlain),
+    ...(backend.credential ? credentialFilters(backend.credential, isPlain) : []),
     ...(isMirror ? mirrorFilters(provider, families) : translateFilters(provider, families, !isPlain)),
     // Behind the translation: the signature covers the body as it leaves.
     ...(backend.signing ? signingFilters(backend.signing, capabilities) : []),
@@ -83,20 +83,20 @@ export function mayUseConfigured(credential: Pick<CredentialIr, 'override'>): bo
   return credential.override?.fallbackToConfigured ?? true;
 }
 
-function credentialFilters(
-  backend: BackendIr,
-  isPlain: boolean,
+/** `overwrite`: the one of a single key, whatever stands in its header. */
+export function credentialFilters(
+  credential: CredentialIr,
+  overwrite: boolean,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
-  const { credential } = backend;
-  if (!credential?.secret || !mayUseConfigured(credential)) return [];
-  if (poolSize(backend) === undefined) return [credentialFilter(credential, credential.secret, isPlain)];
+  if (!credential.secret || !mayUseConfigured(credential)) return [];
+  if (poolSize({ credential }) === undefined) return [credentialFilter(credential, credential.secret, overwrite)];
   return keysOf(credential).map((key, i) =>
     onlyForKey(credential.header, i + 1, credentialFilter(credential, key, true)),
   );
 }
 
 /** Adds the configured credential: where the script left the header free, or in any case. */
-export function credentialFilter(
+function credentialFilter(
   credential: CredentialIr,
   secret: SecretRef,
   overwrite: boolean,

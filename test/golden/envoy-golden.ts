@@ -45,6 +45,7 @@ const OLDER_ENVOYS: Readonly<Record<string, readonly string[]>> = {
   'needs-translation': ['1.36.4', '1.39.3'],
   mutations: ['1.38.3'],
   'credential-override': ['1.36.4'],
+  'key-pool': ['1.36.4'],
   limits: ['1.36.4', '1.38.3'],
 };
 

@@ -82,7 +82,9 @@ on_response = function(handle)
   local attempts = route_of(handle, notes).attempts
   local cluster = cluster_at(metadata, attempts, notes.turn)
   local backend = attempts.backends[cluster]
-  backend_response(handle, { cluster = cluster, forward = backend.forward, credential = backend.credential })
+  backend_response(handle, {
+    cluster = cluster, name = backend.name, pool = backend.pool, forward = backend.forward, credential = backend.credential,
+  })
   -- The order is chosen in another VM.
   if cooling[cluster] then metadata:set(COOLING_NS, cluster, cooling[cluster]) end
   cooling[cluster] = nil

@@ -1,21 +1,21 @@
 import type { BackendIr, CredentialIr, SecretRef, SecretValues } from '../../ir/index.ts';
 import { signingFilter, signingReferences } from '../aws-signing.ts';
 import type { Capabilities } from '../capabilities.ts';
+import { keysOf } from '../key-pool.ts';
 import type { EnvoyResource, ResourceReference } from '../resource.ts';
 import type { ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter } from '../schema/index.ts';
 import { emitSecret, secretReference } from '../secrets.ts';
-import { CODEC_FILTER, credentialFilter, mayUseConfigured } from '../upstream-filters.ts';
+import { CODEC_FILTER, credentialFilters, mayUseConfigured } from '../upstream-filters.ts';
 
 /** Upstream filters of a provider's cluster on an Envoy whose clusters have no script: the request comes as it is to leave. */
 export function olderUpstreamFilters(
   { credential, signing }: BackendIr,
   capabilities: Capabilities,
 ): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
-  const secret = credential && injectedSecret(credential, capabilities);
   return [
-    ...(credential && secret
+    ...(credential
       ? // Where a request may bring a credential, the script has left nothing else in the header.
-        [credentialFilter({ ...credential, ...secret }, secret.secret, credential.override === undefined)]
+        credentialFilters(injected(credential, capabilities), credential.override === undefined)
       : []),
     ...(signing ? [signingFilter(signing, capabilities)] : []),
     CODEC_FILTER,
@@ -23,8 +23,9 @@ export function olderUpstreamFilters(
 }
 
 export function olderUpstreamReferences(backend: BackendIr, capabilities: Capabilities): ResourceReference[] {
-  const injected = backend.credential && injectedSecret(backend.credential, capabilities);
-  return [...(injected ? [secretReference(injected.secret)] : []), ...signingReferences(backend)];
+  const { credential } = backend;
+  const keys = credential && mayUseConfigured(credential) ? keysOf(injected(credential, capabilities)) : [];
+  return [...keys.map(secretReference), ...signingReferences(backend)];
 }
 
 /** Secrets that hold their prefix, each once: for Envoys that cannot put it there. */
@@ -35,24 +36,28 @@ export function prefixedSecrets(
 ): EnvoyResource[] {
   const found = new Map<string, EnvoyResource>();
   for (const { credential } of backends) {
-    const injected = credential && injectedSecret(credential, capabilities);
-    if (injected === undefined || injected.secret.name === credential?.secret?.name) continue;
-    const value = values.get(credential?.secret?.name ?? '');
-    if (value?.kind !== 'generic') continue;
-    const { secret } = injected;
-    const prefixed = new Map([[secret.name, { ...value, value: `${credential?.prefix}${value.value}` }]]);
-    found.set(secret.name, emitSecret(secret, prefixed));
+    if (credential === undefined || !mayUseConfigured(credential)) continue;
+    const { prefix, ...as } = injected(credential, capabilities);
+    if (prefix === credential.prefix) continue;
+    keysOf({ ...as, prefix }).forEach((secret, i) => {
+      const value = values.get(keysOf(credential)[i]?.name ?? '');
+      if (value?.kind !== 'generic') return;
+      const prefixed = new Map([[secret.name, { ...value, value: `${credential.prefix}${value.value}` }]]);
+      found.set(secret.name, emitSecret(secret, prefixed));
+    });
   }
   return [...found.values()];
 }
 
-/** The secret of the configured credential, where there is one, and what Envoy is to put before its value. */
-function injectedSecret(
-  credential: CredentialIr,
-  capabilities: Capabilities,
-): { readonly secret: SecretRef; readonly prefix: string } | undefined {
-  const { secret, prefix } = credential;
-  if (secret === undefined || !mayUseConfigured(credential)) return undefined;
-  if (prefix === '' || capabilities.features.has('credential_prefix')) return { secret, prefix };
-  return { secret: { ...secret, name: `${secret.name}/after/${prefix.trim()}` }, prefix: '' };
+/** The credential as Envoy is told of it: where it puts no prefix before a value, the secrets hold theirs. */
+function injected(credential: CredentialIr, { features }: Capabilities): CredentialIr {
+  const { secret, furtherKeys, prefix } = credential;
+  if (prefix === '' || features.has('credential_prefix')) return credential;
+  const after = (ref: SecretRef): SecretRef => ({ ...ref, name: `${ref.name}/after/${prefix.trim()}` });
+  return {
+    ...credential,
+    prefix: '',
+    ...(secret && { secret: after(secret) }),
+    ...(furtherKeys && { furtherKeys: furtherKeys.map(after) }),
+  };
 }

@@ -2,7 +2,7 @@ import type { BackendIr, InferenceRuleIr } from '../../ir/index.ts';
 import { type Capabilities, type EnvoyFeature, isOlder } from '../capabilities.ts';
 import { type CompileOptions, doesTranslate } from '../options.ts';
 import { servedClasses } from '../serving.ts';
-import { isAskedOnce } from './route.ts';
+import { isAskedOnce, usedBackends } from './route.ts';
 
 /** What an older Envoy does not do of a rule: features without which it serves nothing of it, and what it leaves out. */
 export interface Reduction {
@@ -38,7 +38,7 @@ export function reductionOf(
     leftOut: [
       ...(rule.mirror ? ['its requests are not mirrored'] : []),
       ...(translated.length > 0 ? [`nothing is translated for ${namesOf(translated)}`] : []),
-      ...(bounded.length > 0 && !isAskedOnce(rule, rule.backends)
+      ...(bounded.length > 0 && !isAskedOnce(rule, usedBackends(rule, backends))
         ? [`the limit on parallel retries at ${namesOf(bounded)} has no effect`]
         : []),
     ],

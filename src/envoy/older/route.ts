@@ -1,6 +1,7 @@
 import type { ApiFamily, BackendIr, InferenceRuleIr } from '../../ir/index.ts';
 import type { ServingMode } from '../api-classes.ts';
 import type { EnvoyFeature } from '../capabilities.ts';
+import { furtherTries } from '../key-pool.ts';
 import { routeFactsMetadata } from '../lua.ts';
 import type { AttemptFacts, BackendFacts, RouteFacts } from '../lua-facts.ts';
 import { BACKEND_HEADER, LUA_FILTER, SENTINEL_HEADER, WHO_ANSWERED } from '../names.ts';
@@ -15,23 +16,29 @@ export interface OlderMember {
 }
 
 /** What a rule asks of an older Envoy, beside what its backends and limits do. */
-export function olderNeeds(rule: InferenceRuleIr, members: readonly Pick<OlderMember, 'mode'>[]): EnvoyFeature[] {
+export function olderNeeds(rule: InferenceRuleIr, members: readonly OlderMember[]): EnvoyFeature[] {
   return isMadeItsOwn(rule, members) ? ['lua'] : ['lua', 'internal_listener'];
 }
 
 /** Where the script of the listener makes a request that of its one backend: what is translated takes the other way. */
-function isMadeItsOwn(rule: InferenceRuleIr, members: readonly Pick<OlderMember, 'mode'>[]): boolean {
-  return isAskedOnce(rule, members) && members.every(({ mode }) => mode === 'native');
+function isMadeItsOwn(rule: InferenceRuleIr, members: readonly OlderMember[]): boolean {
+  const used = members.map(({ backend }) => backend);
+  return isAskedOnce(rule, used) && members.every(({ mode }) => mode === 'native');
 }
 
 /** One backend and one attempt: the request can be made that provider's own before it is routed. */
-export function isAskedOnce({ retry }: InferenceRuleIr, refs: readonly unknown[]): boolean {
-  return refs.length === 1 && (retry.numRetries ?? retry.attemptsPerBackend - 1) === 0;
+export function isAskedOnce({ retry }: InferenceRuleIr, used: readonly BackendIr[]): boolean {
+  const retries = (retry.numRetries ?? retry.attemptsPerBackend - 1) + furtherTries(used);
+  return used.length === 1 && retries === 0;
+}
+
+export function usedBackends(rule: InferenceRuleIr, backends: ReadonlyMap<string, BackendIr>): BackendIr[] {
+  return rule.backends.flatMap(({ backend }) => backends.get(backend) ?? []);
 }
 
 /** Whether a gateway has rules that may ask more than once. */
-export function needsAttempts(rules: readonly InferenceRuleIr[]): boolean {
-  return rules.some((rule) => !isAskedOnce(rule, rule.backends));
+export function needsAttempts(rules: readonly InferenceRuleIr[], backends: ReadonlyMap<string, BackendIr>): boolean {
+  return rules.some((rule) => !isAskedOnce(rule, usedBackends(rule, backends)));
 }
 
 /** Whether a compiled route, known by its metadata, is one of these. */
