@@ -164,6 +164,8 @@ export interface BackendFacts {
   readonly stream_type?: string;
   /** `ProviderIr` as JSON text, for the processor; absent where nothing is translated, and before Envoy 1.40. */
   readonly provider?: string;
+  /** It is reached without TLS, so that connections to it are there soon or not at all. */
+  readonly near?: boolean;
   /** Headers that translated requests have. */
   readonly translated_headers?: Readonly<Record<string, string>>;
   /** `:authority` of the provider; absent: as the client sent it. */

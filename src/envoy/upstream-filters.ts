@@ -142,6 +142,7 @@ export function backendFacts(
     ...(families.length > 0 && {
       translated: translatedPaths(provider),
       stream_type: streamType(provider),
+      ...(!backend.tls && { near: true }),
       ...(requestHeaders && { translated_headers: requestHeaders }),
     }),
     ...(host !== undefined && { host }),

@@ -23,6 +23,8 @@ export interface AskedAttempt extends Pick<Attempt, 'endpoint' | 'provider' | 'u
   readonly mayGoOn: boolean;
   /** To the provider. */
   readonly isConnected: boolean;
+  /** It is reached without TLS. */
+  readonly isNear: boolean;
   /** Of a request that is mirrored: nobody waits for it, and its answer does not come here. */
   readonly isCopy: boolean;
 }
@@ -42,6 +44,7 @@ export function readAttempt(attributes: ReadonlyMap<string, string>): AskedAttem
     unsupported: words.includes('refuse') ? 'refuse' : 'report',
     mayGoOn: words.includes('else'),
     isConnected: attributes.has(CONNECTED_ATTRIBUTE),
+    isNear: words.includes('near'),
     isCopy: words.includes('copy'),
     betas: (words.find((word) => word.startsWith(BETAS)) ?? '').slice(BETAS.length).split(',').filter(Boolean),
   };

@@ -7,8 +7,6 @@ import type { DuplexAnswers, Receiver } from '../lib/http2/streams.ts';
 import {
   CONTENT_TYPE_KEY,
   PATH_KEY,
-  REFUSAL_KEY,
-  REFUSED_HEADER,
   STATUS_KEY,
   TRANSLATED_NAMESPACE,
   UNSUPPORTED_KEY,
@@ -16,17 +14,11 @@ import {
 import { errorBody, errorEvent } from '../providers/client-errors.ts';
 import type { ProviderError } from '../providers/conversation.ts';
 import type { Attempt, TranslatedResponse, Translation } from '../providers/translation.ts';
-import { type AskedAttempt, readAnswerEncoding, readAnswerHead, readAttempt, readRefusal } from './attempt.ts';
+import { readAnswerEncoding, readAnswerHead, readAttempt } from './attempt.ts';
 import { createDecompression, type Decompression } from './decompression.ts';
+import { answerRefused, refuseRequest } from './refusal.ts';
 import type { Statistics } from './statistics.ts';
-import {
-  decodeProcessingRequest,
-  encodeBodyAnswer,
-  encodeBodyHead,
-  encodeImmediateAnswer,
-  encodeStreamedAnswer,
-  type ProcessingRequest,
-} from './wire.ts';
+import { decodeProcessingRequest, encodeBodyAnswer, encodeBodyHead, type ProcessingRequest } from './wire.ts';
 
 export interface ExchangeOptions {
   readonly createTranslation: (attempt: Attempt) => Translation;
@@ -44,12 +36,6 @@ type Said = readonly [key: string, value: string];
 
 const EMPTY = Buffer.alloc(0);
 const JSON_TYPE = 'application/json';
-const REFUSED_HEADERS = [
-  ['content-type', JSON_TYPE],
-  [REFUSED_HEADER, '1'],
-] as const;
-/** How long an attempt that is to be refused waits for a connection, without which it cannot go on to another backend. */
-const CONNECTING_MS = 250;
 const OVERLOADED: ProviderError = { status: 503, message: 'The gateway is overloaded.', code: 'overloaded' };
 const TOO_LARGE: ProviderError = {
   status: 413,
@@ -78,6 +64,7 @@ export function openExchange(answers: Pick<DuplexAnswers, 'send' | 'end'>, optio
   const { statistics } = options;
   let underway: Underway | undefined;
   let isOpen = true;
+  const exchange = { answers, isOpen: () => isOpen, end };
   statistics.open += 1;
 
   function close(): void {
@@ -98,14 +85,18 @@ export function openExchange(answers: Pick<DuplexAnswers, 'send' | 'end'>, optio
     const request = decodeProcessingRequest(bytes);
     if (request.phase === 'request_body') onRequest(request);
     else if (request.phase === 'response_body') onAnswer(request);
-    else if (request.phase === 'request_headers') onRefused(request);
+    else if (request.phase === 'request_headers') answerRefused(exchange, request.attributes);
     else throw new GatewayError('invalid_input', 'only bodies are translated');
   }
 
   function onRequest({ body, endOfStream, attributes }: ProcessingRequest): void {
     if (!endOfStream || underway) throw new GatewayError('invalid_input', 'a request body has to come as a whole');
-    const { endpoint, mayGoOn, isConnected, isCopy, ...attempt } = readAttempt(attributes);
-    const refuse = (error: ProviderError): void => refuseRequest(endpoint, error, { mayGoOn, isConnected });
+    const { endpoint, isCopy, ...asked } = readAttempt(attributes);
+    const refuse = (error: ProviderError): void => {
+      statistics.refusals += 1;
+      const refusal = { status: error.status, body: errorBody(endpoint, error) };
+      refuseRequest(exchange, refusal, asked);
+    };
     if (statistics.open > (isCopy ? options.maxExchanges / 2 : options.maxExchanges)) {
       statistics[isCopy ? 'dropped' : 'overloads'] += 1;
       refuse(OVERLOADED);
@@ -117,7 +108,7 @@ export function openExchange(answers: Pick<DuplexAnswers, 'send' | 'end'>, optio
     }
     try {
       const translation = options.createTranslation({
-        ...attempt,
+        ...asked,
         endpoint,
         requestId: newId(),
         nowSeconds: Math.floor(Date.now() / 1000),
@@ -141,43 +132,6 @@ export function openExchange(answers: Pick<DuplexAnswers, 'send' | 'end'>, optio
     const answer = { phase, body, ...metadata };
     if (body.length <= MAX_COPIED) answers.send(encodeBodyAnswer(answer));
     else answers.send(encodeBodyHead(answer, body.length), Buffer.from(body.buffer, body.byteOffset, body.length));
-  }
-
-  /** Answers in place of the provider, or has the further filter do so, whose answer Envoy may retry. */
-  function refuseRequest(
-    endpoint: EndpointName,
-    error: ProviderError,
-    { mayGoOn, isConnected }: Pick<AskedAttempt, 'mayGoOn' | 'isConnected'>,
-  ): void {
-    statistics.refusals += 1;
-    const body = errorBody(endpoint, error);
-    if (!mayGoOn) {
-      answerAtOnce(error.status, body);
-      return;
-    }
-    const pass = (): void => {
-      if (!isOpen) return;
-      send('request_body', EMPTY, [[REFUSAL_KEY, `${error.status} ${body}`]]);
-      end();
-    };
-    if (isConnected) pass();
-    else setTimeout(pass, CONNECTING_MS);
-  }
-
-  function answerAtOnce(status: number, body: Buffer): void {
-    answers.send(encodeImmediateAnswer({ status, body, headers: REFUSED_HEADERS, details: 'headgate_refused' }));
-    end();
-  }
-
-  /** The further filter asks. Of an attempt without a connection, Envoy 1.40 does not survive a streamed answer. */
-  function onRefused({ attributes }: ProcessingRequest): void {
-    const { status, body, isConnected } = readRefusal(attributes);
-    if (!isConnected) {
-      answerAtOnce(status, body);
-      return;
-    }
-    for (const part of encodeStreamedAnswer({ status, body, headers: REFUSED_HEADERS })) answers.send(part);
-    end();
   }
 
   function onAnswer(request: ProcessingRequest): void {

@@ -25,8 +25,8 @@ export const PROVIDER_KEY = 'provider';
 /**
  * Key of the dynamic metadata of an attempt: name of the endpoint, then ` stream` where one is asked for, ` refuse` where what
  * cannot be carried is to be refused, ` betas=` with the betas of Anthropic's that the client asks for, separated by commas,
- * ` else` where another backend may follow, or ` copy` of a request that is mirrored, and from Envoy 1.40 on a blank and the
- * `ProviderIr` as JSON text. Empty for an attempt that is not translated.
+ * ` else` where another backend may follow (` near else` where this one is reached without TLS), or ` copy` of a request that is
+ * mirrored, and from Envoy 1.40 on a blank and the `ProviderIr` as JSON text. Empty for an attempt that is not translated.
  */
 export const ATTEMPT_KEY = 'attempt';
 

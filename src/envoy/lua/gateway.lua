@@ -1605,7 +1605,8 @@ local function announce_translation(headers, metadata, backend, note, ref, route
   local betas = headers:get('anthropic-beta')
   -- One text, since each attribute of a request to the processor costs as much as all else that is done here.
   metadata:set(NS, 'attempt', note.endpoint .. (streams and ' stream' or '') .. (route.refuse_unsupported and ' refuse' or '')
-    .. (betas and ' betas=' .. gsub(betas, '[^%w%-_.,]', '') or '') .. (backend.mirror and ' copy' or route.groups and ' else' or '')
+    .. (betas and ' betas=' .. gsub(betas, '[^%w%-_.,]', '') or '')
+    .. (backend.mirror and ' copy' or route.groups and (backend.near and ' near else' or ' else') or '')
     .. (backend.provider and ' ' .. backend.provider or ''))
   return streams and target.stream or target.path
 end
