@@ -2,6 +2,7 @@
  * Runs of plain messages in the bytes of a request: by turns a user's and the assistant's, each a text and nothing else. Most
  * of a long conversation is that. They are found without parsing, four bytes at a time where there is nothing to see.
  */
+import { endOfText, endsVisibly, holds } from './json-bytes.ts';
 
 /** Role of a message: 0 is the user, 1 the assistant. */
 export type Side = 0 | 1;
@@ -47,23 +48,8 @@ const STYLES = FORMS.flatMap((form) => [
 /** What messages begin with. */
 const OPENINGS = ['{"role":', '{"content":'] as const;
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const BLANK = 0x20;
-const LETTER_U = 0x75;
-/** Letters behind a backslash in what `JSON.stringify` writes, and those of them that stand for white space. */
-const ESCAPES = bytesOf('"\\bfnrt');
-const WHITE_ESCAPES = bytesOf('fnrt');
-/** First bytes of characters some of which are white space. */
-const WHITE_LEADS = new Set([0xc2, 0xe1, 0xe2, 0xe3, 0xef]);
-/** Control characters that have no letter, by the rest of their escapes. */
-const CONTROLS = new Set(
-  Array.from({ length: 32 }, (_, code) => JSON.stringify(String.fromCharCode(code)).slice(3, -1)).filter(Boolean),
-);
-
-function bytesOf(text: string): ReadonlySet<number> {
-  return new Set(Buffer.from(text));
-}
+/** What may be between runs, of a body: to look for them all costs, and where there is much else they are not worth much. */
+const MOST_BETWEEN = 1 / 4;
 
 function styleOf(form: string, comma: string): Style {
   const partsOf = (role: string): string[] => form.replace('ROLE', role).split('TEXT');
@@ -83,18 +69,22 @@ function wordsOf(text: string): Words {
   return { length: bytes.length, words, last: bytes.readInt32LE(bytes.length - 4) };
 }
 
-/** The runs of a body, in their order. Shape: `bytes` is UTF-8. */
-export function findPlainRuns(bytes: Buffer): PlainRun[] {
+/** The runs of a body, in their order. Shape: `bytes` is UTF-8, `view` the same bytes. */
+export function findPlainRuns(bytes: Buffer, view: DataView): PlainRun[] {
   const runs: PlainRun[] = [];
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const [usual, other] = OPENINGS;
   const first = bytes.indexOf(usual);
   const isOther = bytes.subarray(0, first === -1 ? bytes.length : first).includes(other);
   const opening = isOther ? other : usual;
-  for (let at = isOther ? bytes.indexOf(other) : first; at !== -1; ) {
+  let between = 0;
+  let end = 0;
+  for (let at = isOther ? bytes.indexOf(other) : first; at !== -1; at = bytes.indexOf(opening, Math.max(at + 1, end))) {
     const run = runAt(view, at);
-    if (run !== undefined) runs.push(run);
-    at = bytes.indexOf(opening, run?.end ?? at + 1);
+    if (run !== undefined) {
+      runs.push(run);
+      between += at - end;
+      end = run.end;
+    } else if (between + at - end > bytes.length * MOST_BETWEEN) break;
   }
   return runs;
 }
@@ -131,77 +121,8 @@ function readRun(view: DataView, start: number, style: Style, first: Side): Plai
   return end === undefined ? undefined : { style, first, start, end: end + style.tails[side].length, texts };
 }
 
-function holds(view: DataView, at: number, bytes: Uint8Array): boolean {
-  return at + bytes.length <= view.byteLength && bytes.every((byte, i) => view.getUint8(at + i) === byte);
-}
-
 function holdsWords(view: DataView, at: number, { length, words, last }: Words): boolean {
   if (at + length > view.byteLength || view.getInt32(at + length - 4, true) !== last) return false;
   for (let i = 0; i < words.length; i++) if (view.getInt32(at + 4 * i, true) !== words[i]) return false;
-  return true;
-}
-
-/** Where the quote behind a text is; -1 where the text is blank, or `JSON.stringify` would write it in another way. */
-function endOfText(view: DataView, start: number): number {
-  for (let at = firstVisible(view, start); at !== -1; ) {
-    at = nextSpecial(view, at);
-    const byte = at === -1 ? 0 : view.getUint8(at);
-    if (byte === QUOTE) return at;
-    const size = byte === BACKSLASH ? escapeSize(view, at) : 0;
-    if (size === 0) return -1;
-    at += size;
-  }
-  return -1;
-}
-
-/** The next quote, backslash or control character, looked for four bytes at a time; -1 where there is none. */
-function nextSpecial(view: DataView, start: number): number {
-  const last = view.byteLength - 4;
-  for (let at = start; at <= last; at += 4) {
-    const word = view.getInt32(at, true);
-    // The topmost bit of the first byte that is one of them, and perhaps of some behind it.
-    const less = ((word ^ 0x22222222) - 0x01010101) | ((word ^ 0x5c5c5c5c) - 0x01010101) | (word - 0x20202020);
-    const found = less & ~word & 0x80808080;
-    if (found !== 0) return at + ((31 - Math.clz32(found & -found)) >> 3);
-  }
-  return -1;
-}
-
-/** Where a text says something; -1 where that is not clear. */
-function firstVisible(view: DataView, start: number): number {
-  for (let at = start; at < view.byteLength; ) {
-    const byte = view.getUint8(at);
-    if (byte === BACKSLASH) {
-      if (at + 1 === view.byteLength || !WHITE_ESCAPES.has(view.getUint8(at + 1))) return -1;
-      at += 2;
-    } else if (isVisible(byte)) return byte === QUOTE ? -1 : at;
-    else if (byte < BLANK) return -1;
-    else at += 1;
-  }
-  return -1;
-}
-
-/** Bytes of an escape that `JSON.stringify` writes; 0 for any other. */
-function escapeSize(view: DataView, at: number): number {
-  if (at + 6 > view.byteLength) return 0;
-  const letter = view.getUint8(at + 1);
-  if (ESCAPES.has(letter)) return 2;
-  if (letter !== LETTER_U) return 0;
-  const digits = String.fromCharCode(...[2, 3, 4, 5].map((i) => view.getUint8(at + i)));
-  return CONTROLS.has(digits) ? 6 : 0;
-}
-
-/** Whether a byte begins a character that is not white space, for sure. */
-function isVisible(byte: number): boolean {
-  return byte < 0x80 ? byte > BLANK : byte > 0xc0 && !WHITE_LEADS.has(byte);
-}
-
-/** Whether the text in front of a quote ends with a character that is not white space, for sure. */
-function endsVisibly(view: DataView, end: number): boolean {
-  let at = end - 1;
-  while ((view.getUint8(at) & 0xc0) === 0x80) at -= 1;
-  if (!isVisible(view.getUint8(at))) return false;
-  // It may be the end of an escape, which has six bytes at most.
-  for (let before = at - 5; before < at; before++) if (view.getUint8(before) === BACKSLASH) return false;
   return true;
 }

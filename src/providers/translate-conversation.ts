@@ -28,7 +28,8 @@ export function translateConversation(attempt: Attempt, client: ClientDialect, p
   function ask(bytes: Uint8Array, short?: Shortened): TranslatedRequest | undefined {
     const unsupported = collectUnsupported(client.fieldNames);
     const request = client.readRequest(readBody(bytes), unsupported);
-    if (short?.isSaid(request) === false) return undefined;
+    const said = short?.saidIn(request);
+    if (said !== short) return said && ask(said.body, said);
     const betas = attempt.betas ?? [];
     const facts = { provider: attempt.provider, model: request.model, unsupported, betas };
     const written = encodeJson(provider.writeRequest(request, facts));

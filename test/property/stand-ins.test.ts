@@ -109,6 +109,60 @@ const wrongMessage = fc.constantFrom(
   ],
 );
 
+/** Some of the texts are too long to be translated with the rest. */
+const LONG_TEXTS = [
+  'word '.repeat(1300),
+  `${'word '.repeat(1300)}end`,
+  `${'line\n"quoted"\t'.repeat(450)}end`,
+  `{"says":"${'x'.repeat(6000)}","error":1234567}`,
+  `${'字é'.repeat(1500)}\u3000`,
+  `\u00a0 ${'a'.repeat(6000)}`,
+  JSON.stringify({ content: 'y'.repeat(6000), messages: LOOK_ALIKE }),
+];
+const DATA = 'iVBORw0KGgo'.repeat(600);
+
+/** Messages with them, where they are said, and where they mean something else. */
+const WITH_LONG: Readonly<Record<Endpoint, readonly ((json: string) => string)[]>> = {
+  chat_completions: [
+    (json) => `{"role":"system","content":${json}}`,
+    (json) => `{"role": "user", "content": ${json}}`,
+    (json) => `{"role":"assistant","content":[{"type":"text","text":${json}}]}`,
+    (json) => `{"role":"user","content":[{"type":"text","text":"?"},{"type":"text","text":${json}}]}`,
+    (json) =>
+      `{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,${DATA}"}},{"type":"text","text":${json}}]}`,
+    () =>
+      `{"role":"user","content":[{"type":"file","file":{"filename":"a.txt","file_data":"data:text/plain;base64,${DATA}"}}]}`,
+    (json) =>
+      `{"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":${JSON.stringify(`{"content":${json}}`)}}}]},{"role":"tool","tool_call_id":"c1","content":${json}}`,
+  ],
+  messages: [
+    (json) => `{"role":"user","content":[{"type":"text","text":${json}}]}`,
+    (json) =>
+      `{"role":"assistant","content":[{"type":"thinking","thinking":${json},"signature":"s"},{"type":"text","text":${json}}]}`,
+    (json) =>
+      `{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"f","input":{"content":${json}}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":${json}}]}`,
+    (json) =>
+      `{"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"f","input":{}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","is_error":true,"content":[{"type":"text","text":${json}}]}]}`,
+    () =>
+      `{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"${DATA}"}}]}`,
+    (json) =>
+      `{"role":"user","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":${json}}}]}`,
+  ],
+  responses: [
+    (json) => `{"role":"developer","content":${json}}`,
+    (json) => `{"role":"user","content":[{"type":"input_text","text":${json}}]}`,
+    () => `{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,${DATA}"}]}`,
+    (json) =>
+      `{"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"c1","output":${json}}`,
+  ],
+};
+
+function longOf(endpoint: Endpoint): fc.Arbitrary<string> {
+  return fc
+    .tuple(fc.constantFrom(...WITH_LONG[endpoint]), fc.constantFrom(...LONG_TEXTS), fc.boolean())
+    .map(([write, one, isOdd]) => write(JSON.stringify(one).replaceAll('o', isOdd ? '\\u006f' : 'o')));
+}
+
 /** Calls of tools, whose arguments and results look like messages. */
 const CALLS: Readonly<Record<Endpoint, readonly string[]>> = {
   chat_completions: [
@@ -137,6 +191,9 @@ const TOOLS: Readonly<Record<Endpoint, string>> = {
 function membersOf(endpoint: Endpoint): fc.Arbitrary<string[]> {
   const usual = fc.subarray(['"temperature":0.5', `"seed":${BIG}`, '"stream":true']);
   const misleading = fc.constantFrom(
+    `"system":${JSON.stringify(LONG_TEXTS[1])}`,
+    `"instructions":${JSON.stringify(LONG_TEXTS[0])}`,
+    `"user":"u","text":${JSON.stringify(LONG_TEXTS[0])}`,
     `"metadata":{"role":"user","content":"${'word '.repeat(80)}"}`,
     `"extra":{"messages":[${TURNS}]}`,
     `"safetySettings":[${TURNS}]`,
@@ -156,6 +213,7 @@ function membersOf(endpoint: Endpoint): fc.Arbitrary<string[]> {
 function bodyOf(endpoint: Endpoint): fc.Arbitrary<string> {
   const said = fc.oneof(
     { weight: 30, arbitrary: run },
+    { weight: 10, arbitrary: longOf(endpoint) },
     { weight: 10, arbitrary: oddMessage },
     { weight: 10, arbitrary: fc.constantFrom(...CALLS[endpoint]) },
     { weight: 1, arbitrary: wrongMessage },
@@ -173,9 +231,12 @@ function bodyOf(endpoint: Endpoint): fc.Arbitrary<string> {
     .map(([before, own, after]) => `{${['"model":"MODEL","max_tokens":100', ...before, own, ...after].join()}}`);
 }
 
-/** The same JSON in a form in which no message counts as plain. */
+/** The same JSON in a form in which no message counts as plain, and no text as one that is said. */
 function unplain(body: string): string {
-  return body.replaceAll('{"role', '{ "role').replaceAll('{"content', '{ "content');
+  return body
+    .replaceAll(/\{"(role|content)/g, '{ "$1')
+    .replaceAll(/"(content|text|system|instructions|input|output|data)": ?"/g, '"$1" : "')
+    .replaceAll('"data:', '"\\u0064ata:');
 }
 
 /** What becomes of a request: what is sent, or what is wrong. */

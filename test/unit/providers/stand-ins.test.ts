@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { ConversationRequest, TextPart } from '../../../src/providers/conversation.ts';
 import { shorten } from '../../../src/providers/stand-ins.ts';
 
 const SIDES = ['user', 'assistant'] as const;
@@ -56,12 +57,47 @@ describe('stand-ins of plain messages', () => {
       'there twice': write([...texts, four]),
       'in another order': write([two, one, four, three]),
       'in a longer text': write([`${one}.`, two, three, four]),
-      'behind a word': write([`say ${one}`, two, three, four]),
-      'behind a quote': write([`"${one}`, two, three, four]),
       'in a text of JSON': JSON.stringify({ said: write(texts) }),
       'last in another way': write(texts).replace(/\{"text"(?!.*\{"text")/, '{"last":1,"text"'),
     };
     for (const [how, written] of Object.entries(wrong)) expect(restore(written), how).to.equal(undefined);
+  });
+
+  it('may be behind other words', () => {
+    const { texts, restore } = shortened(12);
+    const all = Array.from({ length: 12 }, (_, i) => textOf(i));
+    expect(restore(write([`say "${texts[0]}`, ...texts.slice(1)]))).to.equal(
+      write([`say "${all[0]}`, ...all.slice(1)]),
+    );
+  });
+
+  it('stand only for what is said in the conversation', () => {
+    const [said, meant, failure] = [
+      'said'.repeat(1500),
+      'meant'.repeat(1500),
+      `{"says":"${'x'.repeat(6000)}","error":1234567}`,
+    ];
+    const body = Buffer.from(JSON.stringify({ system: said, extra: { content: meant }, output: failure, n: 100 }));
+    const short = shorten(body);
+    const texts = short?.body.toString().match(/[a-z]{24}\d+/gi) ?? [];
+    expect(texts).to.have.lengthOf(3);
+    const part = (text = ''): TextPart => ({ kind: 'text', text });
+    const request: ConversationRequest = {
+      ...{ model: 'm', stream: false, includeUsage: false, tools: [], extra: {} },
+      system: [part(texts[0])],
+      messages: [
+        { role: 'user', parts: [{ kind: 'tool_result', id: 'c', content: [part(texts[2])], isError: false }] },
+      ],
+    };
+    const fewer = short?.saidIn(request);
+    const { system, ...rest } = JSON.parse(String(fewer?.body)) as Record<string, unknown>;
+    expect(rest).to.deep.equal({ extra: { content: meant }, output: failure, n: 100 });
+    expect(system).to.equal(texts[0]);
+    expect(fewer?.restore(Buffer.from(JSON.stringify([{ system }])))?.toString()).to.equal(
+      JSON.stringify([{ system: said }]),
+    );
+    expect(fewer?.saidIn(request)).to.equal(fewer);
+    expect(fewer?.saidIn({ ...request, system: [] })).to.equal(undefined);
   });
 
   it('are none in bodies that are small, not UTF-8, or not written as usual', () => {
