@@ -32,7 +32,7 @@ const UNSIGNED = {
  * Signs an attempt as it leaves. The filter takes no SDS, but may itself be delivered: keys come as a resource of their
  * own (ECDS), so that new ones change nothing else. Without keys of its own it asks what its environment gives.
  */
-export function signingFilter(signing: AwsSigningIr, capabilities: Capabilities): HttpFilter {
+function signingFilter(signing: AwsSigningIr, capabilities: Capabilities): HttpFilter {
   if (signing.secret === undefined) return unlessOwnKeys(signing, configuredFilter(signing, capabilities));
   return {
     name: signingName(signing, signing.secret.name),
@@ -43,16 +43,15 @@ export function signingFilter(signing: AwsSigningIr, capabilities: Capabilities)
   };
 }
 
-/** The filters of a backend; where its requests may have keys of their own, a script signs with these. */
+/** The filters of a backend; where its requests may have keys of their own, a script signs with these, in one VM a worker. */
 export function signingFilters(signing: AwsSigningIr, capabilities: Capabilities): HttpFilter[] {
-  const { service, region, override } = signing;
+  const { override } = signing;
   if (override === undefined) return [signingFilter(signing, capabilities)];
   const ownKeys: HttpFilter = {
     name: 'headgate/sign',
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
       default_source_code: { inline_string: OWN_KEYS_SCRIPT },
-      filter_context: { service, region },
-      shared_vm_id: 'headgate-sign',
+      ...(capabilities.features.has('lua_filter_context') && { shared_vm_id: 'headgate-sign' }),
       clear_route_cache: false,
     }),
   };

@@ -9,9 +9,10 @@ export function backendNeeds(backend: BackendIr, capabilities: Capabilities): En
     ...(backend.credential?.secret ? (['credential_injector'] as const) : []),
     // Counted by a filter of its own, which is told so by its context.
     ...(older && backend.quotas?.length ? (['lua_filter_context'] as const) : []),
-    ...(backend.signing ? (['aws_request_signing'] as const) : []),
-    // The script that signs with them is a filter of the cluster.
-    ...(older && backend.signing?.override ? (['lua_filter_context'] as const) : []),
+    // Keys of the request alone are signed with by a script.
+    ...(backend.signing?.override?.fallbackToConfigured === false || !backend.signing
+      ? []
+      : (['aws_request_signing'] as const)),
     ...(backend.forwardProxy === undefined ? [] : (['forward_proxy'] as const)),
   ];
 }

@@ -176,7 +176,13 @@ export interface BackendFacts {
   readonly pool?: { readonly header: string; readonly size: number };
   readonly credential?: { readonly header: string; readonly prefix: string } & OverrideFacts;
   /** Keys of AWS that a request may bring; `request_header` is what three names begin with. */
-  readonly own_keys?: OverrideFacts;
+  readonly own_keys?: OwnKeysFacts;
+}
+
+/** Keys, and what they sign for. */
+export interface OwnKeysFacts extends OverrideFacts {
+  readonly region: string;
+  readonly service: string;
 }
 
 /** Where a request has a credential of its own. */

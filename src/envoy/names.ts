@@ -4,6 +4,8 @@ import { MODEL_HEADER } from '../ir/index.ts';
 
 /** Static metadata of clusters and routes. */
 export const METADATA_NAMESPACE = 'headgate';
+/** Dynamic metadata of credentials that came with a request: apart, so that no log of the rest shows them. */
+export const CREDENTIALS_NAMESPACE = 'headgate.credentials';
 /** Dynamic metadata of the reference: costs and who served. */
 export const COST_NAMESPACE = 'io.envoy.ai_gateway';
 /** Dynamic metadata of what limits look at: as it was on arrival. */

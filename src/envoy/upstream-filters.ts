@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net';
 import {
   API_ENDPOINTS,
   type ApiFamily,
+  type AwsSigningIr,
   type BackendIr,
   type CredentialIr,
   type CredentialOverrideIr,
@@ -17,7 +18,7 @@ import { signingFilters, signingReferences } from './aws-signing.ts';
 import type { Capabilities } from './capabilities.ts';
 import { keysOf, onlyForKey, poolSize } from './key-pool.ts';
 import { luaFilter } from './lua.ts';
-import type { BackendFacts, OverrideFacts } from './lua-facts.ts';
+import type { BackendFacts, OverrideFacts, OwnKeysFacts } from './lua-facts.ts';
 import { CLIENT_CREDENTIAL_HEADERS, TRANSLATED_LUA_FILTER } from './names.ts';
 import { mirrorFilters, streamType, translateFilters } from './processor.ts';
 import type { ResourceReference } from './resource.ts';
@@ -152,8 +153,12 @@ export function backendFacts(
       override && {
         credential: { header: credential.header, prefix: credential.prefix, ...overrideFacts(override) },
       }),
-    ...(backend.signing?.override && { own_keys: overrideFacts(backend.signing.override) }),
+    ...(backend.signing?.override && { own_keys: ownKeysFacts(backend.signing, backend.signing.override) }),
   };
+}
+
+function ownKeysFacts({ region, service }: AwsSigningIr, override: CredentialOverrideIr): OwnKeysFacts {
+  return { ...overrideFacts(override), region, service };
 }
 
 function overrideFacts({ requestHeader, dynamicMetadata, fallbackToConfigured }: CredentialOverrideIr): OverrideFacts {

@@ -1494,7 +1494,8 @@ local function is_key(value)
   return type(value) == 'string' and value ~= '' and not find(value, '[%c ]')
 end
 
--- The AWS keys that came with the request, a line each: nil where there are none, false where they are not whole.
+-- The AWS keys that came with the request, a word each, and what they are to sign for: nil where there are none, false where
+-- they are not whole.
 local function given_keys(metadata, own)
   local id, secret, token
   if own.request_header then
@@ -1511,7 +1512,7 @@ local function given_keys(metadata, own)
   end
   if id == nil and secret == nil and token == nil then return nil end
   if not is_key(id) or not is_key(secret) or token ~= nil and not is_key(token) then return false end
-  return id .. '\n' .. secret .. '\n' .. (token or '')
+  return concat({ id, secret, token or '-', own.region, own.service }, ' ')
 end
 
 -- Has the attempt signed with the keys of the request (sign.lua); where it has none, the configured ones sign. False where it

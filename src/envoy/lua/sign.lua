@@ -1,6 +1,6 @@
 -- Signs an attempt with AWS keys that came with the request (Signature Version 4): Envoy's own filter takes no keys of a
 -- request. It runs last, behind translation, and only where gateway.lua has left its mark in the header of the signature
--- and the keys in the metadata. It fails closed: without a signature there is no attempt.
+-- and the keys in the metadata, with what they sign for. It fails closed: without a signature there is no attempt.
 
 local jit = require('jit')
 jit.off(true, true) -- around every call into Envoy a trace ends; what hashes is compiled, see below
@@ -140,17 +140,16 @@ local function sign(handle, keys)
   local body = handle:body()
   local headers = handle:headers()
   local digest = hex(sha256(body and body:getBytes(0, body:length()) or ''))
-  local id, secret, token = match(keys, '^([^\n]+)\n([^\n]+)\n(.*)$')
+  local id, secret, token, region, service = match(keys, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
   local seconds = tonumber(handle:timestamp(EnvoyTimestampResolution.MILLISECOND)) / 1000
   local date = os.date('!%Y%m%dT%H%M%SZ', seconds)
   headers:replace('x-amz-date', date)
   headers:replace('x-amz-content-sha256', digest)
-  if token ~= '' then headers:replace('x-amz-security-token', token) end
+  if token ~= '-' then headers:replace('x-amz-security-token', token) end
   local path, query = match(headers:get(':path'), '^([^?]*)%??(.*)$')
   local lines, names = signed_headers(headers)
   local request = concat({ headers:get(':method'), canonical_path(path), canonical_query(query), lines, names, digest }, '\n')
-  local facts = handle:filterContext()
-  local scope = concat({ sub(date, 1, 8), facts:get('region'), facts:get('service'), 'aws4_request' }, '/')
+  local scope = concat({ sub(date, 1, 8), region, service, 'aws4_request' }, '/')
   local key = 'AWS4' .. secret
   for part in string.gmatch(scope, '[^/]+') do key = hmac(key, part) end
   local signature = hex(hmac(key, concat({ 'AWS4-HMAC-SHA256', date, scope, hex(sha256(request)) }, '\n')))

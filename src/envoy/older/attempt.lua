@@ -32,11 +32,14 @@ on_request = function(handle)
   local backend = attempts.backends[cluster]
   backend_request(handle, backend)
   local headers = handle:headers()
+  metadata = handle:streamInfo():dynamicMetadata() -- the body may have been waited for
   headers:replace('x-headgate-cluster', cluster)
   replace_or_remove(headers, 'x-headgate-endpoint-host', backend.endpoint_host and '1')
   replace_or_remove(headers, 'x-headgate-api', notes.api)
+  local given = headers:get('authorization') == 'headgate-own-keys' and metadata:get(CREDENTIALS_NS)
+  replace_or_remove(headers, 'x-headgate-keys', given and given.keys)
   -- A refusal is an answer here, whoever may follow.
-  local attempt = gsub(handle:streamInfo():dynamicMetadata():get(NS).attempt or '', ' else$', '')
+  local attempt = gsub(metadata:get(NS).attempt or '', ' else$', '')
   replace_or_remove(headers, 'x-headgate-attempt', attempt ~= '' and attempt)
 end
 
@@ -84,6 +87,7 @@ on_response = function(handle)
   local backend = attempts.backends[cluster]
   backend_response(handle, {
     cluster = cluster, name = backend.name, pool = backend.pool, forward = backend.forward, credential = backend.credential,
+    own_keys = backend.own_keys,
   })
   -- The order is chosen in another VM.
   if cooling[cluster] then metadata:set(COOLING_NS, cluster, cooling[cluster]) end

@@ -1,5 +1,5 @@
 import type { BackendIr, CredentialIr, SecretRef, SecretValues } from '../../ir/index.ts';
-import { signingFilter, signingReferences } from '../aws-signing.ts';
+import { signingFilters, signingReferences } from '../aws-signing.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { keysOf } from '../key-pool.ts';
 import type { EnvoyResource, ResourceReference } from '../resource.ts';
@@ -17,7 +17,7 @@ export function olderUpstreamFilters(
       ? // Where a request may bring a credential, the script has left nothing else in the header.
         credentialFilters(injected(credential, capabilities), credential.override === undefined)
       : []),
-    ...(signing ? [signingFilter(signing, capabilities)] : []),
+    ...(signing ? signingFilters(signing, capabilities) : []),
     CODEC_FILTER,
   ];
 }

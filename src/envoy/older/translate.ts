@@ -1,5 +1,5 @@
 import { ATTEMPT_ATTRIBUTE, ATTEMPT_KEY, PROVIDER_ATTRIBUTE } from '../../providers/attempt-facts.ts';
-import { API_HEADER, METADATA_NAMESPACE } from '../names.ts';
+import { API_HEADER, CREDENTIALS_NAMESPACE, METADATA_NAMESPACE } from '../names.ts';
 import { bothBodies, externalProcessor, headScript, SWITCHED_ON, wholeFilter } from '../processor.ts';
 import {
   type Any,
@@ -73,15 +73,25 @@ export const TRANSLATING_ROUTES: readonly TranslatingRoute[] = (['stream', 'unar
   },
 }));
 
-/** Makes metadata of what the script of attempts says in headers: what is to be translated, and whose errors the client knows. */
+/** AWS keys of the request, for the filter of the cluster that signs with them. */
+const KEYS_HEADER = 'x-headgate-keys';
+
+/**
+ * Makes metadata of what the script of attempts says in headers: what is to be translated, whose errors the client
+ * knows, and which keys sign.
+ */
 export function toldFilter(): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  const told = { [API_HEADER]: 'api', [ATTEMPT_HEADER]: ATTEMPT_KEY };
+  const told = [
+    [API_HEADER, METADATA_NAMESPACE, 'api'],
+    [ATTEMPT_HEADER, METADATA_NAMESPACE, ATTEMPT_KEY],
+    [KEYS_HEADER, CREDENTIALS_NAMESPACE, 'keys'],
+  ] as const;
   return {
     name: 'envoy.filters.http.header_to_metadata',
     typed_config: typedAny('envoy.extensions.filters.http.header_to_metadata.v3.Config', {
-      request_rules: Object.entries(told).map(([header, key]) => ({
+      request_rules: told.map(([header, metadata_namespace, key]) => ({
         header,
-        on_header_present: { metadata_namespace: METADATA_NAMESPACE, key },
+        on_header_present: { metadata_namespace, key },
         remove: true,
       })),
     }),

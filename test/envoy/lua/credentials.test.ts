@@ -28,7 +28,7 @@ describe('script: credentials of the request', () => {
     fake = await startOpenAi({ name: 'a', keys: ['configured', 'given'] });
     other = await startOpenAi({ name: 'b', keys: ['sk-b'] });
     open = await startOpenAi({ name: 'open', isOpen: true });
-    const ownKeys = { metadata_namespace: 'auth', metadata_key: 'aws' };
+    const ownKeys = { metadata_namespace: 'auth', metadata_key: 'aws', region: 'r', service: 's' };
     const bearer = { header: 'authorization', prefix: 'Bearer ' };
     const byHeader = (fallback: boolean) => ({ credential: { ...bearer, request_header: HEADER, fallback } });
     const byMetadata = (fallback: boolean) => ({

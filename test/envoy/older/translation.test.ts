@@ -1,8 +1,8 @@
 /** Translation on Envoys before 1.40, alone and in a failover (src/envoy/older/translate.ts). */
 import { expect } from 'chai';
 import { type Fake, type Script, startAnthropic, startBedrock, startOpenAi, startVertex } from '../../fakes/index.ts';
-import { type ClientResponse, freePort, until } from '../../support/index.ts';
-import { expectAllServed } from '../failover/rig.ts';
+import { type ClientResponse, freePort, postJson, until } from '../../support/index.ts';
+import { CHAT, expectAllServed } from '../failover/rig.ts';
 import { startTranslationRig, type TranslationRig } from '../translation/rig.ts';
 
 const SCRIPT: Script = { text: 'Hello there.', chunks: 3, usage: { input: 20, output: 10, cached: 5 } };
@@ -15,6 +15,7 @@ const COSTS = {
 };
 const MESSAGES = '/anthropic/v1/messages';
 const AUDIO = [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }];
+const OWN_KEYS = { accessKeyId: 'AKIAOWNEXAMPLE', secretAccessKey: 'own/secret+example' } as const;
 const audio = { messages: [{ role: 'user', content: AUDIO }] };
 
 for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
@@ -28,6 +29,7 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
       fakes.set('openai', await startOpenAi({ name: 'openai', keys: ['sk-openai'] }));
       fakes.set('anthropic', await startAnthropic({ name: 'anthropic', keys: ['sk-ant'] }));
       fakes.set('bedrock', await startBedrock({ name: 'bedrock', keys: ['sk-bedrock'] }));
+      fakes.set('own-aws', await startBedrock({ name: 'own-aws', credentials: [OWN_KEYS] }));
       fakes.set('vertex', await startVertex({ name: 'vertex', tokens: ['sk-vertex'], project: '-', location: '-' }));
       const anthropic = { schema: { name: 'Anthropic' }, key: 'sk-ant', keyType: 'AnthropicAPIKey' } as const;
       const claude = { name: 'anthropic', modelNameOverride: 'claude-sonnet-4-5' };
@@ -43,6 +45,15 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
             named: { endpoints: [named, { ...named, hostname: 'b.example' }], ...anthropic },
             dead: { port: await freePort(), ...anthropic },
             bedrock: { port: fake('bedrock').port, key: 'sk-bedrock', schema: { name: 'AWSBedrock' } },
+            'own-aws': {
+              port: fake('own-aws').port,
+              schema: { name: 'AWSBedrock' },
+              policy: {
+                type: 'AWSCredentials',
+                awsCredentials: { region: 'us-east-1' },
+                credentialOverride: { fromRequestHeaders: { fallbackToConfigured: false } },
+              },
+            },
             vertex: { port: fake('vertex').port, key: 'sk-vertex', schema: { name: 'GCPVertexAI' } },
           },
           models: {
@@ -54,6 +65,14 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
             'native-first': { refs: [gpt, { ...claude, priority: 1 }] },
             'translated-first': { refs: [claude, { ...gpt, priority: 1 }] },
             'both-translated': { refs: [bedrock, { ...claude, priority: 1 }] },
+            'own-aws': { refs: [{ ...bedrock, name: 'own-aws' }] },
+            'own-aws-second': {
+              refs: [
+                { ...claude, name: 'dead' },
+                { ...bedrock, name: 'own-aws', priority: 1 },
+                { ...gpt, priority: 2 },
+              ],
+            },
             unreachable: {
               refs: [
                 { ...claude, name: 'dead' },
@@ -194,6 +213,26 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
       const load = await rig.load('translated-first', { concurrency: 64, total: 192, body: audio });
       expectAllServed(load, 192);
       expect(load.byBackend).to.eql({ openai: 192 });
+    });
+
+    it('signs what was translated with AWS keys of the request, on its attempt alone', async () => {
+      const headers = {
+        'x-aigw-aws-access-key-id': OWN_KEYS.accessKeyId,
+        'x-aigw-aws-secret-access-key': OWN_KEYS.secretAccessKey,
+        'x-headgate-keys': 'client-secret',
+      };
+      const ask = (model: string, more: object = {}, own: Record<string, string> = headers): Promise<ClientResponse> =>
+        postJson(rig.port, CHAT, { model, messages: [{ role: 'user', content: 'hi' }], ...more }, own);
+      for (const stream of [false, true]) {
+        const response = await ask('own-aws', { stream });
+        expect(response.text).to.include('"object":"chat.completion');
+        expect(response.headers['x-fake']).to.equal('own-aws');
+      }
+      expect((await ask('own-aws-second')).headers['x-fake']).to.equal('own-aws');
+      fake('own-aws').fault = () => ({ status: 503 });
+      expect((await ask('own-aws-second')).headers['x-fake']).to.equal('openai');
+      expect(JSON.stringify(fake('openai').last.rawHeaders)).not.to.match(/AKIAOWN|own.secret|x-amz/);
+      expect((await ask('own-aws', {}, { 'x-headgate-keys': 'client-secret' })).status).to.equal(401);
     });
 
     it('leaves nothing of an attempt in the next one', async () => {

@@ -19,13 +19,14 @@ function translated(credentialOverride?: object): ReturnType<typeof translate> {
 const backendOf = (override?: object): BackendIr | undefined => translated(override).ir.gateways[0]?.backends[0];
 
 describe('envoy: AWS keys of a request', () => {
-  it('are signed with by the script of a cluster, which older Envoys cannot have', () => {
+  it('are signed with by a script of the cluster, which every Envoy can have', () => {
     const needs = (backend: BackendIr | undefined, version: string): unknown =>
       backend && backendNeeds(backend, capabilitiesOf(version));
     const own = backendOf({ fromRequestHeaders: {} });
-    expect(needs(own, '1.39.3')).to.eql(['lua', 'aws_request_signing', 'lua_filter_context']);
+    expect(needs(own, '1.39.3')).to.eql(['lua', 'aws_request_signing']);
+    const only = { fromRequestHeaders: { fallbackToConfigured: false } };
+    expect(needs(backendOf(only), '1.36.4')).to.eql(['lua']);
     expect(needs(own, '1.40.0')).to.eql(['lua_filter_context', 'aws_request_signing']);
-    expect(needs(backendOf(), '1.39.3')).to.eql(['lua', 'aws_request_signing']);
   });
 
   it('come in headers that begin alike, or under a key of metadata', () => {
