@@ -1,8 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { GatewayError } from '../lib/errors.ts';
 import type { FetchContext } from './fetch-context.ts';
 import { failure, requestJson, send } from './request.ts';
+import { readSmallFile } from './small-file.ts';
 import { bearerToken, type Token } from './token.ts';
 
 /** The agent leaves what it asks for here, for those that it trusts to read. */
@@ -34,11 +34,8 @@ export async function arcToken(
   return bearerToken(await requestJson({ url, headers: { ...metadata, authorization } }, context), url);
 }
 
-async function readKey(path: string, { signal }: FetchContext): Promise<string> {
-  try {
-    if ((await stat(path)).size <= MAX_BYTES) return (await readFile(path, { encoding: 'utf8', signal })).trim();
-  } catch {
+function readKey(path: string, context: FetchContext): Promise<string> {
+  return readSmallFile(path, context, MAX_BYTES).catch(() => {
     throw new GatewayError('invalid_input', 'the key file of Azure Arc cannot be read: only its group himds may');
-  }
-  throw new GatewayError('invalid_input', 'the key file of Azure Arc is none');
+  });
 }

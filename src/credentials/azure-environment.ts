@@ -1,9 +1,9 @@
 /** Who the control plane is where it runs on Azure. Source: Azure, managed identities; AKS, workload identity. */
-import { readFile } from 'node:fs/promises';
 import { GatewayError } from '../lib/errors.ts';
 import { arcToken } from './azure-arc.ts';
 import type { FetchContext } from './fetch-context.ts';
 import { requestJson } from './request.ts';
+import { readSmallFile } from './small-file.ts';
 import { bearerToken, type Token } from './token.ts';
 
 const METADATA = 'http://169.254.169.254';
@@ -42,15 +42,12 @@ function identityEndpoint({ env }: FetchContext): IdentityEndpoint {
 }
 
 /** The token of the workload that the control plane is, to be exchanged. Errors: GatewayError. */
-export async function workloadToken({ env, signal }: FetchContext): Promise<string> {
-  const path = env.AZURE_FEDERATED_TOKEN_FILE;
+export async function workloadToken(context: FetchContext): Promise<string> {
+  const path = context.env.AZURE_FEDERATED_TOKEN_FILE;
   if (!path) throw invalid('has no AZURE_FEDERATED_TOKEN_FILE');
-  return readFile(path, { encoding: 'utf8', signal }).then(
-    (text) => text.trim(),
-    () => {
-      throw invalid('has an AZURE_FEDERATED_TOKEN_FILE that cannot be read');
-    },
-  );
+  return readSmallFile(path, context).catch(() => {
+    throw invalid('has an AZURE_FEDERATED_TOKEN_FILE that cannot be read');
+  });
 }
 
 function invalid(what: string): GatewayError {

@@ -1,9 +1,9 @@
 /** What the control plane finds where it runs. Source: AWS SDKs and Tools, container and IMDS credential providers. */
-import { readFile } from 'node:fs/promises';
 import type { AwsPlace } from '../../ir/index.ts';
 import { GatewayError } from '../../lib/errors.ts';
 import type { FetchContext } from '../fetch-context.ts';
 import { failure, refusal, send, type TokenRequest } from '../request.ts';
+import { readSmallFile } from '../small-file.ts';
 import type { Token } from '../token.ts';
 import { byOurClock, sessionKeys } from './session-keys.ts';
 
@@ -64,15 +64,12 @@ function containerUrl({ env }: FetchContext): string {
   return full;
 }
 
-async function containerAuthorization({ env, signal }: FetchContext): Promise<string | undefined> {
-  const { AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: path, AWS_CONTAINER_AUTHORIZATION_TOKEN: token } = env;
+async function containerAuthorization(context: FetchContext): Promise<string | undefined> {
+  const { AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: path, AWS_CONTAINER_AUTHORIZATION_TOKEN: token } = context.env;
   if (!path) return token;
-  return readFile(path, { encoding: 'utf8', signal }).then(
-    (text) => text.trim(),
-    () => {
-      throw invalid('has an AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE that cannot be read');
-    },
-  );
+  return readSmallFile(path, context).catch(() => {
+    throw invalid('has an AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE that cannot be read');
+  });
 }
 
 async function keysOf(url: string, headers: Readonly<Record<string, string>>, context: FetchContext): Promise<Token> {

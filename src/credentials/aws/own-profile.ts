@@ -14,8 +14,8 @@ export async function ownProfile(
   { env, signal }: FetchContext,
 ): Promise<AwsTokenSource> {
   const read = (named: string | undefined, usual: string): Promise<string> => {
-    const path = named || join(env.HOME ?? '', '.aws', usual);
-    return readFile(path, { encoding: 'utf8', signal }).catch(() => '');
+    const path = named || (env.HOME && join(env.HOME, '.aws', usual));
+    return path ? readFile(path, { encoding: 'utf8', signal }).catch(() => '') : Promise.resolve('');
   };
   // Keys of the credentials file stand above those of the config file.
   const config = await read(env.AWS_CONFIG_FILE, 'config');

@@ -97,7 +97,8 @@ async function keep(path: string, signIn: Json): Promise<void> {
 
 function cachePath(session: string, { env }: FetchContext): string {
   const name = createHash('sha1').update(session).digest('hex');
-  return join(env.HOME ?? '', '.aws', 'sso', 'cache', `${name}.json`);
+  if (!env.HOME) throw signInAgain('nobody has a home directory (HOME)');
+  return join(env.HOME, '.aws', 'sso', 'cache', `${name}.json`);
 }
 
 function endpoint(named: string | undefined, host: string, region: string): string {

@@ -1,11 +1,11 @@
 /** Sessions in roles. Source: AWS Security Token Service API 2011-06-15. */
 import { createHash, createHmac } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { AwsKeys, AwsTokenSource } from '../../ir/index.ts';
 import { GatewayError, InvariantError } from '../../lib/errors.ts';
 import { type FetchContext, localTime, serviceNow } from '../fetch-context.ts';
 import { clientToken } from '../oidc.ts';
 import { encodeForm, failure, refusal, send, type TokenRequest } from '../request.ts';
+import { readSmallFile } from '../small-file.ts';
 import type { Token } from '../token.ts';
 import { awsDomain } from './domain.ts';
 
@@ -30,12 +30,10 @@ export async function webIdentityRole(source: SourceOf<'aws-web-identity'>, cont
   return assumeRole({ url: stsUrl(region, context), form }, context);
 }
 
-async function readToken(path: string, { signal }: FetchContext): Promise<string> {
-  try {
-    return (await readFile(path, { encoding: 'utf8', signal })).trim();
-  } catch {
+function readToken(path: string, context: FetchContext): Promise<string> {
+  return readSmallFile(path, context).catch(() => {
     throw new GatewayError('invalid_input', 'the web_identity_token_file of the profile cannot be read');
-  }
+  });
 }
 
 /** Of a role that `base` may take. Errors: GatewayError. */

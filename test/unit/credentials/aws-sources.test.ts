@@ -1,5 +1,5 @@
 /** Where keys of AWS come from besides STS and the Secret: files, programs, sign-ins and places of the control plane. */
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { splitCommand } from '../../../src/credentials/aws/process.ts';
@@ -76,6 +76,30 @@ describe('credentials: sources of AWS keys', () => {
       const callers = sts.fake.requests.map(({ headers }) => /Credential=(\w+)/.exec(headers.authorization ?? '')?.[1]);
       expect(callers).to.eql([AWS_CREDENTIALS.accessKeyId, sts.sessions[from]?.accessKeyId]);
       expect(sts.fake.last.headers['x-amz-security-token']).to.equal(sts.sessions[from]?.sessionToken);
+    });
+
+    it('are those of the user alone: nothing of the directory that the process stands in', async () => {
+      const home = tempDir('no-home');
+      mkdirSync(join(home, '.aws'));
+      writeFileSync(join(home, '.aws', 'config'), `[profile x]\n${keys}`);
+      const before = globalThis.process.cwd();
+      globalThis.process.chdir(home);
+      try {
+        expect(await keysOf(own('x'), { HOME: home })).to.equal(AWS_CREDENTIALS.accessKeyId);
+        expect(await refusal(own('x'), { HOME: '' })).to.match(/has no profile "x"$/);
+        expect(await refusal(sourcesOf(services)['aws-sso'] as TokenSource, { HOME: '' })).to.match(
+          /^nobody has a home/,
+        );
+      } finally {
+        globalThis.process.chdir(before);
+      }
+    });
+
+    it('read no token without an end', async () => {
+      for (const tokenFile of ['/dev/zero', tempDir('none')]) {
+        const web = { ...sourcesOf(services)['aws-token-file'], subject: { tokenFile } } as TokenSource;
+        expect(await refusal(web)).to.equal('the web_identity_token_file of the profile cannot be read');
+      }
     });
 
     it('are read again each time, and say what is wrong with them', async () => {
