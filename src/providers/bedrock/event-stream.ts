@@ -2,9 +2,11 @@
 import { crc32 } from 'node:zlib';
 import { GatewayError } from '../../lib/errors.ts';
 
+type Headers = ReadonlyMap<string, string>;
+
 /** One message. Headers that are no text are left out: Bedrock sends none. */
 export interface EventStreamMessage {
-  readonly headers: ReadonlyMap<string, string>;
+  readonly headers: Headers;
   readonly payload: Buffer;
 }
 
@@ -26,6 +28,7 @@ export function createEventStreamReader(): EventStreamReader {
   let held: Uint8Array[] = [];
   let size = 0;
   let wanted = PRELUDE_BYTES;
+  const headersOf = createHeadersReader();
 
   return {
     push(bytes, take) {
@@ -39,7 +42,7 @@ export function createEventStreamReader(): EventStreamReader {
       while (joined.length - at >= PRELUDE_BYTES) {
         const length = messageLength(joined, at);
         if (joined.length - at < length) break;
-        take(decodeMessage(joined.subarray(at, at + length)));
+        take(decodeMessage(joined.subarray(at, at + length), headersOf));
         at += length;
       }
       const rest = joined.subarray(at);
@@ -59,13 +62,26 @@ function messageLength(bytes: Buffer, at: number): number {
   return length;
 }
 
-function decodeMessage(message: Buffer): EventStreamMessage {
+function decodeMessage(message: Buffer, headersOf: (bytes: Buffer) => Headers): EventStreamMessage {
   const end = message.length - CHECKSUM_BYTES;
   if (crc32(message.subarray(0, end)) !== message.readUInt32BE(end)) throw broken('a wrong checksum');
   const payloadAt = PRELUDE_BYTES + message.readUInt32BE(4);
   return {
-    headers: decodeHeaders(message.subarray(PRELUDE_BYTES, payloadAt)),
+    headers: headersOf(message.subarray(PRELUDE_BYTES, payloadAt)),
     payload: message.subarray(payloadAt, end),
+  };
+}
+
+/** Most messages have the headers of the one before. */
+function createHeadersReader(): (bytes: Buffer) => Headers {
+  let lastBytes: Buffer | undefined;
+  let last: Headers = new Map();
+  return (bytes) => {
+    if (lastBytes?.equals(bytes) === true) return last;
+    last = decodeHeaders(bytes);
+    // A copy: what it is a part of would be kept with it.
+    lastBytes = Buffer.from(bytes);
+    return last;
   };
 }
 
