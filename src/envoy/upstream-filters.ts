@@ -12,7 +12,7 @@ import {
 } from '../ir/index.ts';
 import { canonicalJson } from '../lib/hash.ts';
 import type { TranslatedPath } from '../providers/facts.ts';
-import { bedrockRegion, nativePath, providerFacts, translatedPath } from '../providers/index.ts';
+import { awsDomain, bedrockRegion, nativePath, providerFacts, translatedPath } from '../providers/index.ts';
 import { translatedFamilies } from './api-classes.ts';
 import { signingFilters, signingReferences } from './aws-signing.ts';
 import type { Capabilities } from './capabilities.ts';
@@ -183,7 +183,7 @@ export function backendHost(backend: BackendIr): string | undefined {
   const sni = backend.tls?.sni;
   return sni !== undefined && bedrockRegion(sni) !== undefined
     ? sni
-    : `bedrock-runtime.${backend.signing.region}.amazonaws.com`;
+    : `bedrock-runtime.${backend.signing.region}.${awsDomain(backend.signing.region)}`;
 }
 
 function addressAndPort(endpoint: Exclude<EndpointIr, { kind: 'unix' }>): string {

@@ -16,7 +16,7 @@ import { translates } from './translated-endpoints.ts';
 import { gcpAnthropic, vertex } from './vertex/index.ts';
 
 export { type AwsProfile, parseAwsProfiles, readAwsProfile } from './bedrock/aws-profiles.ts';
-export { bedrockRegion } from './bedrock/region.ts';
+export { awsDomain, bedrockRegion } from './bedrock/region.ts';
 export type { ProviderFacts } from './facts.ts';
 
 const FACTS: Readonly<Record<ProviderSchema, ProviderFacts>> = {

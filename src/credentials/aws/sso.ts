@@ -8,11 +8,11 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AwsSsoSource } from '../../ir/index.ts';
 import { GatewayError } from '../../lib/errors.ts';
+import { awsDomain } from '../../providers/index.ts';
 import { type FetchContext, localTime } from '../fetch-context.ts';
 import { isRecord, isText, parseJson } from '../json.ts';
 import { failure, requestJson } from '../request.ts';
 import { HEADER_TEXT, type Token } from '../token.ts';
-import { awsDomain } from './domain.ts';
 
 /** A sign-in that ends sooner is renewed before it is used. */
 const WINDOW_MS = 5 * 60_000;

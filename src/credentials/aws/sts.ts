@@ -2,12 +2,12 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { AwsKeys, AwsTokenSource } from '../../ir/index.ts';
 import { GatewayError, InvariantError } from '../../lib/errors.ts';
+import { awsDomain } from '../../providers/index.ts';
 import { type FetchContext, localTime, serviceNow } from '../fetch-context.ts';
 import { clientToken } from '../oidc.ts';
 import { encodeForm, failure, refusal, send, type TokenRequest } from '../request.ts';
 import { readSmallFile } from '../small-file.ts';
 import type { Token } from '../token.ts';
-import { awsDomain } from './domain.ts';
 
 const VERSION = '2011-06-15';
 const SESSION = 'headgate';

@@ -1,6 +1,6 @@
 import type { ProviderFacts } from '../facts.ts';
+import { AWS_HOSTS } from './region.ts';
 
-const publicHosts = ['*.amazonaws.com', '*.api.aws'];
 const streamType = 'application/vnd.amazon.eventstream';
 
 const CONVERSE = { path: '/model/{model}/converse', stream: '/model/{model}/converse-stream' } as const;
@@ -28,7 +28,7 @@ export const bedrock: ProviderFacts = {
   },
   streamType,
   choosesPath: true,
-  publicHosts,
+  publicHosts: AWS_HOSTS,
 };
 
 /** Anthropic's models on Bedrock: their bodies need changes that the data path alone does not make. */
@@ -46,5 +46,5 @@ export const awsAnthropic: ProviderFacts = {
   },
   streamType,
   choosesPath: true,
-  publicHosts,
+  publicHosts: AWS_HOSTS,
 };
