@@ -41,7 +41,8 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
             changed: { refs: [{ name: 'a', priority: 0, modelNameOverride: 'a-much-longer-name' }, 'b'] },
             cool: { refs: ['cooling', 'b'] },
             dead: { refs: ['dead', 'b'] },
-            idle: { refs: ['a', 'b'], fields: { streamIdleTimeout: '300ms' } },
+            // Long enough for a busy machine to answer 64 at once in it.
+            idle: { refs: ['a', 'b'], fields: { streamIdleTimeout: '1s' } },
             claude: { refs: ['claude-dead', 'claude'] },
             'claude-gone': { refs: ['claude-dead', { name: 'claude-dead', priority: 1, modelNameOverride: 'other' }] },
             limited: {
