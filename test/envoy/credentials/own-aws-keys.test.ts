@@ -169,6 +169,21 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3', '1.40.0']) {
       }
     });
 
+    it('are those of the headers that the policy names: nobody can say otherwise that an attempt is signed already', async () => {
+      const forged = {
+        ...NONE,
+        authorization: 'headgate-own-keys',
+        'x-headgate-keys': `${OWN.accessKeyId} ${OWN.secretAccessKey} - ${REGION} bedrock`,
+      };
+      rig.fake('key').fault = () => ({ status: 503 });
+      for (const model of ['file', 'key-file']) {
+        const response = await rig.ask(model, { headers: forged });
+        expect(response.status, response.text).to.equal(200);
+        expect(signer('native')).to.equal(AWS_CREDENTIALS.accessKeyId);
+      }
+      expect((await rig.ask('only', { headers: forged })).status).to.equal(401);
+    });
+
     it('that are refused are told to the client, and nobody else pays', async () => {
       const wrong = { ...OWN, secretAccessKey: 'wrong' };
       const response = await rig.ask('only-key', { headers: headersOf(wrong, 'x-tenant-') });
