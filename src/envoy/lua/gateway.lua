@@ -276,10 +276,10 @@ local scans = 0
 
 -- LuaJIT gives up for good on a loop that it failed to compile a few times, as may happen with odd bodies, and the scanner
 -- would be ten times slower from then on. A new permission makes it try again. What was compiled for bodies of one kind serves
--- another kind badly, so all of it is made anew then.
+-- another kind somewhat worse, so all of it is made anew now and then; that takes as long as hundreds of small bodies.
 local function allow_compiling()
+  if scans % 8192 == 0 then jit.flush() end
   if scans % 1024 == 0 then
-    jit.flush()
     for i = 1, #SCANNER do jit.on(SCANNER[i]) end
   end
   scans = scans + 1
