@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { GatewayError } from '../../lib/errors.ts';
 import { type Address, formatAddress, parseAddress } from '../addresses.ts';
@@ -82,6 +83,8 @@ async function runProcessor(flags: ProcessorCommandFlags, io: CliIo): Promise<vo
     import('../../providers/translations.ts'),
   ]);
   const logger = await createCliLogger(io, flags);
+  // Bodies count as heap, which is small without them: by default all of it is searched after a dozen large ones.
+  setFlagsFromString('--heap-growing-percent=300');
   const terminated = untilTerminated();
   const tls = await watchTls(flags, logger);
   const processor = createProcessor({
