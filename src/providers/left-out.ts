@@ -8,7 +8,7 @@ export type Left = Omit<PlainRun, 'style'> & { readonly style: Pick<Style, 'head
 /** What the stand-ins of a run have to save, and those of a body for each of its bytes. */
 const LEAST_SAVED = 300;
 const LEAST_SHARE = 1 / 8;
-const MOST = 500;
+const MOST = 2000;
 /** Up to here, messages of a run are stood for one by one. */
 const FEW = 5;
 /** Bytes of a stand-in with what is around it, more or less. */

@@ -35,22 +35,20 @@ export function shorten(bytes: Uint8Array): Shortened | undefined {
 
 function shortened(body: Buffer, left: readonly Left[]): Shortened | undefined {
   if (left.length === 0) return undefined;
-  const counts = left.map(standInsOf);
-  const total = counts.reduce((sum, count) => sum + count, 0);
+  /** By the number of a stand-in: what it stands for. */
+  const owners = left.flatMap((one) => Array.from({ length: standInsOf(one) }, () => one));
   const whole: Shortened = {
     body: shortBody(body, left),
     saidIn(request) {
-      const said = saidIn(request, (number) => mentionsErrors(body, left, number));
-      if (said.size === total) return whole;
-      let first = 0;
-      const kept = left.filter((_, i) => {
-        const from = first;
-        first += counts[i] ?? 0;
-        return Array.from({ length: first - from }, (_, k) => from + k).every((number) => said.has(number));
-      });
-      return shortened(body, kept);
+      const said = saidIn(request, (number) => mentionsErrors(body, owners[number]));
+      const others = new Set(owners.filter((_, number) => !said.has(number)));
+      if (others.size === 0) return whole;
+      return shortened(
+        body,
+        left.filter((one) => !others.has(one)),
+      );
     },
-    restore: (written) => restore(written, body, left, total),
+    restore: (written) => restore(written, body, left, owners.length),
   };
   return whole;
 }
@@ -103,11 +101,6 @@ function numberOf(part: UserPart | AssistantPart): number | undefined {
   return part.source.mediaType.startsWith('text/') ? undefined : standInNumber(part.source.data);
 }
 
-function mentionsErrors(body: Buffer, left: readonly Left[], number: number): boolean {
-  let first = 0;
-  for (const one of left) {
-    first += standInsOf(one);
-    if (number < first) return body.subarray(one.start, one.end).includes(ERROR);
-  }
-  return true;
+function mentionsErrors(body: Buffer, owner: Left | undefined): boolean {
+  return owner === undefined || body.subarray(owner.start, owner.end).includes(ERROR);
 }
