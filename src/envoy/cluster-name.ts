@@ -5,6 +5,11 @@ export function mirrorClusterName({ name }: InferenceRuleIr, { backend }: Mirror
   return `${backend}/${name}/mirror`;
 }
 
+/** Through which copies get there on Envoys before 1.40. */
+export function mirrorEntranceName(rule: InferenceRuleIr, mirror: MirrorIr): string {
+  return `${mirrorClusterName(rule, mirror)}/entrance`;
+}
+
 /**
  * A rule may name one backend twice with different models. The script tells references apart by their cluster, so each
  * further one gets a cluster of its own.

@@ -1,4 +1,4 @@
-import type { BackendIr, GatewayIr, InferenceRuleIr, SecretValues } from '../ir/index.ts';
+import type { BackendIr, GatewayIr, InferenceRuleIr, MirrorIr, SecretValues } from '../ir/index.ts';
 import { type Finding, sortFindings } from '../lib/findings.ts';
 import { alwaysNeedsTranslation } from '../providers/index.ts';
 import { translatedFamilies } from './api-classes.ts';
@@ -13,6 +13,7 @@ import { asksService, withoutService } from './limits.ts';
 import { emitListener } from './listeners.ts';
 import { attemptResources } from './older/attempts.ts';
 import { prefixedSecrets } from './older/cluster-filters.ts';
+import { mirrorEntrance } from './older/mirror.ts';
 import { needsAttempts } from './older/route.ts';
 import { type CompileOptions, doesTranslate } from './options.ts';
 import { withoutPending } from './pending-credentials.ts';
@@ -52,6 +53,7 @@ export function compileGateway(
     backendNeeds(backend, capabilities).every((need) => capabilities.features.has(need)),
   );
   const older = isOlder(capabilities);
+  const canMirror = !older || capabilities.features.has('internal_listener');
   const failOver = backendsThatFailOver(rules);
   const resources: EnvoyResource[] = [];
   const findings: Finding[] = [
@@ -71,8 +73,9 @@ export function compileGateway(
     resources.push(emitCluster(backend, { failsOver, withSentinel, isPlain }, capabilities, options));
     if (usesEds(backend)) resources.push(emitEndpoints(backend, withSentinel, options));
   }
-  for (const backend of older ? [] : mirrorBackends(rules, usable)) {
+  for (const { rule, backend } of canMirror ? mirrored(rules, usable) : []) {
     resources.push(emitCluster(backend, { isMirror: true }, capabilities, options));
+    if (older) resources.push(mirrorEntrance(rule, backend, gateway, capabilities, options));
     if (usesEds(backend)) resources.push(emitEndpoints(backend, false, options));
   }
   for (const listener of gateway.listeners) {
@@ -185,13 +188,16 @@ function repeatedBackends(gateway: GatewayIr, rules: readonly InferenceRuleIr[])
 }
 
 /** The backends that get copies of requests, under the names of their clusters. */
-function mirrorBackends(rules: readonly InferenceRuleIr[], usable: readonly BackendIr[]): BackendIr[] {
-  const mirrors = new Map<string, BackendIr>();
-  for (const rule of rules) {
-    const backend = rule.mirror && usable.find(({ name }) => name === rule.mirror?.backend);
-    if (!rule.mirror || !backend) continue;
-    const name = mirrorClusterName(rule, rule.mirror);
-    mirrors.set(name, { ...backend, name });
+function mirrored(
+  rules: readonly InferenceRuleIr[],
+  usable: readonly BackendIr[],
+): { rule: InferenceRuleIr & { mirror: MirrorIr }; backend: BackendIr }[] {
+  const mirrors = new Map<string, { rule: InferenceRuleIr & { mirror: MirrorIr }; backend: BackendIr }>();
+  for (const { mirror, ...rule } of rules) {
+    const backend = mirror && usable.find(({ name }) => name === mirror.backend);
+    if (!mirror || !backend) continue;
+    const name = mirrorClusterName(rule, mirror);
+    mirrors.set(name, { rule: { ...rule, mirror }, backend: { ...backend, name } });
   }
   return [...mirrors.values()];
 }

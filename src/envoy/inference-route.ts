@@ -59,9 +59,11 @@ export interface InferenceContext {
 }
 
 /** Where an inference route leads: for each API to the backends that speak it, or to a 501 that says why not. */
-export function inferenceTarget(route: RouteIr, rule: InferenceRuleIr, context: InferenceContext): InferenceTarget {
+export function inferenceTarget(route: RouteIr, asked: InferenceRuleIr, context: InferenceContext): InferenceTarget {
   const { backends, capabilities, options } = context;
-  const reduction = reductionOf(rule, backends, capabilities, options);
+  const { mirror: _, ...unmirrored } = asked;
+  const rule = mirrorPolicy(asked, backends, capabilities) ? asked : unmirrored;
+  const reduction = reductionOf(asked, backends, capabilities, options);
   const lacking = new Set<EnvoyFeature>(reduction.lacking);
   const targets: Record<string, XdsTypeMatcherV3MatcherOnMatch> = {};
   for (const served of servedClasses(rule, backends, doesTranslate(capabilities, options) ? options : {})) {
@@ -141,8 +143,6 @@ function servingRoute(
   { backends, plain, capabilities }: InferenceContext,
 ): ConfigRouteV3Route {
   const older = isOlder(capabilities);
-  const { mirror: _, ...unmirrored } = rule;
-  const mirroring = mirrorPolicy(rule, backends, capabilities);
   const refs = members.map(({ ref }) => ref);
   const used = refs.flatMap((ref) => backends.get(ref.backend) ?? []);
   const translates = members.some(({ mode }) => mode === 'translated');
@@ -162,7 +162,7 @@ function servingRoute(
   };
   const prices = pricesOf(route, rule, refs, backends);
   const facts = {
-    ...routeFacts(mirroring ? rule : unmirrored, members, backends),
+    ...routeFacts(rule, members, backends),
     ...(limits && { limits }),
     // A quota counts what a stream tells, whatever else does.
     ...(quotas && { force_usage: true }),
@@ -175,7 +175,7 @@ function servingRoute(
     route: {
       ...(plainOne ? { cluster: plainClusterName(plainOne.name) } : clusterOf(rule, refs)),
       ...(used.some((backend) => namesHost(backend, backend === alone)) && { auto_host_rewrite: true }),
-      ...mirroring,
+      ...mirrorPolicy(rule, backends, capabilities),
       timeout: protoDuration(rule.requestTimeoutMs),
       idle_timeout: protoDuration(idleMs),
       ...(retry && { retry_policy: retry }),

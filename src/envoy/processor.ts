@@ -190,7 +190,7 @@ const NO_BODIES = {
   response_trailer_mode: 'SKIP',
 } as const;
 
-const REQUESTS_ALONE = {
+export const REQUESTS_ALONE = {
   processing_mode: { ...NO_BODIES, request_body_mode: 'BUFFERED' },
   request_attributes: [ATTEMPT_ATTRIBUTE],
   metadata_options: { receiving_namespaces: { untyped: [TRANSLATED_NAMESPACE] } },

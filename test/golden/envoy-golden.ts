@@ -46,6 +46,7 @@ const OLDER_ENVOYS: Readonly<Record<string, readonly string[]>> = {
   mutations: ['1.38.3'],
   'credential-override': ['1.36.4'],
   'key-pool': ['1.36.4'],
+  mirror: ['1.36.4'],
   limits: ['1.36.4', '1.38.3'],
 };
 
@@ -157,7 +158,7 @@ function legible(key: string, value: unknown): unknown {
 }
 
 function olderScriptName(text: string): string {
-  const role = ['listener', 'attempt', 'translated'].find((one) => text.endsWith(readFileSync(`src/envoy/older/${one}.lua`, 'utf8')));
+  const role = ['listener', 'attempt', 'translated', 'mirror'].find((one) => text.endsWith(readFileSync(`src/envoy/older/${one}.lua`, 'utf8')));
   return role === undefined ? text : `<gateway.lua and older/${role}.lua>`;
 }
 

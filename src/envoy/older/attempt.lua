@@ -22,6 +22,20 @@ local function replace_or_remove(headers, name, value)
   if value then headers:replace(name, value) else headers:remove(name) end
 end
 
+-- Tells the listener of attempts where a request goes on to, and what it has to know there.
+local function send_on(handle, cluster, backend)
+  local headers, metadata = handle:headers(), handle:streamInfo():dynamicMetadata()
+  local notes = metadata:get(NS)
+  headers:replace('x-headgate-cluster', cluster)
+  replace_or_remove(headers, 'x-headgate-endpoint-host', backend.endpoint_host and '1')
+  replace_or_remove(headers, 'x-headgate-api', notes.api)
+  local given = headers:get('authorization') == 'headgate-own-keys' and metadata:get(CREDENTIALS_NS)
+  replace_or_remove(headers, 'x-headgate-keys', given and given.keys)
+  -- A refusal is an answer here, whoever may follow.
+  local attempt = gsub(notes.attempt or '', ' else$', '')
+  replace_or_remove(headers, 'x-headgate-attempt', attempt ~= '' and attempt)
+end
+
 on_request = function(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   local notes = metadata:get(NS)
@@ -31,16 +45,7 @@ on_request = function(handle)
   local cluster = cluster_at(metadata, attempts, n)
   local backend = attempts.backends[cluster]
   backend_request(handle, backend)
-  local headers = handle:headers()
-  metadata = handle:streamInfo():dynamicMetadata() -- the body may have been waited for
-  headers:replace('x-headgate-cluster', cluster)
-  replace_or_remove(headers, 'x-headgate-endpoint-host', backend.endpoint_host and '1')
-  replace_or_remove(headers, 'x-headgate-api', notes.api)
-  local given = headers:get('authorization') == 'headgate-own-keys' and metadata:get(CREDENTIALS_NS)
-  replace_or_remove(headers, 'x-headgate-keys', given and given.keys)
-  -- A refusal is an answer here, whoever may follow.
-  local attempt = gsub(metadata:get(NS).attempt or '', ' else$', '')
-  replace_or_remove(headers, 'x-headgate-attempt', attempt ~= '' and attempt)
+  send_on(handle, cluster, backend)
 end
 
 -- The attempt got no answer of a backend: Envoy says why by the flags. It is made one that is retried if the rule says so.

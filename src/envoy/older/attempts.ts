@@ -4,7 +4,12 @@ import { UNLIMITED } from '../clusters.ts';
 import { localReplies } from '../local-replies.ts';
 import { ROUTER_FILTER } from '../names.ts';
 import type { EnvoyResource } from '../resource.ts';
-import { type Any, type ConfigRouteV3Route, typedAny } from '../schema/index.ts';
+import {
+  type Any,
+  type ConfigRouteV3Route,
+  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  typedAny,
+} from '../schema/index.ts';
 import { CODEC_FILTER } from '../upstream-filters.ts';
 import { olderScript } from './script.ts';
 import { TRANSLATING_ROUTES, type TranslatingRoute, toldFilter, translatingFilters } from './translate.ts';
@@ -27,18 +32,30 @@ const IDLE_TIMEOUT = '60s';
  * the first one, so all of it can be retried. `translates`: some backend needs it.
  */
 export function attemptResources(gateway: GatewayIr, capabilities: Capabilities, translates: boolean): EnvoyResource[] {
-  const limit = capabilities.features.has('body_limit') ? undefined : gateway.maxRequestBodyBytes;
-  return [attemptCluster(limit), attemptListener(gateway, capabilities, limit, translates)];
+  const limit = connectionLimit(gateway, capabilities);
+  return [
+    attemptCluster(ATTEMPTS, olderScript('attempt'), limit),
+    attemptListener(gateway, capabilities, limit, translates),
+  ];
+}
+
+/** What a connection may hold, where that is what limits a request. */
+export function connectionLimit({ maxRequestBodyBytes }: GatewayIr, { features }: Capabilities): number | undefined {
+  return features.has('body_limit') ? undefined : maxRequestBodyBytes;
 }
 
 /** `bufferBytes`: what a connection may hold, where that is what limits a request. */
-function attemptCluster(bufferBytes: number | undefined): EnvoyResource {
+export function attemptCluster(
+  name: string,
+  script: ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  bufferBytes: number | undefined,
+): EnvoyResource {
   const endpoint = { address: { envoy_internal_address: { server_listener_name: ATTEMPTS } } };
   return {
     type: 'cluster',
-    name: ATTEMPTS,
+    name,
     message: {
-      name: ATTEMPTS,
+      name,
       type: 'STATIC',
       connect_timeout: '5s',
       ...(bufferBytes !== undefined && { per_connection_buffer_limit_bytes: bufferBytes }),
@@ -52,14 +69,14 @@ function attemptCluster(bufferBytes: number | undefined): EnvoyResource {
           },
         ],
       },
-      load_assignment: { cluster_name: ATTEMPTS, endpoints: [{ lb_endpoints: [{ endpoint }] }] },
+      load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint }] }] },
       typed_extension_protocol_options: {
         'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': typedAny(
           'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
           {
             common_http_protocol_options: { idle_timeout: IDLE_TIMEOUT, max_headers_count: MAX_HEADERS },
             explicit_http_config: { http_protocol_options: {} },
-            http_filters: [olderScript('attempt'), CODEC_FILTER],
+            http_filters: [script, CODEC_FILTER],
           },
         ),
       },

@@ -36,7 +36,7 @@ export function reductionOf(
   return {
     lacking: [],
     leftOut: [
-      ...(rule.mirror ? ['its requests are not mirrored'] : []),
+      ...(rule.mirror && !capabilities.features.has('internal_listener') ? ['its requests are not mirrored'] : []),
       ...(translated.length > 0 ? [`nothing is translated for ${namesOf(translated)}`] : []),
       ...(bounded.length > 0 && !isAskedOnce(rule, usedBackends(rule, backends))
         ? [`the limit on parallel retries at ${namesOf(bounded)} has no effect`]

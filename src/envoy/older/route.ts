@@ -26,10 +26,13 @@ function isMadeItsOwn(rule: InferenceRuleIr, members: readonly OlderMember[]): b
   return isAskedOnce(rule, used) && members.every(({ mode }) => mode === 'native');
 }
 
-/** One backend and one attempt: the request can be made that provider's own before it is routed. */
-export function isAskedOnce({ retry }: InferenceRuleIr, used: readonly BackendIr[]): boolean {
+/**
+ * One backend and one attempt: the request can be made that provider's own before it is routed. Not where it is mirrored, since
+ * the copy is made of what is routed.
+ */
+export function isAskedOnce({ retry, mirror }: InferenceRuleIr, used: readonly BackendIr[]): boolean {
   const retries = (retry.numRetries ?? retry.attemptsPerBackend - 1) + furtherTries(used);
-  return used.length === 1 && retries === 0;
+  return used.length === 1 && retries === 0 && mirror === undefined;
 }
 
 export function usedBackends(rule: InferenceRuleIr, backends: ReadonlyMap<string, BackendIr>): BackendIr[] {
@@ -90,10 +93,7 @@ function attemptsRoute(
     order: members.flatMap(({ backend }) => Array.from({ length: attemptsPerBackend }, () => backend.name)),
     backends: Object.fromEntries(
       members.flatMap(({ backend, mode }) =>
-        factsOf(backend, mode === 'translated' ? [family] : []).map((one) => [
-          backend.name,
-          { ...one, ...(isNamedByEndpoint(backend) && { endpoint_host: true }) },
-        ]),
+        attemptedFacts(backend, mode === 'translated' ? [family] : []).map((one) => [backend.name, one]),
       ),
     ),
     retried: Object.fromEntries(retriedFlags(triggers, members.length).map((flag) => [flag, true])),
@@ -143,6 +143,15 @@ function retriedFlags(triggers: readonly string[], backends: number): string[] {
 /** Several names: the endpoint that Envoy chooses says which is the `:authority`. */
 function isNamedByEndpoint(backend: BackendIr): boolean {
   return backendHost(backend) === undefined && backend.endpoints.some(({ hostname }) => hostname !== undefined);
+}
+
+/** Of a backend that an attempt asks; none where it has no provider. */
+export function attemptedFacts(
+  backend: BackendIr,
+  families: readonly ApiFamily[],
+): (BackendFacts & { readonly endpoint_host?: boolean })[] {
+  const named = isNamedByEndpoint(backend) ? { endpoint_host: true } : {};
+  return factsOf(backend, families).map((facts) => ({ ...facts, ...named }));
 }
 
 function factsOf(backend: BackendIr, families: readonly ApiFamily[] = []): BackendFacts[] {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { luaString } from '../cost-lua/text.ts';
 import { SCRIPT } from '../lua.ts';
 import { LUA_FILTER } from '../names.ts';
 import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from '../schema/index.ts';
@@ -8,10 +9,19 @@ import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAn
  * common script with what it does in that place behind it, and so a VM a worker of its own.
  */
 export function olderScript(role: keyof typeof SCRIPTS): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  return filterOf(SCRIPTS[role]);
+}
+
+/** That of one mirror, whose facts (JSON) stand in its text. */
+export function mirrorScript(facts: string): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+  return filterOf(`${SCRIPTS.attempt}\nlocal MIRROR = ${luaString(facts)}\n${MIRROR}`);
+}
+
+function filterOf(inline_string: string): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
   return {
     name: LUA_FILTER,
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-      default_source_code: { inline_string: SCRIPTS[role] },
+      default_source_code: { inline_string },
       clear_route_cache: false,
     }),
   };
@@ -23,6 +33,12 @@ const SCRIPTS = {
   translated: scriptOf('translated'),
 } as const;
 
+const MIRROR = partOf('mirror');
+
 function scriptOf(role: string): string {
-  return `${SCRIPT}\n${readFileSync(new URL(`./${role}.lua`, import.meta.url), 'utf8')}`;
+  return `${SCRIPT}\n${partOf(role)}`;
+}
+
+function partOf(role: string): string {
+  return readFileSync(new URL(`./${role}.lua`, import.meta.url), 'utf8');
 }

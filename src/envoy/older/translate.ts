@@ -1,9 +1,10 @@
 import { ATTEMPT_ATTRIBUTE, ATTEMPT_KEY, PROVIDER_ATTRIBUTE } from '../../providers/attempt-facts.ts';
 import { API_HEADER, CREDENTIALS_NAMESPACE, METADATA_NAMESPACE } from '../names.ts';
-import { bothBodies, externalProcessor, headScript, SWITCHED_ON, wholeFilter } from '../processor.ts';
+import { bothBodies, externalProcessor, headScript, REQUESTS_ALONE, SWITCHED_ON, wholeFilter } from '../processor.ts';
 import {
   type Any,
   type ConfigRouteV3HeaderMatcher,
+  type ExtensionsFiltersHttpExtProcV3ExternalProcessor,
   type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
   typedAny,
 } from '../schema/index.ts';
@@ -20,6 +21,7 @@ export const ATTEMPT_HEADER = 'x-headgate-attempt';
 
 const FILTERS = {
   script: 'headgate/translated',
+  copy: 'headgate/translate/copy',
   unary: 'headgate/translate/unary',
   stream: 'headgate/translate/stream',
   whole: 'headgate/translate/whole',
@@ -30,8 +32,10 @@ const FILTERS = {
 export function translatingFilters(): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter[] {
   return [
     { ...olderScript('translated'), name: FILTERS.script },
-    { name: FILTERS.unary, typed_config: asking('BUFFERED') },
-    { name: FILTERS.stream, typed_config: asking('STREAMED') },
+    // Nobody reads what comes back.
+    { name: FILTERS.copy, typed_config: asking(REQUESTS_ALONE) },
+    { name: FILTERS.unary, typed_config: asking(bothBodies('BUFFERED')) },
+    { name: FILTERS.stream, typed_config: asking(bothBodies('STREAMED')) },
     wholeFilter(FILTERS.whole),
     {
       name: FILTERS.head,
@@ -44,11 +48,8 @@ export function translatingFilters(): ExtensionsFiltersNetworkHttpConnectionMana
 }
 
 /** The attempt is told by a header, so the provider comes from the metadata of its cluster. */
-function asking(answers: 'BUFFERED' | 'STREAMED'): Any {
-  return externalProcessor({
-    ...bothBodies(answers),
-    request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE],
-  });
+function asking(what: ExtensionsFiltersHttpExtProcV3ExternalProcessor): Any {
+  return externalProcessor({ ...what, request_attributes: [PROVIDER_ATTRIBUTE, ATTEMPT_ATTRIBUTE] });
 }
 
 /** What an attempt is known by, and what its route switches on. */
@@ -58,16 +59,16 @@ export interface TranslatingRoute {
 }
 
 /** The first one that matches is meant. */
-export const TRANSLATING_ROUTES: readonly TranslatingRoute[] = (['stream', 'unary'] as const).map((answers) => ({
+export const TRANSLATING_ROUTES: readonly TranslatingRoute[] = (['copy', 'stream', 'unary'] as const).map((kind) => ({
   headers: [
     {
       name: ATTEMPT_HEADER,
-      ...(answers === 'stream' ? { string_match: { contains: ' stream' } } : { present_match: true }),
+      ...(kind === 'unary' ? { present_match: true } : { string_match: { contains: ` ${kind}` } }),
     },
   ],
   filters: {
-    [FILTERS.script]: SWITCHED_ON.script,
-    [FILTERS[answers]]: SWITCHED_ON.processor,
+    ...(kind !== 'copy' && { [FILTERS.script]: SWITCHED_ON.script }),
+    [FILTERS[kind]]: SWITCHED_ON.processor,
     [FILTERS.whole]: SWITCHED_ON.whole,
     [FILTERS.head]: SWITCHED_ON.script,
   },

@@ -14,6 +14,7 @@ const COSTS = {
   ],
 };
 const MESSAGES = '/anthropic/v1/messages';
+const mirror = (fields: object): Record<string, string> => ({ 'headgate.dev/mirror': JSON.stringify(fields) });
 const AUDIO = [{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }];
 const OWN_KEYS = { accessKeyId: 'AKIAOWNEXAMPLE', secretAccessKey: 'own/secret+example' } as const;
 const audio = { messages: [{ role: 'user', content: AUDIO }] };
@@ -78,6 +79,14 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
                 { ...claude, name: 'dead' },
                 { ...bedrock, priority: 1 },
               ],
+            },
+            mirrored: {
+              refs: [gpt],
+              annotations: mirror({ backend: 'anthropic', modelNameOverride: 'claude-sonnet-4-5' }),
+            },
+            copied: {
+              refs: ['anthropic', { ...gpt, priority: 1 }],
+              annotations: mirror({ backend: 'openai', modelNameOverride: 'copy' }),
             },
             strict: {
               refs: [claude, { ...gpt, priority: 1 }],
@@ -266,6 +275,23 @@ for (const envoyVersion of ['1.36.4', '1.37.0', '1.38.3', '1.39.3']) {
         }
       }
       expectAllServed(await rig.load('unreachable', { concurrency: 64, total: 192 }), 192);
+    });
+
+    it('mirrors requests, each copy as its provider takes it', async () => {
+      for (const [model, path, first, copy] of [
+        ['mirrored', undefined, 'openai', 'anthropic'],
+        ['copied', MESSAGES, 'anthropic', 'openai'],
+      ] as const) {
+        const answer = await rig.ask(model, { max_tokens: 20 }, path);
+        expect(answer.headers['x-fake'], answer.text).to.equal(first);
+        await until(() => fake(copy).requests.length === 1, { what: 'the copy' });
+        expect(fake(copy).last.json).to.include({ model: copy === 'openai' ? 'copy' : 'claude-sonnet-4-5' });
+        await until(() => fake(copy).last.outcome.status === 200, { what: 'the answer to the copy' });
+        for (const one of fakes.values()) await one.reset();
+      }
+      fake('anthropic').fault = (_request, n) => [{ status: 500 }, { reset: true }, undefined][n % 3];
+      expectAllServed(await rig.load('mirrored', { concurrency: 64, total: 192 }), 192);
+      await until(() => fake('anthropic').arrived === 192, { what: 'all copies' });
     });
 
     it('asks others while the processor is gone, or answers 503', async () => {

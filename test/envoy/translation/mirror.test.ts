@@ -230,6 +230,7 @@ describe('mirrored requests and a processor that is busy', function () {
 
   it('are left out first, where the others are still served', async () => {
     anthropic.fault = () => ({ stallAfterChunks: 3 });
+    const first = anthropic.arrived;
     // Half of the places: the copy would be one more.
     for (let i = 0; i < 2; i += 1) {
       const leave = new AbortController();
@@ -237,7 +238,7 @@ describe('mirrored requests and a processor that is busy', function () {
       const body = { model: 'claude', stream: true, ...CHAT };
       void request({ port: rig.port, path: '/v1/chat/completions', body, signal: leave.signal }).catch(() => undefined);
     }
-    await until(() => metric('exchanges') === 2, { what: 'two streams' });
+    await until(() => metric('exchanges') === 2 && anthropic.arrived === first + 2, { what: 'two streams' });
     const before = [anthropic.arrived, metric('dropped_total')];
     expect((await mirrored()).status).to.equal(200);
     await until(() => metric('dropped_total') === (before[1] ?? 0) + 1, { what: 'a copy that is left out' });

@@ -13,7 +13,7 @@ describe('a mirror that cannot be asked', () => {
   });
 
   /** Findings, and whether anything is mirrored. */
-  async function compiled(tokens: boolean, version = NEWEST_ENVOY) {
+  async function compiled(tokens: boolean, version = NEWEST_ENVOY, extensions?: readonly string[]) {
     const read = await readSources(['-'], { env: {}, stdin: async () => yaml });
     if (!read.ok) throw new Error(JSON.stringify(read.findings));
     const { ir, secrets, tokenSources } = translate(read.set, DEFAULT_POLICY_OPTIONS);
@@ -23,7 +23,12 @@ describe('a mirror that cannot be asked', () => {
       ? [...tokenSources.keys()].map((name) => [name, { kind: 'generic', value: 't' }] as const)
       : [];
     const all = new Map([...secrets, ...fetched]);
-    const { resources, findings } = compileGateway(gateway, all, capabilitiesOf(version), DEFAULT_COMPILE_OPTIONS);
+    const { resources, findings } = compileGateway(
+      gateway,
+      all,
+      capabilitiesOf(version, extensions),
+      DEFAULT_COMPILE_OPTIONS,
+    );
     return { codes: findings.map(({ code }) => code), mirrors: JSON.stringify(resources).includes('/mirror') };
   }
 
@@ -32,8 +37,12 @@ describe('a mirror that cannot be asked', () => {
     expect(await compiled(true)).to.deep.equal({ codes: [], mirrors: true });
   });
 
-  it('is left out on Envoys before 1.40, which is said', async () => {
-    const { codes, mirrors } = await compiled(true, '1.39.3');
+  it('is left out on Envoys without internal listeners before 1.40, which is said', async () => {
+    expect(await compiled(true, '1.39.3')).to.deep.equal({ codes: [], mirrors: true });
+    const { codes, mirrors } = await compiled(true, '1.39.3', [
+      'envoy.filters.http.lua',
+      'envoy.filters.http.credential_injector',
+    ]);
     expect(codes).to.include('HG0602').and.not.include('HG0701');
     expect(mirrors).to.equal(false);
   });

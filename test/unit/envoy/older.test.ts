@@ -29,10 +29,7 @@ describe('the form for Envoys before 1.40', () => {
     const facts = { backends: { a, b: a }, models: { m: { refs: ['a', 'b'], annotations, ...breaker } } };
     expect(await compiled(facts, '1.38.3')).to.deep.equal({
       forms: ['older'],
-      said: [
-        'HG0602 its requests are not mirrored',
-        'HG0602 the limit on parallel retries at default/a, default/b has no effect',
-      ],
+      said: ['HG0602 the limit on parallel retries at default/a, default/b has no effect'],
     });
     expect(await compiled(facts, '1.40.0')).to.deep.equal({ forms: ['native'], said: [] });
   });
