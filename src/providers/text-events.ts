@@ -34,6 +34,8 @@ const CLOSING = ' ]}';
 const PADDING = /"(?:p|obfuscation)":\s*("[^"\\]*")$/;
 /** Events that differ in more than their text each time are not looked at forever. */
 const MAX_IN_VAIN = 16;
+/** Of what is kept for a stream; usual events have some hundreds of characters around their text. */
+const MAX_AROUND = 4096;
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -90,6 +92,7 @@ function textIn(frame: Frame, json: string): string | undefined {
 
 /** Errors: undefined where it is not certain where the text stands. */
 function frameOf(json: string, text: string, name: string): Frame | undefined {
+  if (json.length - text.length > MAX_AROUND) return undefined;
   const token = `"${text}"`;
   const at = json.indexOf(token);
   if (at === -1 || json.includes(token, at + 1) || json.includes('\\')) return undefined;
