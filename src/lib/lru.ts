@@ -11,6 +11,7 @@ export interface Lru<V> {
 export function createLru<V>(maxCost: number, costOf: (value: V) => number = () => 1): Lru<V> {
   const entries = new Map<string, { value: V; cost: number }>();
   let total = 0;
+  let newest: string | undefined;
 
   function drop(key: string): void {
     const entry = entries.get(key);
@@ -22,9 +23,11 @@ export function createLru<V>(maxCost: number, costOf: (value: V) => number = () 
   function get(key: string): V | undefined {
     const entry = entries.get(key);
     if (entry === undefined) return undefined;
+    if (key === newest) return entry.value;
     // Insertion order of the Map is the order of use.
     entries.delete(key);
     entries.set(key, entry);
+    newest = key;
     return entry.value;
   }
 
@@ -33,6 +36,7 @@ export function createLru<V>(maxCost: number, costOf: (value: V) => number = () 
     const cost = costOf(value);
     if (cost > maxCost) return;
     entries.set(key, { value, cost });
+    newest = key;
     total += cost;
     for (const oldest of entries.keys()) {
       if (total <= maxCost) break;

@@ -18,7 +18,8 @@ const ENDPOINTS: ReadonlySet<string> = new Set(API_ENDPOINTS.map(({ name }) => n
 /** Providers by their text: a processor serves few, each many times. */
 const providers = createLru<ProviderIr>(1000);
 
-export interface AskedAttempt extends Pick<Attempt, 'endpoint' | 'provider' | 'unsupported' | 'betas'> {
+export interface AskedAttempt extends Pick<Attempt, 'endpoint' | 'provider' | 'unsupported'> {
+  readonly betas: readonly string[];
   /** Another backend may follow. */
   readonly mayGoOn: boolean;
   /** To the provider. */

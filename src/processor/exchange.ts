@@ -91,7 +91,8 @@ export function openExchange(answers: Pick<DuplexAnswers, 'send' | 'end'>, optio
 
   function onRequest({ body, endOfStream, attributes }: ProcessingRequest): void {
     if (!endOfStream || underway) throw new GatewayError('invalid_input', 'a request body has to come as a whole');
-    const { endpoint, isCopy, ...asked } = readAttempt(attributes);
+    const asked = readAttempt(attributes);
+    const { endpoint, provider, unsupported, betas, isCopy } = asked;
     const refuse = (error: ProviderError): void => {
       statistics.refusals += 1;
       const refusal = { status: error.status, body: errorBody(endpoint, error) };
@@ -108,8 +109,11 @@ export function openExchange(answers: Pick<DuplexAnswers, 'send' | 'end'>, optio
     }
     try {
       const translation = options.createTranslation({
-        ...asked,
+        // Not `...asked`: with fields behind it each such object is of a shape of its own, which V8 keeps.
         endpoint,
+        provider,
+        unsupported,
+        betas,
         requestId: newId(),
         nowSeconds: Math.floor(Date.now() / 1000),
       });

@@ -42,11 +42,11 @@ class StreamCall implements Call {
   }
 
   get idle(): boolean {
-    return this.answers.blockedSince === undefined;
+    return this.answers.blockedSince() === undefined;
   }
 
   get blockedSince(): number | undefined {
-    return this.answers.blockedSince;
+    return this.answers.blockedSince();
   }
 
   send(body: Buffer, nonce: string): void {
@@ -96,7 +96,7 @@ function openAnswers(answer: AnswerStatus, answers: DuplexAnswers, caller: Calle
   let isEnding = false;
   const advance = (): void => {
     try {
-      for (let request = requests[0]; request !== undefined && !answers.isFull; request = requests[0]) {
+      for (let request = requests[0]; request !== undefined && !answers.isFull(); request = requests[0]) {
         requests.shift();
         answers.send(EMPTY, answer(request, caller));
       }

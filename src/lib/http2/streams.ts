@@ -21,9 +21,9 @@ export interface DuplexAnswers extends Answers {
   /** Ends them at once, whatever the client has not read. */
   cut(): void;
   /** Since when the oldest of what was sent waits for the client to read; `performance.now()`. */
-  readonly blockedSince: number | undefined;
+  blockedSince(): number | undefined;
   /** Messages wait for the client to have room for them. */
-  readonly isFull: boolean;
+  isFull(): boolean;
 }
 
 /** Where a call comes from. */

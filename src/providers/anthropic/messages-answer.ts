@@ -26,9 +26,9 @@ export function readMessagesAnswer(body: JsonObject): ConversationAnswer {
     ...(stopSequence === undefined ? {} : { stopSequence }),
   };
   return {
+    candidates: [candidate],
     ...(id === undefined ? {} : { id }),
     ...(model === undefined ? {} : { model }),
-    candidates: [candidate],
     ...(isJsonObject(body.usage) ? { usage: readUsage(body.usage) } : {}),
     ...(tier === undefined ? {} : { serviceTier: tier }),
   };

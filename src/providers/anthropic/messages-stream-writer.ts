@@ -35,9 +35,15 @@ export function createMessagesStreamWriter(context: AnswerContext): StreamWriter
     hasStarted = true;
     const { id, model } = event?.kind === 'start' ? event : {};
     const message = {
-      ...{ id: id ?? messageId(context), type: 'message', role: 'assistant', model: model ?? context.model },
+      id: id ?? messageId(context),
+      type: 'message',
+      role: 'assistant',
+      model: model ?? context.model,
+      content: [],
+      stop_reason: null,
+      stop_sequence: null,
       // Most providers tell what was used at the end alone.
-      ...{ content: [], stop_reason: null, stop_sequence: null, usage: writeUsage(usage) },
+      usage: writeUsage(usage),
     };
     return `${named({ type: 'message_start', message })}event: ping\ndata: {"type":"ping"}\n\n`;
   }

@@ -20,9 +20,9 @@ export function writeReasoning(
   const budget = typeof thinking?.budget_tokens === 'number' ? thinking.budget_tokens : 0;
   const effort = writeEffort(reasoning?.effort, facts, unsupported);
   return {
+    maxTokens: maxTokens ?? Math.min(facts.maxOutputTokens, facts.defaultMaxTokens + budget),
     ...(thinking === undefined ? {} : { thinking }),
     ...(effort === undefined ? {} : { effort }),
-    maxTokens: maxTokens ?? Math.min(facts.maxOutputTokens, facts.defaultMaxTokens + budget),
   };
 }
 

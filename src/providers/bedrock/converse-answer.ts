@@ -25,8 +25,8 @@ export function readConverseAnswer(body: JsonObject, headers: Headers): Conversa
     ...readStopSequence(body),
   };
   return {
-    ...(id === undefined ? {} : { id }),
     candidates: [candidate],
+    ...(id === undefined ? {} : { id }),
     ...(isJsonObject(body.usage) ? { usage: readUsage(body.usage) } : {}),
     ...(tier === undefined ? {} : { serviceTier: tier }),
   };

@@ -40,10 +40,10 @@ export function readChatAnswer(body: JsonObject): ConversationAnswer {
   const usage = readChatUsage(body.usage);
   const serviceTier = textOf(body.service_tier);
   return {
+    candidates: choices.map((choice) => readChoice(objectOf(choice))),
     ...(id !== undefined && { id }),
     ...(model !== undefined && { model }),
     ...(createdSeconds !== undefined && { createdSeconds }),
-    candidates: choices.map((choice) => readChoice(objectOf(choice))),
     ...(usage !== undefined && { usage }),
     ...(serviceTier !== undefined && { serviceTier }),
   };

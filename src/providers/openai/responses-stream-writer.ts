@@ -215,7 +215,12 @@ export function createResponsesStreamWriter(context: AnswerContext): StreamWrite
     if (!fits(delta)) return fail(TOO_LARGE);
     one.text += delta;
     if (one.kind === 'reasoning') {
-      return event('response.reasoning_summary_text.delta', { ...place(one.id), summary_index: 0, delta });
+      return event('response.reasoning_summary_text.delta', {
+        item_id: one.id,
+        output_index: output.length,
+        summary_index: 0,
+        delta,
+      });
     }
     if (message === undefined) return '';
     if (one.kind === 'refusal') return pieceEvent('response.refusal.delta', one, delta, '');
@@ -229,7 +234,11 @@ export function createResponsesStreamWriter(context: AnswerContext): StreamWrite
     call.text += delta;
     // The text of a custom tool is inside of the JSON, and told when all of it is there.
     if (takesText(context, call.name)) return '';
-    return event('response.function_call_arguments.delta', { ...place(call.id), delta });
+    return event('response.function_call_arguments.delta', {
+      item_id: call.id,
+      output_index: output.length,
+      delta,
+    });
   }
 
   function writeCitation(one: Said, citation: JsonValue): string {

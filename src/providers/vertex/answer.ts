@@ -20,10 +20,10 @@ export function readAnswer(body: JsonObject): ConversationAnswer {
     .map((candidate) => readCandidate(candidate, id, ids));
   if (candidates.length === 0) candidates.push(blocked(body));
   return {
+    candidates,
     ...(id === undefined ? {} : { id }),
     ...(model === undefined ? {} : { model }),
     ...(createdSeconds === undefined ? {} : { createdSeconds }),
-    candidates,
     ...(usage === undefined ? {} : { usage }),
   };
 }

@@ -98,13 +98,16 @@ export function createMemoryStore({ maxBuckets = 2_000_000 }: MemoryStoreOptions
 
   function applyOne({ key, start, length, delta, isSliding, isOfPrevious }: BucketChange): BucketCount {
     const current = windowOf(start, length);
-    if (!isSliding) return { ...change(current, key, delta), previousBefore: 0, previousAfter: 0 };
+    if (!isSliding) {
+      const { before, after } = change(current, key, delta);
+      return { before, after, previousBefore: 0, previousAfter: 0 };
+    }
     current.isSliding = true;
     const previous = windowOf(start - length, length);
     previous.isSliding = true;
     const own = change(current, key, isOfPrevious ? 0 : delta);
     const old = change(previous, key, isOfPrevious ? delta : 0);
-    return { ...own, previousBefore: old.before, previousAfter: old.after };
+    return { before: own.before, after: own.after, previousBefore: old.before, previousAfter: old.after };
   }
 
   const timer = setInterval(() => {
