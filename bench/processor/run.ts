@@ -106,7 +106,11 @@ async function drive(side: Side, one: Case, requests: number): Promise<Seen> {
 }
 
 /** When the first byte of the body came. Errors: rejects for a status other than 200. */
-function send(agent: Agent, { port, name }: Side, { body, streamed, pauseMs }: Case): Promise<number> {
+function send(
+  agent: Agent,
+  { port, name, path = '/v1/chat/completions' }: Side,
+  { body, streamed, pauseMs }: Case,
+): Promise<number> {
   const headers = {
     'content-type': 'application/json',
     'content-length': body.length,
@@ -115,18 +119,15 @@ function send(agent: Agent, { port, name }: Side, { body, streamed, pauseMs }: C
   };
   return new Promise((resolve, reject) => {
     let first = 0;
-    const call = request(
-      { port, host: '127.0.0.1', method: 'POST', path: '/v1/chat/completions', agent, headers },
-      (answer) => {
-        answer.on('data', () => {
-          first ||= performance.now();
-        });
-        answer.on('end', () =>
-          answer.statusCode === 200 ? resolve(first) : reject(new Error(`${name}: status ${answer.statusCode}`)),
-        );
-        answer.on('error', reject);
-      },
-    );
+    const call = request({ port, host: '127.0.0.1', method: 'POST', path, agent, headers }, (answer) => {
+      answer.on('data', () => {
+        first ||= performance.now();
+      });
+      answer.on('end', () =>
+        answer.statusCode === 200 ? resolve(first) : reject(new Error(`${name}: status ${answer.statusCode}`)),
+      );
+      answer.on('error', reject);
+    });
     call.on('error', reject);
     call.end(body);
   });
@@ -168,6 +169,7 @@ function row(one: Case, seen: ReadonlyMap<Side['name'], Seen>): string {
   const of = (name: Side['name']): Seen =>
     seen.get(name) ?? { envoyUs: Number.NaN, processorUs: Number.NaN, firstMs: [], endMs: [] };
   const bare = of('bare');
+  const alone = of('not translated').envoyUs - bare.envoyUs;
   const asked = [of('headgate'), of('no-op in Go'), of('no-op, asked as ours')] as const;
   const [own, noop, least] = asked.map((side) => side.envoyUs + side.processorUs - bare.envoyUs);
   const parts = asked.map((side) => `${(side.envoyUs - bare.envoyUs).toFixed(0)} + ${side.processorUs.toFixed(0)}`);
@@ -175,7 +177,8 @@ function row(one: Case, seen: ReadonlyMap<Side['name'], Seen>): string {
   const ms = (all: readonly number[], share: number): string => quantile(all, share).toFixed(1);
   const later = ({ firstMs }: Seen): string => (quantile(firstMs, 0.5) - quantile(bare.firstMs, 0.5)).toFixed(1);
   const cells = [
-    ...[one.name, bare.envoyUs.toFixed(0), ...parts, ratio(own, noop), ratio(least, noop)],
+    ...[one.name, bare.envoyUs.toFixed(0), ...parts, alone.toFixed(0)],
+    ...[ratio(own, noop), ratio((own ?? Number.NaN) - alone, noop), ratio(least, noop)],
     one.streamed ? [own, noop].map((us = Number.NaN) => (us / CHUNKS).toFixed(1)).join(' / ') : '',
     ...[bare, ...asked.slice(0, 2)].map(({ endMs }) => `${ms(endMs, 0.5)} / ${ms(endMs, 0.99)}`),
     one.streamed ? asked.map(later).join(' / ') : '',
@@ -193,7 +196,9 @@ const HEAD = [
   'request',
   'bare us',
   ...['headgate adds', 'no-op in Go adds', 'no-op asked as ours adds'].map((name) => `${name}: Envoy + processor us`),
+  'headgate without translation adds us',
   'ratio',
+  'ratio of the translation alone',
   'floor',
   'us a chunk, ours / no-op',
   ...['bare', 'headgate', 'no-op'].map((name) => `${name} p50 / p99 ms`),

@@ -1,4 +1,4 @@
-/** What is measured: a bare proxy, the gateway with its processor, and a no-op in Go asked as often as the reference or as we ask. */
+/** What is measured: a bare proxy, the gateway with its processor and without it, and a no-op in Go asked as often as the reference or as we ask. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
@@ -20,8 +20,10 @@ const PROVIDER = fileURLToPath(new URL('provider.ts', import.meta.url));
 
 /** Processes that a request costs CPU of. */
 export interface Side {
-  readonly name: 'bare' | 'headgate' | 'no-op in Go' | 'no-op, asked as ours';
+  readonly name: 'bare' | 'headgate' | 'not translated' | 'no-op in Go' | 'no-op, asked as ours';
   readonly port: number;
+  /** Chat completions unless said. */
+  readonly path?: string;
   readonly envoy: number;
   readonly processor?: number;
 }
@@ -56,6 +58,8 @@ export async function startSides(): Promise<{ readonly sides: readonly Side[]; s
     sides: [
       { name: 'bare', port: await bare.listenerPort('bare'), envoy: bare.pid },
       { name: 'headgate', port, envoy: gateway.envoy.pid, processor: own.pid },
+      // The same gateway, asked in the provider's own words: what it costs without a translation.
+      { name: 'not translated', port, path: '/v1/messages', envoy: gateway.envoy.pid },
       { name: 'no-op in Go', port: await asked.listenerPort('bare'), envoy: asked.pid, processor: noop.pid },
       {
         name: 'no-op, asked as ours',
