@@ -59,7 +59,7 @@ export async function startSides(): Promise<{ readonly sides: readonly Side[]; s
       { name: 'bare', port: await bare.listenerPort('bare'), envoy: bare.pid },
       { name: 'headgate', port, envoy: gateway.envoy.pid, processor: own.pid },
       // The same gateway, asked in the provider's own words: what it costs without a translation.
-      { name: 'not translated', port, path: '/v1/messages', envoy: gateway.envoy.pid },
+      { name: 'not translated', port, path: '/anthropic/v1/messages', envoy: gateway.envoy.pid },
       { name: 'no-op in Go', port: await asked.listenerPort('bare'), envoy: asked.pid, processor: noop.pid },
       {
         name: 'no-op, asked as ours',
