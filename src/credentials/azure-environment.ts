@@ -1,12 +1,9 @@
 /** Who the control plane is where it runs on Azure. Source: Azure, managed identities; AKS, workload identity. */
-import { GatewayError } from '../lib/errors.ts';
 import { arcToken } from './azure-arc.ts';
-import type { FetchContext } from './fetch-context.ts';
+import { badEnvironment, type FetchContext, METADATA_SERVICE } from './fetch-context.ts';
 import { requestJson } from './request.ts';
 import { readSmallFile } from './small-file.ts';
 import { bearerToken, type Token } from './token.ts';
-
-const METADATA = 'http://169.254.169.254';
 
 /** A token for the app (App Service, Container Apps), or the machine (Azure Arc, IMDS). Errors: GatewayError. */
 export async function managedToken(
@@ -15,10 +12,10 @@ export async function managedToken(
   context: FetchContext,
 ): Promise<Token> {
   const { IDENTITY_ENDPOINT: endpoint, IDENTITY_HEADER: key, IMDS_ENDPOINT: arc } = context.env;
-  if (endpoint && !URL.canParse(endpoint)) throw invalid('has an IDENTITY_ENDPOINT that is no address');
+  if (endpoint && !URL.canParse(endpoint)) throw badEnvironment('has an IDENTITY_ENDPOINT that is no address');
   if (endpoint && arc && !key) {
     if (clientId === undefined) return arcToken(endpoint, resource, context);
-    throw invalid('is that of Azure Arc, where no identity is user-assigned');
+    throw badEnvironment('is that of Azure Arc, where no identity is user-assigned');
   }
   const { place, version, headers } = identityEndpoint(context);
   const url = new URL(place);
@@ -37,19 +34,15 @@ interface IdentityEndpoint {
 function identityEndpoint({ env }: FetchContext): IdentityEndpoint {
   const { IDENTITY_ENDPOINT: place, IDENTITY_HEADER: key, AZURE_POD_IDENTITY_AUTHORITY_HOST: host } = env;
   if (place && key) return { place, version: '2019-08-01', headers: { 'x-identity-header': key } };
-  const base = (host || METADATA).replace(/\/$/, '');
+  const base = (host || METADATA_SERVICE).replace(/\/$/, '');
   return { place: `${base}/metadata/identity/oauth2/token`, version: '2018-02-01', headers: { metadata: 'true' } };
 }
 
 /** The token of the workload that the control plane is, to be exchanged. Errors: GatewayError. */
 export async function workloadToken(context: FetchContext): Promise<string> {
   const path = context.env.AZURE_FEDERATED_TOKEN_FILE;
-  if (!path) throw invalid('has no AZURE_FEDERATED_TOKEN_FILE');
+  if (!path) throw badEnvironment('has no AZURE_FEDERATED_TOKEN_FILE');
   return readSmallFile(path, context).catch(() => {
-    throw invalid('has an AZURE_FEDERATED_TOKEN_FILE that cannot be read');
+    throw badEnvironment('has an AZURE_FEDERATED_TOKEN_FILE that cannot be read');
   });
-}
-
-function invalid(what: string): GatewayError {
-  return new GatewayError('invalid_input', `the environment of the control plane ${what}`);
 }

@@ -1,3 +1,8 @@
+import { GatewayError } from '../lib/errors.ts';
+
+/** Where machines ask who they are, at AWS and at Azure. */
+export const METADATA_SERVICE = 'http://169.254.169.254';
+
 /** What a fetch may use. */
 export interface FetchContext {
   /** Names of places that differ from the usual ones, as the SDKs of the clouds know them. */
@@ -5,6 +10,11 @@ export interface FetchContext {
   readonly signal: AbortSignal;
   /** How far the clock of a host is ahead of ours, in ms: learnt from its answers, so the next request is right. */
   readonly skews: Map<string, number>;
+}
+
+/** The environment of this process lacks something, or says what cannot be. */
+export function badEnvironment(what: string): GatewayError {
+  return new GatewayError('invalid_input', `the environment of the control plane ${what}`);
 }
 
 /** What the clock of a service shows now, in ms since 1970. */

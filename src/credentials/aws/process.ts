@@ -30,7 +30,7 @@ export async function processKeys(command: string, { env, signal }: FetchContext
   const answer = parseJson(printed);
   const fail = (what: string): GatewayError => new GatewayError('provider_failed', `${place} ${what}`);
   if (!isRecord(answer) || answer.Version !== 1) throw fail('printed no keys of Version 1');
-  return sessionKeys(printed, 'SessionToken', fail);
+  return sessionKeys(answer, 'SessionToken', fail);
 }
 
 function failed(place: string, caught: unknown, signal: AbortSignal): GatewayError {

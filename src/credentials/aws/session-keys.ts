@@ -1,15 +1,14 @@
 import type { GatewayError } from '../../lib/errors.ts';
 import { type FetchContext, localTime } from '../fetch-context.ts';
-import { isRecord, isText, parseJson } from '../json.ts';
+import { isRecord, isText } from '../json.ts';
 import type { Token } from '../token.ts';
 
-/** Keys as instances, containers and programs give them. Errors: GatewayError, of `fail`. */
+/** Keys as instances, containers and programs give them. Shape: `answer` is parsed. Errors: GatewayError, of `fail`. */
 export function sessionKeys(
-  text: string,
+  answer: unknown,
   tokenField: 'Token' | 'SessionToken',
   fail: (what: string) => GatewayError,
 ): Token {
-  const answer = parseJson(text);
   const { AccessKeyId, SecretAccessKey, Expiration, [tokenField]: token } = isRecord(answer) ? answer : {};
   if (!isText(AccessKeyId) || !isText(SecretAccessKey)) throw fail('gave no keys');
   const expiresAtMs = Expiration === undefined ? Number.POSITIVE_INFINITY : Date.parse(String(Expiration));

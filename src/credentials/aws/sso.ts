@@ -29,16 +29,10 @@ export async function ssoKeys(source: AwsSsoSource, context: FetchContext): Prom
   const answer = await requestJson({ url, headers: { 'x-amz-sso_bearer_token': accessToken } }, context);
   const keys = isRecord(answer) && isRecord(answer.roleCredentials) ? answer.roleCredentials : {};
   const { accessKeyId, secretAccessKey, sessionToken, expiration } = keys;
-  if (![accessKeyId, secretAccessKey, sessionToken].every(isText) || typeof expiration !== 'number') {
-    throw failure(url, 'gave no keys');
-  }
+  const isWhole = isText(accessKeyId) && isText(secretAccessKey) && isText(sessionToken);
+  if (!isWhole || typeof expiration !== 'number') throw failure(url, 'gave no keys');
   return {
-    secret: {
-      kind: 'aws',
-      accessKeyId: String(accessKeyId),
-      secretAccessKey: String(secretAccessKey),
-      sessionToken: String(sessionToken),
-    },
+    secret: { kind: 'aws', accessKeyId, secretAccessKey, sessionToken },
     expiresAtMs: localTime(url, expiration, context),
   };
 }
