@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { AwsSigningIr, BackendIr, SecretValues } from '../ir/index.ts';
 import { InvariantError } from '../lib/errors.ts';
 import type { Capabilities } from './capabilities.ts';
+import { scriptFilter } from './lua.ts';
+import { headerIs } from './match-predicates.ts';
 import { OWN_KEYS_MARK } from './names.ts';
 import type { EnvoyResource, ResourceReference } from './resource.ts';
 import {
@@ -9,7 +11,7 @@ import {
   type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
   typedAny,
 } from './schema/index.ts';
-import { headerIs, MATCHED, skippedWhere } from './skip-filter.ts';
+import { MATCHED, type PlainFilter, skippedWhere } from './skip-filter.ts';
 
 type HttpFilter = ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter;
 
@@ -47,14 +49,9 @@ function signingFilter(signing: AwsSigningIr, capabilities: Capabilities): HttpF
 export function signingFilters(signing: AwsSigningIr, capabilities: Capabilities): HttpFilter[] {
   const { override } = signing;
   if (override === undefined) return [signingFilter(signing, capabilities)];
-  const ownKeys: HttpFilter = {
-    name: 'headgate/sign',
-    typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-      default_source_code: { inline_string: OWN_KEYS_SCRIPT },
-      ...(capabilities.features.has('lua_filter_context') && { shared_vm_id: 'headgate-sign' }),
-      clear_route_cache: false,
-    }),
-  };
+  const ownKeys = scriptFilter('headgate/sign', OWN_KEYS_SCRIPT, {
+    ...(capabilities.features.has('lua_filter_context') && { shared_vm_id: 'headgate-sign' }),
+  });
   // Behind the other: what it leaves in the header is no mark any more.
   return [...(override.fallbackToConfigured ? [signingFilter(signing, capabilities)] : []), ownKeys];
 }
@@ -63,7 +60,7 @@ function configuredFilter(
   { service, region }: AwsSigningIr,
   { features }: Capabilities,
   credentialProvider?: ExtensionsCommonAwsV3AwsCredentialProvider,
-): HttpFilter {
+): PlainFilter {
   return {
     name: 'envoy.filters.http.aws_request_signing',
     typed_config: typedAny(FILTER, {
@@ -75,7 +72,7 @@ function configuredFilter(
   };
 }
 
-function unlessOwnKeys({ override }: AwsSigningIr, filter: HttpFilter): HttpFilter {
+function unlessOwnKeys({ override }: AwsSigningIr, filter: PlainFilter): PlainFilter {
   if (override === undefined) return filter;
   return skippedWhere(headerIs('authorization', OWN_KEYS_MARK), 'headgate/configured-keys', filter);
 }
@@ -103,8 +100,7 @@ export function emitSigning(
       ...(sessionToken !== undefined && { session_token: sessionToken }),
     };
     const { typed_config } = unlessOwnKeys(signing, configuredFilter(signing, capabilities, { inline_credential }));
-    const message = { name, ...(typed_config && { typed_config }) };
-    found.set(name, { type: 'extension', name, message, requires: [] });
+    found.set(name, { type: 'extension', name, message: { name, typed_config }, requires: [] });
   }
   return [...found.values()];
 }

@@ -1,7 +1,7 @@
 import type { BackendIr, CredentialIr, SecretRef } from '../ir/index.ts';
+import { headerIs } from './match-predicates.ts';
 import { KEY_MARK, NEXT_KEY_HEADER } from './names.ts';
-import type { ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter } from './schema/index.ts';
-import { headerIs, skippedWhere } from './skip-filter.ts';
+import { type PlainFilter, skippedWhere } from './skip-filter.ts';
 
 /**
  * Several keys for one backend. They are secrets, which the script cannot read: it chooses one and puts its mark into the
@@ -37,10 +37,6 @@ export function failingStatuses(backend: BackendIr): string {
 }
 
 /** A filter that acts only where the header has the mark of key `n` (from 1). */
-export function onlyForKey(
-  header: string,
-  n: number,
-  filter: ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
-): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+export function onlyForKey(header: string, n: number, filter: PlainFilter): PlainFilter {
   return skippedWhere({ not_matcher: headerIs(header, `${KEY_MARK}${n}`) }, `headgate/key/${n}`, filter);
 }

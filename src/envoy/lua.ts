@@ -4,23 +4,35 @@ import type { BackendFacts, RoleFacts, RouteFacts, UnreadFacts } from './lua-fac
 import { LUA_FILTER } from './names.ts';
 import {
   type ConfigCoreV3Metadata,
-  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
+  type ExtensionsFiltersHttpLuaV3Lua,
   type JsonValue,
   typedAny,
 } from './schema/index.ts';
+import type { PlainFilter } from './skip-filter.ts';
 
 /** The data path script: an asset of this room, read once. */
 export const SCRIPT = readFileSync(new URL('./lua/gateway.lua', import.meta.url), 'utf8');
 
 /** The script as a filter of a connection manager, or of a cluster whose facts it is told. */
-export function luaFilter(facts?: BackendFacts | RoleFacts): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+export function luaFilter(facts?: BackendFacts | RoleFacts): PlainFilter {
+  return scriptFilter(LUA_FILTER, SCRIPT, {
+    ...(facts && { filter_context: versioned(facts) }),
+    // One VM a worker for all of these filters: less memory, and what an attempt learns is known to the next request.
+    shared_vm_id: 'headgate',
+  });
+}
+
+/** A script as a filter under this name. */
+export function scriptFilter(
+  name: string,
+  inline_string: string,
+  more: Pick<ExtensionsFiltersHttpLuaV3Lua, 'filter_context' | 'shared_vm_id'> = {},
+): PlainFilter {
   return {
-    name: LUA_FILTER,
+    name,
     typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-      default_source_code: { inline_string: SCRIPT },
-      ...(facts && { filter_context: versioned(facts) }),
-      // One VM a worker for all of these filters: less memory, and what an attempt learns is known to the next request.
-      shared_vm_id: 'headgate',
+      default_source_code: { inline_string },
+      ...more,
       clear_route_cache: false,
     }),
   };

@@ -15,7 +15,7 @@ export function predicatesOf(match: MatchIr, known?: string): Predicate | undefi
   const predicates: Predicate[] = [];
   const path = match.path && pathPredicate(match.path);
   if (path) predicates.push(path);
-  if (match.method !== undefined) predicates.push(single(headerInput(':method'), { exact: match.method }));
+  if (match.method !== undefined) predicates.push(headerIs(':method', match.method));
   for (const header of match.headers) {
     if (header.name !== known) predicates.push(single(headerInput(header.name), valueMatcher(header)));
   }
@@ -26,6 +26,11 @@ export function predicatesOf(match: MatchIr, known?: string): Predicate | undefi
 /** True of every request that has the header with a value. */
 export function hasHeader(name: string): Predicate {
   return single(headerInput(name), { safe_regex: re2('.+') });
+}
+
+/** True of every request whose header has this value. */
+export function headerIs(name: string, value: string): Predicate {
+  return single(headerInput(name), { exact: value });
 }
 
 function pathPredicate(path: PathMatchIr): Predicate | undefined {

@@ -1,38 +1,15 @@
 /** Which attempts pass over a filter of the processor's. */
 import { ATTEMPT_KEY } from '../providers/attempt-facts.ts';
+import { headerInput } from './match-predicates.ts';
 import { METADATA_NAMESPACE } from './names.ts';
-import { type Any, typedAny, type XdsTypeMatcherV3Matcher } from './schema/index.ts';
-
-export interface PlainFilter {
-  readonly name: string;
-  readonly typed_config: Any;
-}
-
-const SKIP = {
-  action: {
-    name: 'skip',
-    typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
-  },
-};
-
-/** The filter under this name, passed over where the matcher says so. */
-export function matched(
-  name: string,
-  xds_matcher: XdsTypeMatcherV3Matcher,
-  extension_config: PlainFilter,
-): PlainFilter {
-  const matching = { xds_matcher, extension_config };
-  return { name, typed_config: typedAny('envoy.extensions.common.matching.v3.ExtensionWithMatcher', matching) };
-}
+import { typedAny, type XdsTypeMatcherV3Matcher } from './schema/index.ts';
+import { SKIP, skipWhere } from './skip-filter.ts';
 
 /** Skips where the request accepts this media type. */
 export function unlessAccepted(type: string): XdsTypeMatcherV3Matcher {
   return {
     matcher_tree: {
-      input: {
-        name: 'accept',
-        typed_config: typedAny('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', { header_name: 'accept' }),
-      },
+      input: { ...headerInput('accept'), name: 'accept' },
       exact_match_map: { map: { [type]: SKIP } },
     },
   };
@@ -60,7 +37,5 @@ export function unlessNoted(filter: string, key: string): XdsTypeMatcherV3Matche
       }),
     },
   };
-  return {
-    matcher_list: { matchers: [{ predicate: { not_matcher: { single_predicate: noted } }, on_match: SKIP }] },
-  };
+  return skipWhere({ not_matcher: { single_predicate: noted } });
 }

@@ -13,8 +13,9 @@ import {
   TRANSLATED_NAMESPACE,
 } from '../providers/attempt-facts.ts';
 import { nativePath, providerFacts } from '../providers/index.ts';
+import { scriptFilter } from './lua.ts';
 import { METADATA_NAMESPACE, PROCESSOR_CLUSTER, TRANSLATED_LUA_FILTER } from './names.ts';
-import { matched, type PlainFilter, unlessAccepted, unlessNoted, unlessTranslated } from './processor-matchers.ts';
+import { unlessAccepted, unlessNoted, unlessTranslated } from './processor-matchers.ts';
 import {
   type Any,
   type ExtensionsFiltersHttpExtProcV3ExternalProcessor,
@@ -22,6 +23,7 @@ import {
   typedAny,
   type XdsTypeMatcherV3Matcher,
 } from './schema/index.ts';
+import { matched, type PlainFilter } from './skip-filter.ts';
 
 /**
  * Translation of attempts by the processor. Its filters stand in the clusters of providers, switched off, and the route of
@@ -101,14 +103,9 @@ export function wholeFilter(name: string): PlainFilter {
 }
 
 function headFilter(name: string, choosesPath: boolean): PlainFilter {
-  return {
-    name,
-    typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-      default_source_code: { inline_string: headScript(choosesPath) },
-      shared_vm_id: choosesPath ? 'headgate/path' : 'headgate/head',
-      clear_route_cache: false,
-    }),
-  };
+  return scriptFilter(name, headScript(choosesPath), {
+    shared_vm_id: choosesPath ? 'headgate/path' : 'headgate/head',
+  });
 }
 
 export function headScript(choosesPath: boolean): string {

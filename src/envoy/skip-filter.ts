@@ -1,33 +1,38 @@
-import {
-  type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter,
-  typedAny,
-  type XdsTypeMatcherV3MatcherMatcherListPredicate,
-} from './schema/index.ts';
+/** Filters that some requests pass over. */
+import type { Predicate } from './match-predicates.ts';
+import { type Any, typedAny, type XdsTypeMatcherV3Matcher } from './schema/index.ts';
 
-type HttpFilter = ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter;
+export interface PlainFilter {
+  readonly name: string;
+  readonly typed_config: Any;
+}
 
-/** A header has this value. */
-export function headerIs(header: string, value: string): XdsTypeMatcherV3MatcherMatcherListPredicate {
-  const typed_config = typedAny('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', { header_name: header });
-  return { single_predicate: { input: { name: 'header', typed_config }, value_match: { exact: value } } };
+/** Type of the filters that `matched` makes. */
+export const MATCHED = 'envoy.extensions.common.matching.v3.ExtensionWithMatcher';
+
+/** What a matcher says of a request that passes over the filter. */
+export const SKIP = {
+  action: {
+    name: 'skip',
+    typed_config: typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {}),
+  },
+};
+
+/** The filter under this name, passed over where the matcher says so. */
+export function matched(
+  name: string,
+  xds_matcher: XdsTypeMatcherV3Matcher,
+  extension_config: PlainFilter,
+): PlainFilter {
+  return { name, typed_config: typedAny(MATCHED, { xds_matcher, extension_config }) };
 }
 
 /** A filter that does nothing for requests that the predicate is true of, as their headers are when they come to it. */
-export function skippedWhere(
-  predicate: XdsTypeMatcherV3MatcherMatcherListPredicate,
-  name: string,
-  { name: inner = '', typed_config }: HttpFilter,
-): HttpFilter {
-  const skip = typedAny('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', {});
-  return {
-    name,
-    typed_config: typedAny(MATCHED, {
-      xds_matcher: {
-        matcher_list: { matchers: [{ predicate, on_match: { action: { name: 'skip', typed_config: skip } } }] },
-      },
-      extension_config: { name: inner, ...(typed_config && { typed_config }) },
-    }),
-  };
+export function skippedWhere(predicate: Predicate, name: string, filter: PlainFilter): PlainFilter {
+  return matched(name, skipWhere(predicate), filter);
 }
 
-export const MATCHED = 'envoy.extensions.common.matching.v3.ExtensionWithMatcher';
+/** A matcher for `matched`. */
+export function skipWhere(predicate: Predicate): XdsTypeMatcherV3Matcher {
+  return { matcher_list: { matchers: [{ predicate, on_match: SKIP }] } };
+}

@@ -24,6 +24,7 @@ import { mirrorFilters, streamType, translateFilters } from './processor.ts';
 import type { ResourceReference } from './resource.ts';
 import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from './schema/index.ts';
 import { sdsConfig, secretReference } from './secrets.ts';
+import type { PlainFilter } from './skip-filter.ts';
 import { strippedHeaders } from './stripped-headers.ts';
 
 export interface ClusterKind {
@@ -97,11 +98,7 @@ export function credentialFilters(
 }
 
 /** Adds the configured credential: where the script left the header free, or in any case. */
-function credentialFilter(
-  credential: CredentialIr,
-  secret: SecretRef,
-  overwrite: boolean,
-): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
+function credentialFilter(credential: CredentialIr, secret: SecretRef, overwrite: boolean): PlainFilter {
   return {
     name: 'envoy.filters.http.credential_injector',
     typed_config: typedAny('envoy.extensions.filters.http.credential_injector.v3.CredentialInjector', {

@@ -1,30 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { luaString } from '../cost-lua/text.ts';
-import { SCRIPT } from '../lua.ts';
+import { SCRIPT, scriptFilter } from '../lua.ts';
 import { LUA_FILTER } from '../names.ts';
-import { type ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter, typedAny } from '../schema/index.ts';
+import type { PlainFilter } from '../skip-filter.ts';
 
 /**
  * The data path script for Envoys whose Lua filters have no context: each place has a text of its own, which is the
  * common script with what it does in that place behind it, and so a VM a worker of its own.
  */
-export function olderScript(role: keyof typeof SCRIPTS): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  return filterOf(SCRIPTS[role]);
+export function olderScript(role: keyof typeof SCRIPTS): PlainFilter {
+  return scriptFilter(LUA_FILTER, SCRIPTS[role]);
 }
 
 /** That of one mirror, whose facts (JSON) stand in its text. */
-export function mirrorScript(facts: string): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  return filterOf(`${SCRIPTS.attempt}\nlocal MIRROR = ${luaString(facts)}\n${MIRROR}`);
-}
-
-function filterOf(inline_string: string): ExtensionsFiltersNetworkHttpConnectionManagerV3HttpFilter {
-  return {
-    name: LUA_FILTER,
-    typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-      default_source_code: { inline_string },
-      clear_route_cache: false,
-    }),
-  };
+export function mirrorScript(facts: string): PlainFilter {
+  return scriptFilter(LUA_FILTER, `${SCRIPTS.attempt}\nlocal MIRROR = ${luaString(facts)}\n${MIRROR}`);
 }
 
 const SCRIPTS = {

@@ -1,4 +1,5 @@
 import { ATTEMPT_ATTRIBUTE, ATTEMPT_KEY, PROVIDER_ATTRIBUTE } from '../../providers/attempt-facts.ts';
+import { scriptFilter } from '../lua.ts';
 import { API_HEADER, CREDENTIALS_NAMESPACE, METADATA_NAMESPACE } from '../names.ts';
 import { bothBodies, externalProcessor, headScript, REQUESTS_ALONE, SWITCHED_ON, wholeFilter } from '../processor.ts';
 import {
@@ -37,13 +38,7 @@ export function translatingFilters(): ExtensionsFiltersNetworkHttpConnectionMana
     { name: FILTERS.unary, typed_config: asking(bothBodies('BUFFERED')) },
     { name: FILTERS.stream, typed_config: asking(bothBodies('STREAMED')) },
     wholeFilter(FILTERS.whole),
-    {
-      name: FILTERS.head,
-      typed_config: typedAny('envoy.extensions.filters.http.lua.v3.Lua', {
-        default_source_code: { inline_string: headScript(true) },
-        clear_route_cache: false,
-      }),
-    },
+    scriptFilter(FILTERS.head, headScript(true)),
   ].map((filter) => ({ ...filter, disabled: true }));
 }
 
